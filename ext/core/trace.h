@@ -1,0 +1,38 @@
+/* Trace rings: one single-producer ring of 32-byte records per producing thread, overwrite oldest.
+ * The reader copies, re-reads the head, drops what was overtaken and counts it. */
+#ifndef BOC_TRACE_H
+#define BOC_TRACE_H
+
+#include "core.h"
+
+enum {
+#define X(name, subject, other, seq, flags, phase) BOC_T_##name,
+#include "trace_events.def"
+#undef X
+    BOC_T_COUNT
+};
+
+typedef struct boc_record {
+    int64_t time;
+    uint64_t subject, other;
+    uint32_t seq;
+    uint8_t kind, flags;
+    uint16_t thread;
+} boc_record_t;
+
+typedef struct boc_trace_cursor boc_trace_cursor_t;
+
+/* Record on the calling thread's ring; free when tracing is off. */
+void boc_trace(uint8_t kind, uint64_t subject, uint64_t other, uint32_t seq, uint8_t flags);
+extern _Atomic uint32_t boc_trace_on;
+void boc_trace_enable(bool on);
+
+/* A cursor starts at the oldest record that each ring still holds. Rings made later join. */
+boc_trace_cursor_t *boc_trace_open(void);
+/* Copies up to max records (times already in CLOCK_MONOTONIC ns; ordered within a thread, not across).
+   Adds what was overtaken since the last call to lost[thread] (BOC_MAX_WORKERS + 64 words). Returns the number. */
+size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint64_t *lost);
+void boc_trace_close(boc_trace_cursor_t *c);
+void boc_trace_clear(void);   /* forget all records (boc.reset) */
+
+#endif
