@@ -1,0 +1,197 @@
+"""The commands behind the Makefile. Runs on a bare CPython >= 3.12: standard library only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import core
+import steps
+from envs import ROOT, Env, Failed, interpreters, newest, ready, say
+
+HEADLESS = {"MPLBACKEND": "Agg", "PIP_NO_INPUT": "1"}
+
+
+def clean_environ(env: Env, **more: str) -> dict[str, str]:
+    """For tests and demo: no display, no user's Jupyter or IPython settings, none of our own switches."""
+    kept = {k: v for k, v in env.environ(**HEADLESS, **more).items()
+            if not k.startswith(("BOC_", "JUPYTER", "IPYTHON", "PYTEST_")) and k != "PYTHONUNBUFFERED"}
+    private = ROOT / "build" / "home"
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
+        kept[name] = str(private / name.lower())
+        Path(kept[name]).mkdir(parents=True, exist_ok=True)
+    return kept
+
+
+def install(_: list[str]) -> int:
+    env = ready(newest(), "jupyter")
+    say(f"boc is installed in {env.home.name}; .venv leads to it")
+    return 0
+
+
+def lab(flags: list[str]) -> int:
+    env = ready(newest(), "lab")
+    root = ["--allow-root"] if os.geteuid() == 0 else []
+    command = [env.tool("jupyter"), "lab", *root, *flags, "notebooks/cooking.ipynb"]
+    os.chdir(ROOT)
+    os.execve(command[0], command, env.environ())
+
+
+def demo_step(env: Env, outcome: steps.Outcome) -> None:
+    if not (ROOT / "notebooks" / "cooking.ipynb").exists():
+        outcome.note = "notebooks/cooking.ipynb: not here"
+        return
+    steps.command(outcome, [env.python, ROOT / "tools" / "demo.py"], clean_environ(env), limit=300)
+
+
+def demo(_: list[str]) -> int:
+    env = ready(newest(), "test")
+    return steps.stream([env.python, ROOT / "tools" / "demo.py"], clean_environ(env))
+
+
+def lint_step(env: Env, outcome: steps.Outcome) -> None:
+    environ = clean_environ(env)
+    steps.command(outcome, [env.python, ROOT / "tools" / "lint.py"], environ)
+
+
+def lint(_: list[str]) -> int:
+    env = ready(newest(), "test", "lint")
+    return steps.stream([env.python, ROOT / "tools" / "lint.py"], clean_environ(env))
+
+
+def house(_: list[str]) -> int:
+    env = ready(newest(), "test")
+    return steps.stream([env.python, "-m", "pytest", "-q", "tests/house"], clean_environ(env))
+
+
+def pytest(arguments: list[str]) -> int:
+    env = ready(newest(), "test")
+    return steps.stream([env.python, "-m", "pytest", *(arguments or ["tests"])], clean_environ(env))
+
+
+def folders(*names: str) -> list[str]:
+    return [f"tests/{name}" for name in names if any((ROOT / "tests" / name).rglob("test_*.py"))]
+
+
+def python_step(env: Env, outcome: steps.Outcome, whole: bool) -> None:
+    ready(env, "test")
+    names = ["unit", "integration", "notebook"] + (["browser", "soak"] if whole else [])
+    chosen = folders(*names)
+    if not chosen:
+        outcome.note = "no Python tests here"
+        return
+    marks = [] if whole else ["-m", "not slow"]
+    steps.pytest(outcome, env.python, clean_environ(env), ["-q", *marks, *chosen])
+
+
+def movable_step(env: Env, outcome: steps.Outcome) -> None:
+    script = ROOT / "examples" / "movable_type"
+    if not (script / "pyproject.toml").exists():
+        outcome.note = "examples/movable_type: not here"
+        return
+    ready(env, "test")
+    target = ROOT / "build" / "movable_type" / env.minor
+    shutil.rmtree(target, ignore_errors=True)
+    build = [env.python, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--target", target]
+    steps.command(outcome, [*build, script], clean_environ(env))
+    if not outcome.failures:
+        steps.pytest(outcome, env.python, clean_environ(env, PYTHONPATH=str(target)),
+                     ["-q", "--rootdir", str(script), "-c", str(script / "pyproject.toml"), str(script / "tests")])
+
+
+def house_step(env: Env, outcome: steps.Outcome) -> None:
+    steps.pytest(outcome, env.python, clean_environ(env), ["-q", "tests/house"])
+
+
+def run_all(whole: bool) -> int:
+    envs = interpreters()
+    first = ready(newest(), "test", "lint")
+    work: list[tuple[str, Callable[[steps.Outcome], None]]] = []
+    for kind in core.SANITIZERS:
+        work.append((f"C core, {kind}", lambda o, k=kind: core.tests(o, first, k, whole)))  # type: ignore[misc]
+    work.append(("lint", lambda o: lint_step(first, o)))
+    work.append(("house rules", lambda o: house_step(first, o)))
+    for env in reversed(envs):
+        work.append((f"CPython {env.minor}", lambda o, e=env: python_step(e, o, whole)))  # type: ignore[misc]
+    work.append(("movable type template", lambda o: movable_step(first, o)))
+    work.append(("demo", lambda o: demo_step(first, o)))
+    run = steps.Run(len(work))
+    steps.REPORTS.mkdir(parents=True, exist_ok=True)
+    for name, do in work:
+        run.step(name, do)
+    return run.finish()
+
+
+def test(_: list[str]) -> int:
+    return run_all(whole=False)
+
+
+def test_all(_: list[str]) -> int:
+    return run_all(whole=True)
+
+
+def only_core(kinds: list[str], whole: bool) -> int:
+    env = ready(newest(), boc=False)
+    run = steps.Run(len(kinds))
+    for kind in kinds:
+        run.step(f"C core, {kind}", lambda o, k=kind: core.tests(o, env, k, whole))  # type: ignore[misc]
+    return run.finish()
+
+
+def core_tests(_: list[str]) -> int:
+    return only_core(["plain"], whole=False)
+
+
+def sanitize(_: list[str]) -> int:
+    return only_core(["asan", "tsan"], whole=False)
+
+
+def bench(chosen: list[str]) -> int:
+    env = ready(newest(), "bench", "view")
+    return steps.stream([env.python, ROOT / "tests" / "bench" / "run.py", "--peer", "bocpy", *chosen],
+                        clean_environ(env), limit=7200)
+
+
+def docs(_: list[str]) -> int:
+    env = ready(newest(), "docs", "jupyter")
+    out = ROOT / "build" / "docs"
+    status = steps.stream([env.python, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "-b", "html",
+                           ROOT / "docs", out], clean_environ(env))
+    if status == 0:
+        say(f"docs are in {out.relative_to(ROOT)}/index.html")
+    return status
+
+
+def clean(_: list[str]) -> int:
+    for path in [ROOT / "build", ROOT / "out", *ROOT.glob(".venv*")]:
+        if path.is_symlink():
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path)
+    return 0
+
+
+COMMANDS = {
+    "install": install, "lab": lab, "demo": demo, "test": test, "test-all": test_all, "pytest": pytest,
+    "core": core_tests, "sanitize": sanitize, "bench": bench, "docs": docs, "lint": lint, "house": house,
+    "clean": clean,
+}
+
+
+def main() -> int:
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        raise Failed(f"usage: workshop.py {' | '.join(COMMANDS)}")
+    try:
+        return COMMANDS[sys.argv[1]](sys.argv[2:])
+    except (KeyboardInterrupt, subprocess.CalledProcessError) as error:
+        raise Failed(f"boc: {type(error).__name__}: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
