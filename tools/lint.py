@@ -18,7 +18,8 @@ def installed() -> Path | None:
     return None
 
 
-def check(name: str, command: list[str], package: Path | None = None) -> bool:
+def check(name: str, command: list[str], package: Path | None = None, only: str = "") -> bool:
+    """Runs one checker; its output is shown if it fails, or the lines of it that hold `only`."""
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     text = done.stdout
@@ -26,7 +27,8 @@ def check(name: str, command: list[str], package: Path | None = None) -> bool:
         text = text.replace(f"{package}/kernel/", "kernel/").replace(f"{package}/", "python/boc/")
     print(f"-- {name}: {'ok' if done.returncode == 0 else 'failed'}", flush=True)
     if done.returncode:
-        print(text, flush=True)
+        lines = [line for line in text.splitlines() if only in line]
+        print("\n".join(lines) or text, flush=True)
     return done.returncode == 0
 
 
@@ -51,7 +53,7 @@ def main() -> int:
             print("-- pyright: cannot be fetched here, left out")
         else:
             command = [str(BIN / "pyright"), "--pythonpath", sys.executable, "--ignoreexternal", "--verifytypes", "boc"]
-            results.append(check("pyright", command, package))
+            results.append(check("pyright", command, package, only="error"))
     return 0 if all(results) else 1
 
 
