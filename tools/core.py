@@ -1,4 +1,4 @@
-"""The C tests of the core: plain, under ASan and UBSan, and under TSan, each in a build folder that is kept."""
+"""The C tests of the core: plain, under ASan and UBSan, under TSan; each in a build folder that is kept."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def launcher(kind: str) -> list[str] | None:
     folder.mkdir(parents=True, exist_ok=True)
     source, program = folder / "probe.c", folder / f"probe-{kind}"
     source.write_text(PROGRAM)
-    compiled = subprocess.run(["cc", f"-fsanitize={SANITIZERS[kind]}", "-o", program, source], capture_output=True)
-    if compiled.returncode:
+    compile_it = ["cc", f"-fsanitize={SANITIZERS[kind]}", "-o", str(program), str(source)]
+    if subprocess.run(compile_it, capture_output=True).returncode:
         return None
     for prefix in ([], ["setarch", "-R"]):
         try:
@@ -46,11 +46,12 @@ def configure(env: Env, kind: str) -> Path:
     if not (folder / "build.ninja").exists():
         options = ["-Dpython=false", "-Dcore_tests=true", "-Dbuildtype=debugoptimized", "-Db_ndebug=false",
                    "-Dwerror=true", "-Db_lundef=false", f"-Db_sanitize={SANITIZERS[kind]}"]
-        run_quietly("configuring the C tests", [env.tool("meson"), "setup", str(folder), *options], env.environ())
+        command = [env.tool("meson"), "setup", str(folder), *options]
+        run_quietly("configuring the C tests", command, env.environ())
     return folder
 
 
-def tests(outcome: Outcome, env: Env, kind: str, whole: bool) -> None:
+def tests(env: Env, kind: str, whole: bool, outcome: Outcome) -> None:
     """Builds and runs the C tests; the suite `slow` only if the whole is asked for."""
     if not (ROOT / "tests" / "core" / "meson.build").exists():
         outcome.note = "tests/core: no tests here"
@@ -61,7 +62,7 @@ def tests(outcome: Outcome, env: Env, kind: str, whole: bool) -> None:
         return
     folder = configure(env, kind)
     run_quietly("building the C tests", [env.tool("ninja"), "-C", str(folder)], env.environ())
-    command = [env.tool("meson"), "test", "-C", folder, "--no-rebuild", "--print-errorlogs"]
+    command = [env.tool("meson"), "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs"]
     command += [] if whole else ["--no-suite", "slow"]
     command += ["--wrap", " ".join(prefix)] if prefix else []
     meson_test(outcome, command, folder, env.environ(**OPTIONS))

@@ -1,4 +1,4 @@
-"""Virtual environments of the workshop: one per CPython found, brought up to date only when something changed.
+"""Virtual environments of the workshop: one per CPython found, brought up to date when something changed.
 
 An environment is `.venv-3.x` with two stamps in it: the requirements that were installed, and a digest
 of the sources that the installed wheel was built from. The wheel is built in `build/cp3x`, which is kept,
@@ -70,7 +70,8 @@ def interpreters() -> list[Env]:
     found = subprocess.run([ROOT / "tools" / "find-python"], capture_output=True, text=True)
     if found.returncode:
         raise Failed(found.stderr.strip())
-    return [Env(minor, Path(path)) for minor, _, path in (line.partition(" ") for line in found.stdout.splitlines())]
+    pairs = (line.split(" ", 1) for line in found.stdout.splitlines())
+    return [Env(minor, Path(path)) for minor, path in pairs]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Static checks: ruff on all Python, mypy and pyright on the installed package, so that stubs are checked too."""
+"""Static checks: ruff on all Python, mypy and pyright on the installed package with its stubs."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ def pyright_works() -> bool:
 
 def main() -> int:
     results = [check("ruff", [str(BIN / "ruff"), "check", "--quiet", "."])]
+    results.append(check("mypy --strict tools", [str(BIN / "mypy"), "tools"]))
     package = installed()
     if package is None:
         print("-- mypy, pyright: boc has no Python face yet, left out")
     else:
         results.append(check("mypy --strict", [str(BIN / "mypy"), "-p", "boc"], package))
-        results.append(check("mypy --strict tools", [str(BIN / "mypy"), "--explicit-package-bases", "tools"]))
         if not pyright_works():
             print("-- pyright: cannot be fetched here, left out")
         else:
-            command = [str(BIN / "pyright"), "--pythonpath", sys.executable, "--ignoreexternal", "--verifytypes", "boc"]
+            command = [str(BIN / "pyright"), "--pythonpath", sys.executable, "--ignoreexternal",
+                       "--verifytypes", "boc"]
             results.append(check("pyright", command, package, only="error"))
     return 0 if all(results) else 1
 

@@ -1,4 +1,4 @@
-"""Steps of a test run: each is a command that is streamed, timed, and counted; a table and one summary line end the run."""
+"""Steps of a test run: each is streamed, timed and counted; a table and one summary line end the run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,21 +54,23 @@ class Run:
         """Prints the table and the summary; returns the exit status."""
         print()
         for o in self.outcomes:
-            verdict = f"{len(o.failures)} failed" if o.failures else "skipped" if o.note and not o.passed else "ok"
+            verdict = "skipped" if o.note and not o.passed else "ok"
+            verdict = f"{len(o.failures)} failed" if o.failures else verdict
             print(f"{o.name:44} {verdict:>10} {o.passed:6} passed {o.skipped:4} skipped {o.seconds:7.1f} s")
         failures = [line for o in self.outcomes for line in o.failures]
         for line in failures:
             print(f"FAILED {line}")
         parts = [f"{len(failures)} failed"] if failures else []
-        parts += [f"{sum(o.passed for o in self.outcomes)} passed", f"{sum(o.skipped for o in self.outcomes)} skipped"]
+        parts.append(f"{sum(o.passed for o in self.outcomes)} passed")
+        parts.append(f"{sum(o.skipped for o in self.outcomes)} skipped")
         text = f" {', '.join(parts)} in {time.monotonic() - self.began:.2f}s "
         print(f"{text:=^100}", flush=True)
         return 1 if failures else 0
 
 
-def stream(command: Iterable[str | Path], env: dict[str, str], limit: float = 1500.0) -> int:
+def stream(command: list[str], env: dict[str, str], limit: float = 1500.0) -> int:
     """Runs a command with its output going where ours goes; its exit status, 124 if it ran past the limit."""
-    process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
     try:
         return process.wait(limit)
     except subprocess.TimeoutExpired:
@@ -81,7 +83,7 @@ def stream(command: Iterable[str | Path], env: dict[str, str], limit: float = 15
         return 124
 
 
-def pytest(outcome: Outcome, python: Path, env: dict[str, str], arguments: list[str]) -> None:
+def pytest(outcome: Outcome, python: str, env: dict[str, str], arguments: list[str]) -> None:
     """Runs pytest and takes the counts from its JUnit report."""
     report = REPORTS / (re.sub(r"\W+", "-", outcome.name) + ".xml")
     report.unlink(missing_ok=True)
@@ -102,7 +104,7 @@ def pytest(outcome: Outcome, python: Path, env: dict[str, str], arguments: list[
         outcome.failures.append(f"{outcome.name}: pytest exited with {status}")
 
 
-def meson_test(outcome: Outcome, command: list[str | Path], folder: Path, env: dict[str, str]) -> None:
+def meson_test(outcome: Outcome, command: list[str], folder: Path, env: dict[str, str]) -> None:
     """Runs the C tests of a build folder and takes the counts from meson's log."""
     log = folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
@@ -119,7 +121,7 @@ def meson_test(outcome: Outcome, command: list[str | Path], folder: Path, env: d
         outcome.failures.append(f"{outcome.name}: meson test exited with {status}")
 
 
-def command(outcome: Outcome, arguments: list[str | Path], env: dict[str, str], limit: float = 600.0) -> None:
+def command(outcome: Outcome, arguments: list[str], env: dict[str, str], limit: float = 600.0) -> None:
     """Runs a command that passes if it exits with 0."""
     status = stream(arguments, env, limit)
     if status:

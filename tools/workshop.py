@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -15,6 +16,7 @@ import core
 import steps
 from envs import ROOT, Env, Failed, interpreters, newest, ready, say
 
+DEMO, LINT = str(ROOT / "tools" / "demo.py"), str(ROOT / "tools" / "lint.py")
 HEADLESS = {"MPLBACKEND": "Agg", "PIP_NO_INPUT": "1"}
 
 
@@ -47,39 +49,39 @@ def demo_step(env: Env, outcome: steps.Outcome) -> None:
     if not (ROOT / "notebooks" / "cooking.ipynb").exists():
         outcome.note = "notebooks/cooking.ipynb: not here"
         return
-    steps.command(outcome, [env.python, ROOT / "tools" / "demo.py"], clean_environ(env), limit=300)
+    steps.command(outcome, [env.tool("python"), DEMO], clean_environ(env), limit=300)
 
 
 def demo(_: list[str]) -> int:
     env = ready(newest(), "test")
-    return steps.stream([env.python, ROOT / "tools" / "demo.py"], clean_environ(env))
+    return steps.stream([env.tool("python"), DEMO], clean_environ(env))
 
 
 def lint_step(env: Env, outcome: steps.Outcome) -> None:
     environ = clean_environ(env)
-    steps.command(outcome, [env.python, ROOT / "tools" / "lint.py"], environ)
+    steps.command(outcome, [env.tool("python"), LINT], environ)
 
 
 def lint(_: list[str]) -> int:
     env = ready(newest(), "test", "lint")
-    return steps.stream([env.python, ROOT / "tools" / "lint.py"], clean_environ(env))
+    return steps.stream([env.tool("python"), LINT], clean_environ(env))
 
 
 def house(_: list[str]) -> int:
     env = ready(newest(), "test")
-    return steps.stream([env.python, "-m", "pytest", "-q", "tests/house"], clean_environ(env))
+    return steps.stream([env.tool("python"), "-m", "pytest", "-q", "tests/house"], clean_environ(env))
 
 
 def pytest(arguments: list[str]) -> int:
     env = ready(newest(), "test")
-    return steps.stream([env.python, "-m", "pytest", *(arguments or ["tests"])], clean_environ(env))
+    return steps.stream([env.tool("python"), "-m", "pytest", *(arguments or ["tests"])], clean_environ(env))
 
 
 def folders(*names: str) -> list[str]:
     return [f"tests/{name}" for name in names if any((ROOT / "tests" / name).rglob("test_*.py"))]
 
 
-def python_step(env: Env, outcome: steps.Outcome, whole: bool) -> None:
+def python_step(env: Env, whole: bool, outcome: steps.Outcome) -> None:
     ready(env, "test")
     names = ["unit", "integration", "notebook"] + (["browser", "soak"] if whole else [])
     chosen = folders(*names)
@@ -87,7 +89,7 @@ def python_step(env: Env, outcome: steps.Outcome, whole: bool) -> None:
         outcome.note = "no Python tests here"
         return
     marks = [] if whole else ["-m", "not slow"]
-    steps.pytest(outcome, env.python, clean_environ(env), ["-q", *marks, *chosen])
+    steps.pytest(outcome, env.tool("python"), clean_environ(env), ["-q", *marks, *chosen])
 
 
 def movable_step(env: Env, outcome: steps.Outcome) -> None:
@@ -98,15 +100,16 @@ def movable_step(env: Env, outcome: steps.Outcome) -> None:
     ready(env, "test")
     target = ROOT / "build" / "movable_type" / env.minor
     shutil.rmtree(target, ignore_errors=True)
-    build = [env.python, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--target", target]
-    steps.command(outcome, [*build, script], clean_environ(env))
+    build = [env.tool("python"), "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps"]
+    steps.command(outcome, [*build, "--target", str(target), str(script)], clean_environ(env))
     if not outcome.failures:
-        steps.pytest(outcome, env.python, clean_environ(env, PYTHONPATH=str(target)),
-                     ["-q", "--rootdir", str(script), "-c", str(script / "pyproject.toml"), str(script / "tests")])
+        own = ["--rootdir", str(script), "-c", str(script / "pyproject.toml"), str(script / "tests")]
+        environ = clean_environ(env, PYTHONPATH=str(target))
+        steps.pytest(outcome, env.tool("python"), environ, ["-q", *own])
 
 
 def house_step(env: Env, outcome: steps.Outcome) -> None:
-    steps.pytest(outcome, env.python, clean_environ(env), ["-q", "tests/house"])
+    steps.pytest(outcome, env.tool("python"), clean_environ(env), ["-q", "tests/house"])
 
 
 def run_all(whole: bool) -> int:
@@ -114,13 +117,13 @@ def run_all(whole: bool) -> int:
     first = ready(newest(), "test", "lint")
     work: list[tuple[str, Callable[[steps.Outcome], None]]] = []
     for kind in core.SANITIZERS:
-        work.append((f"C core, {kind}", lambda o, k=kind: core.tests(o, first, k, whole)))  # type: ignore[misc]
-    work.append(("lint", lambda o: lint_step(first, o)))
-    work.append(("house rules", lambda o: house_step(first, o)))
+        work.append((f"C core, {kind}", partial(core.tests, first, kind, whole)))
+    work.append(("lint", partial(lint_step, first)))
+    work.append(("house rules", partial(house_step, first)))
     for env in reversed(envs):
-        work.append((f"CPython {env.minor}", lambda o, e=env: python_step(e, o, whole)))  # type: ignore[misc]
-    work.append(("movable type template", lambda o: movable_step(first, o)))
-    work.append(("demo", lambda o: demo_step(first, o)))
+        work.append((f"CPython {env.minor}", partial(python_step, env, whole)))
+    work.append(("movable type template", partial(movable_step, first)))
+    work.append(("demo", partial(demo_step, first)))
     run = steps.Run(len(work))
     steps.REPORTS.mkdir(parents=True, exist_ok=True)
     for name, do in work:
@@ -140,7 +143,7 @@ def only_core(kinds: list[str], whole: bool) -> int:
     env = ready(newest(), boc=False)
     run = steps.Run(len(kinds))
     for kind in kinds:
-        run.step(f"C core, {kind}", lambda o, k=kind: core.tests(o, env, k, whole))  # type: ignore[misc]
+        run.step(f"C core, {kind}", partial(core.tests, env, kind, whole))
     return run.finish()
 
 
@@ -154,15 +157,15 @@ def sanitize(_: list[str]) -> int:
 
 def bench(chosen: list[str]) -> int:
     env = ready(newest(), "bench", "view")
-    return steps.stream([env.python, ROOT / "tests" / "bench" / "run.py", "--peer", "bocpy", *chosen],
-                        clean_environ(env), limit=7200)
+    command = [env.tool("python"), str(ROOT / "tests" / "bench" / "run.py"), "--peer", "bocpy", *chosen]
+    return steps.stream(command, clean_environ(env), limit=7200)
 
 
 def docs(_: list[str]) -> int:
     env = ready(newest(), "docs", "jupyter")
     out = ROOT / "build" / "docs"
-    status = steps.stream([env.python, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "-b", "html",
-                           ROOT / "docs", out], clean_environ(env))
+    status = steps.stream([env.tool("python"), "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "-b", "html",
+                           str(ROOT / "docs"), str(out)], clean_environ(env))
     if status == 0:
         say(f"docs are in {out.relative_to(ROOT)}/index.html")
     return status
