@@ -1,0 +1,244 @@
+/* What the files of the binding share: the state of one interpreter, values, captures, jobs.
+ *
+ * Reading order: when.c (a decorator call becomes a behavior) -> core -> run.c (a behavior runs) ->
+ * value.c (what its cowns hold moves or stays) -> core. capture.c carries the names a body uses,
+ * codec.c turns objects into bytes, runtime.c starts and waits, service.c carries text to main.
+ */
+#ifndef BOC_BINDING_H
+#define BOC_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "core.h"
+#include "interp.h"
+#include "trace.h"
+
+/* ---- values: the tags of boc_value_t -------------------------------------- */
+enum {
+    V_EMPTY = 0,   /* a result that is not there yet */
+    V_NONE,
+    V_BOOL,        /* u.i */
+    V_INT,         /* u.i, exact int of 64 bits */
+    V_FLOAT,       /* u.d */
+    V_STR,         /* u.text, len bytes of UTF-8, at most 16 */
+    V_BYTES,       /* u.text, len bytes, at most 16 */
+    V_COWN,        /* u.p: boc_cown_t, owns a reference */
+    V_BLOB,        /* u.p: boc_blob_t, owns a reference: pickle */
+    V_EXC,         /* u.p: boc_blob_t: a packed exception */
+    V_CANCELLED,
+    V_DIED,        /* aux: name of a text: why */
+    V_DEF,         /* u.p: boc_capture_t of a definition, owns a reference */
+    V_ABSENT,      /* captures only: the name did not exist */
+    V_BYTESOBJ,    /* u.p: a bytes object with one reference, over 64 KB, between interpreters */
+    V_BYTEARRAY,   /* u.p: raw memory of a bytearray; u.buf.n its length */
+    V_MOVED,       /* u.p: payload of a C type; aux: index of its registration */
+    V_LIVE,        /* u.p: PyObject of the interpreter that holds it, or of the home; aux: place in its live table */
+};
+enum {               /* boc_value_t.flags */
+    VF_EXC = 1,      /* an exception that a behavior let escape */
+    VF_SEEN = 2,     /* somebody looked at it */
+    VF_LOST = 4,     /* the cown's own value was lost: reading raises */
+};
+#define V_INLINE_MAX 16
+
+typedef struct boc_blob {  /* encoded bytes; immutable, shared, freed anywhere */
+    _Atomic uint32_t refs;
+    uint32_t ncowns;
+    size_t len;
+    boc_cown_t **cowns;    /* kept alive by it, referred to by index */
+    unsigned char data[];
+} boc_blob_t;
+
+typedef struct boc_capture { /* one captured value that many behaviors may share */
+    _Atomic uint32_t refs;
+    uint8_t mutable;         /* decoded anew for each behavior */
+    uint8_t is_def;          /* id: a definition of the store */
+    uint8_t is_patch;        /* loading it changes a class, it is no value */
+    unsigned char id[32];
+    boc_value_t v;
+} boc_capture_t;
+
+typedef struct boc_capset {  /* the names that a body and what it reaches use, as they were at schedule */
+    _Atomic uint32_t refs;
+    uint32_t n;
+    bool any_mutable;
+    struct boc_capset_entry {
+        uint32_t ns, name;   /* of the name table */
+        boc_capture_t *capture;
+    } entry[];
+} boc_capset_t;
+
+typedef struct boc_recipe {  /* a body's code, once per content; never freed */
+    unsigned char id[32];
+    uint32_t index;          /* counts up: key of the workers' caches */
+    struct boc_recipe *chain;
+} boc_recipe_t;
+
+/* How parameters follow from requests when they are not simply one distinct cown each. */
+typedef struct boc_shape {
+    uint32_t nitems;         /* cowns in all parameters together */
+    struct { uint32_t param; uint16_t request; uint8_t in_list, mode; } item[];
+} boc_shape_t;
+
+typedef struct boc_job {     /* the binding's part of a behavior */
+    boc_recipe_t *recipe;    /* NULL: dyn[0] is the callable itself */
+    boc_capset_t *captures;
+    boc_shape_t *shape;
+    uint32_t origin;         /* the cell that scheduled it */
+    uint16_t nparams;
+    uint8_t nclosure, ndefaults;  /* dyn: closure cells, then trailing defaults, */
+    uint8_t nkw;                  /* then keyword-only values */
+    uint8_t spare[3];
+    boc_value_t dyn[];
+} boc_job_t;
+
+/* ---- one interpreter ------------------------------------------------------ */
+typedef struct boc_state boc_state_t;
+
+typedef struct boc_ctx {     /* a thread that runs a body */
+    boc_state_t *st;
+    boc_behavior_t *current; /* NULL between bodies */
+    struct boc_ctx *outer;
+    struct boc_cown_object *read_handles; /* chained by ->next_read while the body runs */
+    PyObject *board;         /* the view that this body has taken, or NULL */
+    uint64_t board_version;
+    bool dirty_output;
+} boc_ctx_t;
+
+typedef struct boc_cown_object {
+    PyObject_HEAD
+    boc_cown_t *core;
+    PyObject *view;          /* a reader's own copy while its body runs */
+} boc_cown_object_t;
+
+struct boc_state {
+    PyObject *module;
+    int worker;              /* -1: main */
+    PyTypeObject *cown_type, *pinned_type, *when_type, *read_type, *encoder_type, *writer_type, *cursor_type;
+    PyObject *errors;        /* module boc._errors, on demand */
+    PyObject *loads, *cown_ctor;
+    PyObject *py[32];        /* functions of Python modules, see lazy.c */
+    Py_ssize_t code_extra;
+    /* encoder kept for reuse */
+    PyObject *pickler, *writer;
+    bool encoding;
+    boc_cown_t **enc_cowns;  /* cowns met by the encode in progress */
+    uint32_t enc_ncowns, enc_cap;
+    const boc_blob_t *decoding;
+    /* values that rest live here */
+    struct { boc_cown_t *cown; int64_t since; } *live;
+    uint32_t nlive, live_cap;
+    /* caches of a worker, indexed by name, recipe */
+    PyObject **names;
+    uint32_t nnames;
+    struct { PyObject *code, *globals, *func; } *recipes;
+    uint32_t nrecipes;
+    struct boc_installed *installed;  /* open hash: (ns, name) -> capture and object */
+    uint32_t ninstalled, installed_cap;
+    boc_capset_t *last_set;           /* all of it is installed */
+    PyObject *ns_dicts;               /* dict: ns id -> dict */
+    PyObject *defs;                   /* dict: id bytes -> object */
+    boc_ctx_t ctx;
+    PyObject *when_free;
+    PyObject *type_ok;                /* set of types seen to encode */
+};
+
+extern boc_state_t *boc__main_state;
+extern _Thread_local boc_ctx_t *boc__ctx;
+extern bool boc__check;               /* start(check=True): encode at every release */
+
+/* The state of the current interpreter; NULL with RuntimeError in one that is not ours. */
+boc_state_t *boc__st(void);
+static inline bool boc__in_body(void) { return boc__ctx != NULL && boc__ctx->current != NULL; }
+/* "... cannot be called in a behavior": 0, or -1 with RuntimeError */
+int boc__not_in_body(const char *what);
+
+/* functions of Python modules, imported at first use */
+enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
+       PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
+       PY_ARGUMENTS, PY_HINT, PY_COUNT };
+PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
+PyObject *boc__error_type(boc_state_t *st, const char *name); /* borrowed: a class of boc._errors */
+PyObject *boc__raise_code(int code, const char *what); /* maps BOC_E... to an exception; returns NULL */
+
+/* ---- value.c -------------------------------------------------------------- */
+int boc__atom(boc_value_t *out, PyObject *o);         /* 1: stored inline (or as a cown handle), 0: not its kind */
+PyObject *boc__decode(boc_state_t *st, const boc_value_t *v); /* a new object; V_LIVE of this interpreter: the object */
+void boc__value_drop(boc_value_t *v);                 /* no interpreter needed; not V_LIVE */
+void boc__value_copy(boc_value_t *to, const boc_value_t *from); /* shares; not V_LIVE, V_MOVED, V_BYTESOBJ, V_BYTEARRAY */
+/* Encode o for anywhere. -1: a TransferError is set; `what` names the place for people. */
+int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
+/* what a behavior leaves in a slot, see value.c */
+void boc__settle(boc_state_t *st, boc_behavior_t *b);
+int boc__take_result(boc_state_t *st, boc_cown_t *c, PyObject *result);
+void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of the exception that is set now */
+void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a live value rest nowhere */
+void boc__live_add(boc_state_t *st, boc_cown_t *c);
+void boc__live_remove(boc_state_t *st, boc_cown_t *c);
+void boc__live_flush(boc_state_t *st);                /* encode all: the interpreter ends */
+void boc__drop_value(boc_cown_t *c);                  /* core callback */
+PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c); /* for the holder: .value */
+void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o);
+int boc__slot_open(boc_state_t *st, boc_cown_t *c);   /* decode an encoded value in place before a body */
+
+/* ---- codec.c -------------------------------------------------------------- */
+int boc__codec_init(boc_state_t *st);
+boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o);       /* NULL with the pickler's own exception */
+PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
+void boc__blob_drop(boc_blob_t *b);
+static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
+
+/* ---- cown.c --------------------------------------------------------------- */
+int boc__cown_init(boc_state_t *st);
+PyObject *boc__cown_wrap(boc_state_t *st, boc_cown_t *c);    /* new handle; takes over the caller's reference */
+boc_cown_t *boc__cown_core(boc_state_t *st, PyObject *o);    /* borrowed, NULL without exception if o is no cown */
+static inline bool boc__cown_check(boc_state_t *st, PyObject *o) {
+    return Py_TYPE(o) == st->cown_type || Py_TYPE(o) == st->pinned_type || PyType_IsSubtype(Py_TYPE(o), st->cown_type);
+}
+const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n);
+void boc__owner_text(const boc_cown_t *c, char *buf, size_t n);
+
+/* ---- capture.c ------------------------------------------------------------ */
+boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *what); /* NULL with an exception */
+boc_capture_t *boc__capture_def(const unsigned char id[32]);
+void boc__capture_drop(boc_capture_t *c);
+void boc__capset_drop(boc_capset_t *s);
+int boc__capset_install(boc_state_t *st, boc_capset_t *s);
+void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *s);
+boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value); /* borrowed, or NULL */
+PyObject *boc__name_object(boc_state_t *st, uint32_t name);  /* borrowed interned str */
+PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]); /* new reference */
+boc_recipe_t *boc__recipe(const unsigned char id[32]);
+PyObject *boc__store_put(PyObject *module, PyObject *data);
+PyObject *boc__store_get(PyObject *module, PyObject *id);
+
+/* ---- when.c, run.c -------------------------------------------------------- */
+int boc__when_init(boc_state_t *st);
+PyObject *boc__when(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames);
+PyObject *boc__whencall(PyObject *module, PyObject *args, PyObject *kw);
+PyObject *boc__read(PyObject *module, PyObject *arg);
+int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b); /* GIL held; settles values and result; -1: BaseException kept set (pinned only) */
+int boc__host_run(uint32_t worker, boc_behavior_t *b);
+void boc__host_cancelled(boc_behavior_t *b);
+void boc__drop_behavior(boc_behavior_t *b);
+static inline boc_job_t *boc__job(boc_behavior_t *b) { return boc_behavior_extra(b); }
+static inline boc_cown_t *boc__result_of(boc_behavior_t *b) {
+    return (b->flags & BOC_B_RESULT) ? b->req[b->nreq - 1].cown : NULL;
+}
+
+/* ---- runtime.c, pump.c, service.c, notice.c ------------------------------- */
+int boc__ensure_started(void);        /* starts on demand (main), -1 with an exception */
+extern PyMethodDef boc__runtime_methods[], boc__service_methods[], boc__notice_methods[], boc__trace_methods[];
+int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_error, long *executed, long *raised, bool *deadline_hit);
+int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR / BOC_EPINNED: signals, pinned work; -1 with an exception */
+/* kinds of what goes to main: mirrored in boc/_kinds.py */
+enum { K_OUT = 1, K_ERR, K_LOG, K_WARN, K_UNSEEN, K_HINT, K_DISPLAY, K_NOTICE };
+void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin);
+void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin);  /* takes over the blob */
+int64_t boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */
+uint32_t boc__origin(void);
+void boc__notice_reset(void);
+void boc__notice_body_end(boc_ctx_t *ctx);
+
+#endif
