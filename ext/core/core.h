@@ -84,6 +84,7 @@ struct boc_cown {
 boc_cown_t *boc_cown_new(uint8_t flags);          /* refs = 1 */
 static inline void boc_cown_retain(boc_cown_t *c) { atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed); }
 void boc_cown_release(boc_cown_t *c);             /* last one: host.drop_value, free */
+void boc_cown_free(boc_cown_t *c);                /* after drop_value said false */
 bool boc_cown_idle(const boc_cown_t *c);          /* nobody holds or awaits it (a snapshot) */
 uint32_t boc_cown_queue(const boc_cown_t *c);     /* 0 idle, 1 held, 2 held and awaited (a snapshot, for messages) */
 
@@ -183,8 +184,9 @@ typedef struct boc_callbacks {
     void (*cancelled)(boc_behavior_t *b);
     /* the behavior's host part dies (after its requests were released). Any thread. */
     void (*drop_behavior)(boc_behavior_t *b);
-    /* the last reference to the cown went. Any thread; must not block. */
-    void (*drop_value)(boc_cown_t *c);
+    /* the last reference to the cown went. Any thread; must not block. true: the core frees the cown now;
+       false: its value must die at its home first, the host calls boc_cown_free then. */
+    bool (*drop_value)(boc_cown_t *c);
     /* make c's value rest nowhere (home = 0). On the home's thread at a body boundary, or on its porter
        (core thread, one a home, made lazily) which brackets it by porter_enter/leave. */
     void (*encode)(uint32_t home_worker, boc_cown_t *c);

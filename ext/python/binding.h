@@ -122,9 +122,8 @@ struct boc_state {
     Py_ssize_t code_extra;
     /* encoder kept for reuse */
     PyObject *pickler, *writer;
-    bool encoding;
-    boc_cown_t **enc_cowns;  /* cowns met by the encode in progress */
-    uint32_t enc_ncowns, enc_cap;
+    bool encoding;           /* the kept pair is in use */
+    struct boc_writer *now;  /* the writer of the encode in progress */
     const boc_blob_t *decoding;
     /* values that rest live here */
     struct { boc_cown_t *cown; int64_t since; } *live;
@@ -177,7 +176,7 @@ void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a l
 void boc__live_add(boc_state_t *st, boc_cown_t *c);
 void boc__live_remove(boc_state_t *st, boc_cown_t *c);
 void boc__live_flush(boc_state_t *st);                /* encode all: the interpreter ends */
-void boc__drop_value(boc_cown_t *c);                  /* core callback */
+bool boc__drop_value(boc_cown_t *c);                  /* core callback; false: the cown is freed later */
 PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c); /* for the holder: .value */
 void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o);
 int boc__slot_open(boc_state_t *st, boc_cown_t *c);   /* decode an encoded value in place before a body */

@@ -1,0 +1,266 @@
+/* Objects to bytes and back: CPython's C pickler, protocol 5, with three things of ours.
+ *
+ *  - cown handles become indices into a table beside the bytes, which keeps the cowns alive;
+ *  - functions and classes of namespaces that no worker can import go by definition (boc._define);
+ *  - bytes are written behind the header of a boc_blob_t, so that no copy is made afterwards.
+ *
+ * One pickler per interpreter is kept; an encode inside an encode (a __reduce__ that schedules)
+ * gets one of its own. */
+#include "binding.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct boc_writer {
+    PyObject_HEAD
+    boc_blob_t *blob;   /* grows; data begins behind the header */
+    size_t len, cap;
+    boc_cown_t **cowns; /* each with a reference */
+    uint32_t ncowns, cowns_cap;
+} writer_t;
+
+/* A kept pickler's memo table never shrinks: past this many bytes it is thrown away. */
+#define KEEP_LIMIT (1u << 16)
+
+static int writer_reserve(writer_t *w, size_t more) {
+    if (w->len + more <= w->cap && w->blob != NULL)
+        return 0;
+    size_t cap = w->cap ? w->cap : 240;
+    while (cap < w->len + more)
+        cap += cap / 2 + 64;
+    boc_blob_t *b = realloc(w->blob, sizeof(boc_blob_t) + cap);
+    if (b == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    w->blob = b;
+    w->cap = cap;
+    return 0;
+}
+
+static PyObject *writer_write(PyObject *self, PyObject *data) {
+    writer_t *w = (writer_t *)self;
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    int bad = writer_reserve(w, (size_t)view.len);
+    if (!bad) {
+        memcpy(w->blob->data + w->len, view.buf, (size_t)view.len);
+        w->len += (size_t)view.len;
+    }
+    PyBuffer_Release(&view);
+    if (bad)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static void writer_reset(writer_t *w) {
+    for (uint32_t i = 0; i < w->ncowns; i++)
+        boc_cown_release(w->cowns[i]);
+    free(w->cowns);
+    free(w->blob);
+    w->cowns = NULL;
+    w->blob = NULL;
+    w->ncowns = w->cowns_cap = 0;
+    w->len = w->cap = 0;
+}
+
+static void writer_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    writer_reset((writer_t *)self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef writer_methods[] = {
+    {"write", writer_write, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot writer_slots[] = {
+    {Py_tp_methods, writer_methods},
+    {Py_tp_dealloc, writer_dealloc},
+    {0, NULL},
+};
+static PyType_Spec writer_spec = {"boc._core.Writer", sizeof(writer_t), 0,
+                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, writer_slots};
+
+/* The index of c in the table of the encode in progress. */
+static PyObject *note_cown(boc_state_t *st, boc_cown_t *c) {
+    writer_t *w = st->now;
+    if (w->ncowns == w->cowns_cap) {
+        uint32_t cap = w->cowns_cap ? w->cowns_cap * 2 : 4;
+        boc_cown_t **t = realloc(w->cowns, cap * sizeof *t);
+        if (t == NULL)
+            return PyErr_NoMemory();
+        w->cowns = t;
+        w->cowns_cap = cap;
+    }
+    boc_cown_retain(c);
+    w->cowns[w->ncowns] = c;
+    return Py_BuildValue("O(I)", st->cown_ctor, (unsigned)w->ncowns++);
+}
+
+static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
+    (void)self;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    if (st->now != NULL && boc__cown_check(st, o))
+        return note_cown(st, ((boc_cown_object_t *)o)->core);
+    if (PyFunction_Check(o) || PyModule_Check(o)) {
+        PyObject *f = boc__py(st, PY_REDUCE);
+        return f ? PyObject_CallOneArg(f, o) : NULL;
+    }
+    if (PyType_Check(o)) {
+        PyTypeObject *t = (PyTypeObject *)o;
+        if (!(t->tp_flags & Py_TPFLAGS_HEAPTYPE))
+            Py_RETURN_NOTIMPLEMENTED; /* a static type goes by name */
+        PyObject *f = boc__py(st, PY_REDUCE);
+        return f ? PyObject_CallOneArg(f, o) : NULL;
+    }
+    Py_RETURN_NOTIMPLEMENTED;
+}
+
+static PyMethodDef encoder_methods[] = {
+    {"reducer_override", encoder_reducer_override, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot encoder_slots[] = {{Py_tp_methods, encoder_methods}, {0, NULL}};
+static PyType_Spec encoder_spec = {"boc._core.Encoder", 0, 0, Py_TPFLAGS_DEFAULT, encoder_slots};
+
+static PyObject *new_writer(boc_state_t *st) {
+    return st->writer_type->tp_alloc(st->writer_type, 0);
+}
+
+static PyObject *new_pickler(boc_state_t *st, PyObject *writer) {
+    return PyObject_CallFunction((PyObject *)st->encoder_type, "Oi", writer, 5);
+}
+
+static boc_blob_t *finish_blob(writer_t *w) {
+    boc_blob_t *b = w->blob;
+    if (w->cap > 2 * w->len + 256) {
+        boc_blob_t *small = realloc(b, sizeof(boc_blob_t) + w->len);
+        b = small ? small : b;
+    }
+    atomic_init(&b->refs, 1);
+    b->len = w->len;
+    b->cowns = w->cowns;
+    b->ncowns = w->ncowns;
+    w->blob = NULL;
+    w->cowns = NULL;
+    w->ncowns = w->cowns_cap = 0;
+    w->len = w->cap = 0;
+    return b;
+}
+
+boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
+    bool kept = !st->encoding;
+    PyObject *writer, *pickler;
+    if (kept && st->pickler != NULL) {
+        writer = Py_NewRef(st->writer);
+        pickler = Py_NewRef(st->pickler);
+    } else {
+        writer = new_writer(st);
+        pickler = writer ? new_pickler(st, writer) : NULL;
+        if (pickler == NULL) {
+            Py_XDECREF(writer);
+            return NULL;
+        }
+        if (kept) {
+            st->writer = Py_NewRef(writer);
+            st->pickler = Py_NewRef(pickler);
+        }
+    }
+    struct boc_writer *outer = st->now;
+    st->now = (writer_t *)writer;
+    if (kept)
+        st->encoding = true;
+    PyObject *r = PyObject_CallMethod(pickler, "dump", "O", o);
+    st->now = outer;
+    boc_blob_t *b = NULL;
+    PyObject *exc = r ? NULL : PyErr_GetRaisedException();
+    size_t len = ((writer_t *)writer)->len;
+    if (r != NULL)
+        b = finish_blob((writer_t *)writer);
+    else
+        writer_reset((writer_t *)writer);
+    if (kept) {
+        st->encoding = false;
+        PyObject *cleared = len < KEEP_LIMIT && r ? PyObject_CallMethod(pickler, "clear_memo", NULL) : NULL;
+        if (cleared == NULL) {
+            PyErr_Clear();
+            Py_CLEAR(st->pickler);
+            Py_CLEAR(st->writer);
+        }
+        Py_XDECREF(cleared);
+    }
+    Py_XDECREF(r);
+    Py_DECREF(pickler);
+    Py_DECREF(writer);
+    if (exc != NULL)
+        PyErr_SetRaisedException(exc);
+    return b;
+}
+
+PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b) {
+    PyObject *view = PyMemoryView_FromMemory((char *)b->data, (Py_ssize_t)b->len, PyBUF_READ);
+    if (view == NULL)
+        return NULL;
+    const boc_blob_t *outer = st->decoding;
+    st->decoding = b;
+    PyObject *o = PyObject_CallOneArg(st->loads, view);
+    st->decoding = outer;
+    Py_DECREF(view);
+    return o;
+}
+
+void boc__blob_drop(boc_blob_t *b) {
+    if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < b->ncowns; i++)
+        boc_cown_release(b->cowns[i]);
+    free(b->cowns);
+    free(b);
+}
+
+/* _cown(index): what a handle becomes in the bytes. */
+static PyObject *decode_cown(PyObject *module, PyObject *arg) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    unsigned long i = PyLong_AsUnsignedLong(arg);
+    if (i == (unsigned long)-1 && PyErr_Occurred())
+        return NULL;
+    if (st->decoding == NULL || i >= st->decoding->ncowns) {
+        PyErr_SetString(PyExc_ValueError, "a cown's place in encoded data makes no sense outside of it");
+        return NULL;
+    }
+    boc_cown_t *c = st->decoding->cowns[i];
+    boc_cown_retain(c);
+    return boc__cown_wrap(st, c);
+}
+
+static PyMethodDef decode_cown_def = {"_cown", decode_cown, METH_O, NULL};
+
+int boc__codec_init(boc_state_t *st) {
+    PyObject *pickle = PyImport_ImportModule("_pickle");
+    if (pickle == NULL)
+        return -1;
+    PyObject *base = PyObject_GetAttrString(pickle, "Pickler");
+    st->loads = PyObject_GetAttrString(pickle, "loads");
+    Py_DECREF(pickle);
+    if (base == NULL || st->loads == NULL) {
+        Py_XDECREF(base);
+        return -1;
+    }
+    st->encoder_type = (PyTypeObject *)PyType_FromModuleAndSpec(st->module, &encoder_spec, base);
+    Py_DECREF(base);
+    st->writer_type = (PyTypeObject *)PyType_FromModuleAndSpec(st->module, &writer_spec, NULL);
+    PyObject *name = PyUnicode_FromString("boc._core");
+    st->cown_ctor = name ? PyCFunction_NewEx(&decode_cown_def, st->module, name) : NULL;
+    Py_XDECREF(name);
+    if (st->encoder_type == NULL || st->writer_type == NULL || st->cown_ctor == NULL)
+        return -1;
+    return PyModule_AddObjectRef(st->module, "_cown", st->cown_ctor);
+}

@@ -1,0 +1,12 @@
+/* Values that stay with the worker that made them: which may, where they are listed, how they leave. */
+#ifndef BOC_LIVE_H
+#define BOC_LIVE_H
+
+#include "binding.h"
+
+/* Of the live values in c[0..n): those whose inside something else refers to are encoded, the rest may stay. */
+void boc__separate(boc_state_t *st, boc_cown_t **c, uint32_t n);
+void boc__encode_live(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags);
+void boc__mark_seen(boc_cown_t *c);
+
+#endif
