@@ -68,17 +68,17 @@ enum {                     /* boc_cown.flags */
 
 struct boc_cown {
     _Atomic(boc_request_t *) tail;        /* last request of the queue, or NULL */
-    _Atomic uint64_t readers;             /* active readers (core's encoding) */
-    _Atomic(boc_request_t *) next_writer; /* waits for the readers to leave */
+    _Atomic uint64_t readers;             /* 2 x active readers + (a writer waits for them) */
     uint64_t id;                          /* from a counter, never an address */
     uint64_t seq;                         /* bumped by each owner: order of hand-offs */
-    boc_value_t value;
+    _Atomic(boc_request_t *) next_writer; /* waits for the readers to leave */
     _Atomic uint32_t refs;
     _Atomic uint32_t holder;  /* 0: nobody; else index of the holding thread + 1; set by the host */
     uint32_t name;            /* of the name table */
     _Atomic uint16_t home;    /* 0: value rests nowhere in particular; else worker index + 1 where it is live */
     uint8_t flags;
     _Atomic uint8_t lock;     /* a spin bit for the host (cancel against finish) */
+    boc_value_t value;        /* behind what the protocol touches: that stays on one cache line */
 };
 
 boc_cown_t *boc_cown_new(uint8_t flags);          /* refs = 1 */
@@ -119,8 +119,12 @@ enum { BOC_RAN = 0, BOC_LATER = 1 };
 
 struct boc_behavior {
     _Atomic(boc_behavior_t *) next;  /* run queue link */
-    uint64_t id;                     /* from a counter */
-    int (*run)(boc_behavior_t *);    /* native behaviors only: BOC_RAN, or BOC_LATER and boc_finish(b) later */
+    uint64_t id;                     /* from a counter; final once its requests are set: a behavior with a
+                                        result has the id of its result cown (boc_request_set) */
+    union {
+        int (*run)(boc_behavior_t *); /* native behaviors only: BOC_RAN, or BOC_LATER and boc_finish(b) later */
+        int64_t since;                /* core's, others only: when it joined the pinned queue */
+    };
     _Atomic int32_t count;           /* requests not granted + fetches not served + 1 while scheduling */
     uint16_t nreq;
     uint16_t target;                 /* worker index + 1 whose live values it needs; 0: any */
@@ -129,7 +133,9 @@ struct boc_behavior {
     uint8_t kinds;                   /* mask of the kinds it may run on */
     uint8_t flags;
     _Atomic uint8_t state;           /* BOC_ST_... */
-    uint8_t spare[3];
+    uint8_t bound;                   /* core's: a live value waits for it at target */
+    uint8_t passed;                  /* core's: the step gate let it through */
+    uint8_t spare;
     uint32_t extra;                  /* byte offset of the host's part */
     boc_request_t req[];
 };
@@ -145,6 +151,10 @@ static inline boc_behavior_t *boc_behavior_of(boc_request_t *r) {
 /* Sets request i; takes a new reference to c. Duplicates are allowed, boc_schedule merges them
    (a write wins) and then nreq shrinks; param of a merged request is that of the first. */
 void boc_request_set(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode);
+/* The same, but takes over the caller's reference. The first of the two to see a cown made with
+   BOC_COWN_RESULT makes it b's result: from here on b->id == c->id. So set a result before anybody
+   else can request it. */
+void boc_request_move(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode);
 
 /* Two-phase schedule on the calling thread. The runtime must run (BOC_ESTATE). parent: id of the
    behavior whose body schedules, 0 from outside. After it returned 0 the behavior is the core's. */
@@ -180,7 +190,9 @@ typedef struct boc_host {
 } boc_host_t;
 
 typedef struct boc_callbacks {
-    /* instead of run, for a cancelled behavior: give its result a value. Any thread, must not block. */
+    /* instead of run, for a cancelled behavior: give its result a value. Any thread, must not block.
+       With b->state == BOC_ST_RUNNING: boc_stop abandons the worker whose body of b is stuck; b, its host
+       part and its references then stay for ever, because the body may still look at them. */
     void (*cancelled)(boc_behavior_t *b);
     /* the behavior's host part dies (after its requests were released). Any thread. */
     void (*drop_behavior)(boc_behavior_t *b);
@@ -206,9 +218,10 @@ typedef struct boc_options {
 /* Returns at once: a starter thread runs before_workers and starts the workers one after another (each
    enter is serial, under one mutex). Main thread of the host's main interpreter only. */
 int boc_start(const boc_options_t *o);
+int boc_start_error(void);        /* what the first enter that failed returned; 0: none did */
 bool boc_running(void);
 uint32_t boc_worker_count(void);
-/* Wakes all, lets running bodies end, joins every worker (leave has run), frees queues. Call without the GIL.
+/* Cancels what has not started, wakes all, lets running bodies end, joins every worker (leave has run), frees queues. Call without the GIL.
    deadline: workers still in a body then are abandoned: left out, their index is added to *stuck (a bit
    mask by index, 16 words) and their thread is detached. */
 int boc_stop(int64_t deadline_ns, uint64_t stuck[16]);
@@ -246,6 +259,14 @@ boc_behavior_t *boc_pinned_pop(void); /* NULL: empty. One consumer at a time. Th
 uint32_t boc_pinned_depth(int64_t *oldest_ns);
 bool boc_begin(boc_behavior_t *b);    /* PENDING -> RUNNING, traces start; false: it was cancelled (the core has
                                          called cancelled): just boc_finish it. The core does it itself for workers. */
+
+/* ---- the step gate --------------------------------------------------------
+   Closed: what becomes runnable (also pinned; not native, urgent or cancelled) is held, oldest first. */
+void boc_gate_close(void);
+void boc_gate_open(void);                        /* lets all through */
+int boc_gate_step(uint64_t id);                  /* lets this one through, 0: the oldest; BOC_EMPTY: no such */
+bool boc_gate_closed(void);
+size_t boc_gate_held(uint64_t *ids, size_t max); /* ids of the held, oldest first; returns how many there are */
 
 /* ---- names, counters ----------------------------------------------------- */
 uint32_t boc_name(const char *utf8, size_t n);     /* interned for ever; 0 is "" */
