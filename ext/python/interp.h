@@ -31,6 +31,8 @@ void boc__worker_teardown(uint32_t worker);
 /* In the child of a fork, before any Python runs: forget runtime state, take no lock,
    touch no object. */
 void boc__binding_after_fork(void);
+/* The process ends, atexit, GIL held, the workers are gone: report what nobody looked at. */
+void boc__binding_at_exit(void);
 
 /* ---- where am I (a thread state is current) --------------------------------- */
 enum { BOC__MAIN = -1, BOC__FOREIGN = -2 };
@@ -66,7 +68,9 @@ void boc__interp_set_interrupted(uint32_t worker, PyObject *cls);
 /* Any thread, no GIL needed, does not block: raise that class in the body of `behavior`, if it runs on `worker`
    then. true: asked for (a body in C sees it when that call returns; one that ends first never does). */
 bool boc__interp_interrupt(uint32_t worker, uint64_t behavior);
-/* The same for a body that runs on the main interpreter's thread is not needed: pinned bodies get signals. */
+/* C code that waits inside a body without running Python calls this in each slice of its wait, GIL held:
+   0, or -1 with the interrupt set as the exception. On any other thread 0. */
+int boc__interp_check(void);
 
 /* ---- ending -------------------------------------------------------------------- */
 /* A worker that boc_stop left stuck: it will never be ended. Its interpreter leaves the runtime's list, so that the process
@@ -81,7 +85,8 @@ typedef struct boc__ending {
 } boc__ending_t;
 /* The common end of stop() and of the exit hook; main interpreter, GIL held (released while it waits).
    cancel: drop what is queued. interrupt: raise in what runs. grace_ns: how long bodies get to end;
-   what is left then is abandoned. < 0: for ever. out may be NULL. 0, or a BOC_E... code. */
+   what is left then is abandoned. < 0: for ever. out may be NULL. 0, or -1 with an exception set (a signal
+   handler's, only with grace_ns < 0; the runtime still runs then). */
 int boc__interp_stop(bool cancel, bool interrupt, int64_t grace_ns, boc__ending_t *out);
 /* True from the exit hook on: the runtime must not be started again. */
 bool boc__interp_exiting(void);

@@ -1,0 +1,319 @@
+/* Worker interpreters: made on their worker's own thread, parked, visited by a porter, ended there.
+ *
+ * See interp.h for who calls what. The rest of the life cycle: interp_interrupt.c, interp_exit.c,
+ * interp_fork.c; the private parts of CPython: interp_runtime.c. */
+#include "interp_slot.h"
+
+#include "interp_prepare.h"
+#include "interp_runtime.h"
+
+#include <string.h>
+#include <time.h>
+
+/* How soon a running body lets a porter in. Only a thread that waits for the GIL makes it matter. */
+#define WORKER_SWITCH_INTERVAL_S 0.0003
+
+boc__slot_table_t boc__slots = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local boc__slot_t *mine;
+static _Thread_local PyThreadState *visit; /* of a porter inside somebody's interpreter */
+
+boc__slot_t *
+boc__slot_mine(void)
+{
+    return mine;
+}
+
+PyThreadState *
+boc__slots_lock(void)
+{
+    PyThreadState *thread = boc__runtime_current() != NULL ? PyEval_SaveThread() : NULL;
+    pthread_mutex_lock(&boc__slots.lock);
+    return thread;
+}
+
+void
+boc__slots_unlock(PyThreadState *thread)
+{
+    pthread_mutex_unlock(&boc__slots.lock);
+    if (thread != NULL) {
+        PyEval_RestoreThread(thread);
+    }
+}
+
+void
+boc__slots_await_endings(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    pthread_mutex_lock(&boc__slots.lock);
+    int rc = 0;
+    while (boc__slots.ending > 0 && rc == 0) {
+        rc = pthread_cond_timedwait(&boc__slots.ended, &boc__slots.lock, &until);
+    }
+    pthread_mutex_unlock(&boc__slots.lock);
+}
+
+void
+boc__slots_reset(void)
+{
+    pthread_mutex_init(&boc__slots.lock, NULL);
+    pthread_cond_init(&boc__slots.ended, NULL);
+    boc__slots.ending = 0;
+    memset(boc__slots.at, 0, sizeof boc__slots.at);
+    atomic_store_explicit(&boc__slots.any, false, memory_order_relaxed);
+    mine = NULL;
+    visit = NULL;
+}
+
+int
+boc__interp_init(PyObject *Py_UNUSED(module))
+{
+    if (boc__slots.main != NULL) {
+        return 0;
+    }
+    if (!boc__runtime_matches()) {
+        PyErr_Format(PyExc_ImportError,
+                     "boc was built for another release of CPython than %s; reinstall it for this one", Py_GetVersion());
+        return -1;
+    }
+    if (boc__interp_init_fork() < 0 || boc__interp_init_exit() < 0) {
+        return -1;
+    }
+    boc__slots.main = PyInterpreterState_Main();
+    return 0;
+}
+
+/* ---- where am I ------------------------------------------------------------- */
+
+bool
+boc__interp_is_main(void)
+{
+    return PyInterpreterState_Get() == PyInterpreterState_Main();
+}
+
+int
+boc__interp_index(void)
+{
+    PyInterpreterState *interp = PyInterpreterState_Get();
+    if (interp == boc__slots.main) {
+        return BOC__MAIN;
+    }
+    if (mine != NULL && mine->interp == interp) {
+        return (int)mine->worker;
+    }
+    /* A thread that a body started, a porter, or no interpreter of ours. */
+    int found = BOC__FOREIGN;
+    pthread_mutex_lock(&boc__slots.lock);
+    for (int i = 0; i < BOC_MAX_WORKERS && found < 0; i++) {
+        if (boc__slots.at[i] != NULL && boc__slots.at[i]->interp == interp) {
+            found = i;
+        }
+    }
+    pthread_mutex_unlock(&boc__slots.lock);
+    return found;
+}
+
+/* ---- enter and leave --------------------------------------------------------- */
+
+static void
+set_error(const char *what, const char *text)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    snprintf(boc__slots.error, sizeof boc__slots.error, "%s: %s", what, text);
+    pthread_mutex_unlock(&boc__slots.lock);
+}
+
+void
+boc__interp_error(char *buf, size_t size)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    snprintf(buf, size, "%s", boc__slots.error);
+    pthread_mutex_unlock(&boc__slots.lock);
+}
+
+/* Keeps "Type: text" of the exception that is set, and clears it. */
+static void
+set_error_from_exception(const char *what)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *text = exc == NULL ? NULL : PyUnicode_FromFormat("%s: %S", Py_TYPE(exc)->tp_name, exc);
+    const char *utf8 = text == NULL ? NULL : PyUnicode_AsUTF8(text);
+    set_error(what, utf8 == NULL ? "unknown error" : utf8);
+    PyErr_Clear();
+    Py_XDECREF(text);
+    Py_XDECREF(exc);
+}
+
+static void
+table_put(uint32_t worker, boc__slot_t *slot)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    boc__slots.at[worker] = slot;
+    pthread_mutex_unlock(&boc__slots.lock);
+}
+
+/* Takes the slot out of the table, after which nothing reaches its interpreter from outside.
+   true: it was abandoned before and must not be ended. */
+static bool
+table_take(boc__slot_t *slot)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    if (boc__slots.at[slot->worker] == slot) {
+        boc__slots.at[slot->worker] = NULL;
+    }
+    bool abandoned = slot->abandoned;
+    if (!abandoned) {
+        boc__slots.ending++;
+    }
+    pthread_mutex_unlock(&boc__slots.lock);
+    return abandoned;
+}
+
+static void
+table_ended(void)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    boc__slots.ending--;
+    pthread_cond_broadcast(&boc__slots.ended);
+    pthread_mutex_unlock(&boc__slots.lock);
+}
+
+static PyThreadState *
+new_interpreter(void)
+{
+    const PyInterpreterConfig config = {
+        .use_main_obmalloc = 0,
+        .allow_fork = 0,
+        .allow_exec = 0,
+        .allow_threads = 1,
+        /* Py_EndInterpreter cannot end an interpreter that has one. */
+        .allow_daemon_threads = 0,
+        .check_multi_interp_extensions = 1,
+        .gil = PyInterpreterConfig_OWN_GIL,
+    };
+    PyThreadState *thread = NULL;
+    PyStatus status = Py_NewInterpreterFromConfig(&thread, &config);
+    if (PyStatus_Exception(status)) {
+        set_error("cannot make a worker interpreter", status.err_msg != NULL ? status.err_msg : "unknown error");
+        return NULL;
+    }
+    return thread;
+}
+
+int
+boc__interp_enter(uint32_t worker)
+{
+    boc__slot_t *slot = calloc(1, sizeof *slot);
+    if (slot == NULL) {
+        set_error("cannot make a worker interpreter", "out of memory");
+        return -1;
+    }
+    atomic_store_explicit(&boc__slots.any, true, memory_order_relaxed);
+    slot->worker = worker;
+    slot->thread = new_interpreter();
+    if (slot->thread == NULL) {
+        free(slot);
+        return -1;
+    }
+    slot->interp = PyInterpreterState_Get();
+    slot->ident = PyThread_get_thread_ident();
+    mine = slot;
+    table_put(worker, slot);
+    if (boc__prepare_worker(WORKER_SWITCH_INTERVAL_S) < 0 || boc__worker_setup(worker) < 0) {
+        set_error_from_exception("cannot set up a worker interpreter");
+        boc__interp_leave(worker);
+        return -1;
+    }
+    return 0;
+}
+
+/* Threads that bodies started and left behind keep an interpreter from ending. */
+static bool
+others_inside(const boc__slot_t *slot)
+{
+    for (PyThreadState *t = PyInterpreterState_ThreadHead(slot->interp); t != NULL; t = PyThreadState_Next(t)) {
+        if (t != slot->thread) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+boc__interp_leave(uint32_t worker)
+{
+    boc__slot_t *slot = mine;
+    mine = NULL;
+    if (table_take(slot)) {
+        /* The slot stays: a queued pending call may still point to it. */
+        PyEval_SaveThread();
+        return;
+    }
+    boc__worker_teardown(worker);
+    Py_CLEAR(slot->interrupted);
+    if (others_inside(slot)) {
+        boc__prepare_join_threads();
+    }
+    if (others_inside(slot)) {
+        boc__runtime_unlink(slot->interp);
+        PyEval_SaveThread();
+    } else {
+        Py_EndInterpreter(slot->thread);
+        free(slot);
+    }
+    table_ended();
+}
+
+void
+boc__interp_park(uint32_t Py_UNUSED(worker))
+{
+    PyEval_SaveThread();
+}
+
+void
+boc__interp_unpark(uint32_t Py_UNUSED(worker))
+{
+    PyEval_RestoreThread(mine->thread);
+}
+
+/* ---- the porter ---------------------------------------------------------------
+ * A fresh thread state per visit costs 0.3 us, nothing beside the wait for the GIL, and a porter's thread
+ * state is never left over when the interpreter ends. */
+
+void
+boc__interp_porter_enter(uint32_t home)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    PyInterpreterState *interp = boc__slots.at[home]->interp;
+    pthread_mutex_unlock(&boc__slots.lock);
+    visit = PyThreadState_New(interp);
+    if (visit == NULL) {
+        Py_FatalError("boc: out of memory for a thread state");
+    }
+    PyEval_RestoreThread(visit);
+}
+
+void
+boc__interp_porter_leave(uint32_t Py_UNUSED(home))
+{
+    PyThreadState_Clear(visit);
+    PyThreadState_DeleteCurrent();
+    visit = NULL;
+}
+
+/* ---- preloading ---------------------------------------------------------------- */
+
+void
+boc__interp_preload(void)
+{
+    PyThreadState *thread = PyThreadState_New(boc__slots.main);
+    if (thread == NULL) {
+        return;
+    }
+    PyEval_RestoreThread(thread);
+    boc__prepare_main();
+    PyThreadState_Clear(thread);
+    PyThreadState_DeleteCurrent();
+}

@@ -1,0 +1,83 @@
+/* The end of the process while workers live: an atexit callback.
+ *
+ * By then the program's non-daemon threads have ended; they may have waited for behaviors until the end. Nothing of the
+ * interpreter is torn down yet. Work that is left is cancelled at once, said on stderr, and the program keeps its own status. */
+#include "interp_slot.h"
+
+#define EXIT_GRACE_NS 200000000
+
+static void
+say(PyObject *line)
+{
+    PyObject *err = line == NULL ? NULL : PySys_GetObject("stderr");
+    if (err != NULL && err != Py_None && PyFile_WriteObject(line, err, Py_PRINT_RAW) == 0) {
+        Py_XDECREF(PyObject_CallMethod(err, "flush", NULL));
+    }
+    PyErr_Clear();
+    Py_XDECREF(line);
+}
+
+/* Lines about the bodies that run now, taken before they are asked to end. */
+static PyObject *
+running_bodies(uint32_t *count)
+{
+    PyObject *lines = PyUnicode_FromString("");
+    boc_running_t now;
+    *count = 0;
+    for (uint32_t w = 0; w < boc_worker_count() && lines != NULL; w++) {
+        if (boc_worker_running(w, &now) == 0 && now.id != 0) {
+            char since[32];
+            snprintf(since, sizeof since, "%.1f", (double)(boc_now() - now.since) / 1e9);
+            PyObject *line = PyUnicode_FromFormat("  ran: %s, for %s s, on worker %u\n", boc_name_text(now.name), since, w);
+            PyUnicode_Append(&lines, line);
+            Py_XDECREF(line);
+            ++*count;
+        }
+    }
+    return lines;
+}
+
+static PyObject *
+exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
+{
+    atomic_store_explicit(&boc__slots.exiting, true, memory_order_relaxed);
+    if (boc_running()) {
+        uint32_t running = 0;
+        PyObject *lines = running_bodies(&running);
+        PyErr_Clear();
+        boc__ending_t end;
+        if (boc__interp_stop(true, true, EXIT_GRACE_NS, &end) < 0) {
+            PyErr_Clear();
+        } else if (end.pending > 0) {
+            uint64_t queued = end.pending > running ? end.pending - running : 0;
+            say(PyUnicode_FromFormat("boc: the program ended with work pending: %llu cancelled, %u interrupted, %u left stuck\n",
+                                     (unsigned long long)queued, running, end.abandoned));
+            if (running > 0) {
+                say(Py_XNewRef(lines));
+            }
+        }
+        Py_XDECREF(lines);
+    }
+    boc__binding_at_exit();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef exit_method = {"_boc_exit", exit_hook, METH_NOARGS, "Ends boc's workers with the process."};
+
+bool
+boc__interp_exiting(void)
+{
+    return atomic_load_explicit(&boc__slots.exiting, memory_order_relaxed);
+}
+
+int
+boc__interp_init_exit(void)
+{
+    PyObject *hook = PyCFunction_New(&exit_method, NULL);
+    PyObject *atexit = hook == NULL ? NULL : PyImport_ImportModule("atexit");
+    PyObject *done = atexit == NULL ? NULL : PyObject_CallMethod(atexit, "register", "O", hook);
+    Py_XDECREF(atexit);
+    Py_XDECREF(hook);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
