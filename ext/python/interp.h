@@ -1,4 +1,4 @@
-/* Worker interpreters: made, entered, parked, interrupted, forked, abandoned, ended.
+/* Worker interpreters: made, entered, parked, interrupted, forked, abandoned, reused, ended.
  *
  * The only files of the binding that know what differs between CPython versions in
  * life cycle are interp*.c; nothing of that shows here.
@@ -23,10 +23,11 @@
 int boc__interp_init(PyObject *module);
 
 /* ---- implemented by the rest of the binding -------------------------------- */
-/* In a new worker interpreter, its GIL held: import what bodies need, hand over the class
-   for interrupts. 0, or -1 with an exception set. */
+/* In a worker interpreter, its GIL held: import what bodies need, hand over the class for interrupts. The
+   interpreter is new, or as good: it served before, was torn down, and has no module in sys.modules but the
+   standard library's (boc._core and boc._worker are imported anew). 0, or -1 with an exception set. */
 int boc__worker_setup(uint32_t worker);
-/* The same interpreter is about to end, its GIL held: give back what it holds. */
+/* The same interpreter's worker ends, its GIL held: give back what it holds, whatever setup did. */
 void boc__worker_teardown(uint32_t worker);
 /* In the child of a fork, before any Python runs: forget runtime state, take no lock,
    touch no object. */
@@ -46,8 +47,9 @@ void boc__interp_preload(void);
 /* On the worker's own thread, which has no thread state; the core calls these one after another. Makes the
    interpreter, leaves it current with its GIL held and calls boc__worker_setup. -1: see boc__interp_error. */
 int boc__interp_enter(uint32_t worker);
-/* The same thread, GIL held: ends the interpreter. Threads that bodies left behind get a short while to
-   end; if they do not, the interpreter is abandoned. No porter is inside, none comes. */
+/* The same thread, GIL held: ends the interpreter, or resets it and keeps it for the next worker. Threads that
+   bodies left behind get a short while to end; if they do not, the interpreter is abandoned. No porter is
+   inside, none comes. */
 void boc__interp_leave(uint32_t worker);
 void boc__interp_park(uint32_t worker);   /* gives up the worker's GIL */
 void boc__interp_unpark(uint32_t worker); /* takes it again */

@@ -58,6 +58,7 @@ exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
         }
         Py_XDECREF(lines);
     }
+    boc__slots_end_idle();
     boc__binding_at_exit();
     Py_RETURN_NONE;
 }

@@ -30,24 +30,52 @@ static const char worker_program[] =
 #if PY_VERSION_HEX < 0x030d0000
     /* _zoneinfo looks for a C datetime that workers do not have, and breaks main's ZoneInfo. */
     "sys.modules['_zoneinfo'] = None\n"
-#else
-    /* 3.13+ takes the process's main thread for this interpreter's. */
+#endif
+    /* 3.13+ takes the process's main thread for this interpreter's; in an interpreter that served before it
+       is the thread of then. */
     "me = _thread.get_ident()\n"
     "main = threading._main_thread\n"
     "if main._ident != me:\n"
     "    threading._active.pop(main._ident, None)\n"
-    "    main._ident = me\n"
+    "    main._set_ident()\n"
+    "    main._set_native_id()\n"
+#if PY_VERSION_HEX < 0x030d0000
+    "    main._is_stopped = False\n"
+    "    main._set_tstate_lock()\n"
+#else
     "    main._handle = threading._make_thread_handle(me)\n"
-    "    main._native_id = _thread.get_native_id()\n"
-    "    threading._active[me] = main\n"
 #endif
-    ;
+    "    threading._active[me] = main\n";
 
-static const char join_program[] = "import threading, time\n"
+/* The idle threads of an executor end when they are told to; a thread that runs has 0.2 s. */
+static const char join_program[] = "import sys, threading, time\n"
                                    "until = time.monotonic() + 0.2\n"
+                                   "pool = sys.modules.get('concurrent.futures.thread')\n"
+                                   "for queue in list(pool._threads_queues.values()) if pool else ():\n"
+                                   "    queue.put(None)\n"
                                    "for t in threading.enumerate():\n"
                                    "    if t is not threading.current_thread():\n"
                                    "        t.join(max(0.0, until - time.monotonic()))\n";
+
+/* Modules of the standard library stay, with their state: their extension modules may not be made twice. All others go,
+   and so do the callbacks for the end. */
+static const char reset_program[] = "import atexit, gc, sys\n"
+                                    "from importlib.machinery import ExtensionFileLoader\n"
+                                    "atexit._run_exitfuncs()\n"
+                                    "good = True\n"
+                                    "for name, module in list(sys.modules.items()):\n"
+                                    "    top = name.partition('.')[0]\n"
+                                    "    if top in sys.stdlib_module_names:\n"
+                                    "        continue\n"
+                                    "    spec = getattr(module, '__spec__', None)\n"
+                                    "    if isinstance(getattr(spec, 'loader', None), ExtensionFileLoader):\n"
+                                    "        good = good and top == 'boc'\n"
+                                    "    del sys.modules[name]\n"
+                                    "sys.modules['__main__'] = type(sys)('__main__')\n"
+                                    "sys.path_importer_cache.clear()\n"
+                                    "sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__\n"
+                                    "del module, spec\n"
+                                    "gc.collect()\n";
 
 /* sys.path of main, marshalled, so that it can wait between two interpreters. */
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -140,4 +168,18 @@ boc__prepare_join_threads(void)
         PyErr_Clear();
     }
     Py_XDECREF(scope);
+}
+
+bool
+boc__prepare_reset(void)
+{
+    bool good = false;
+    PyObject *scope = run(reset_program, PyDict_New());
+    if (scope == NULL) {
+        PyErr_Clear();
+    } else {
+        good = PyDict_GetItemString(scope, "good") == Py_True;
+    }
+    Py_XDECREF(scope);
+    return good;
 }

@@ -14,9 +14,11 @@
 #include <stdatomic.h>
 
 typedef struct boc__slot {
+    struct boc__slot *next;    /* in the pool of idle interpreters */
     uint32_t worker;
     PyInterpreterState *interp;
     PyThreadState *thread;     /* the worker's own thread state */
+    PyThreadState *anchor;     /* while idle, on versions that need one; see put_idle */
     unsigned long ident;       /* of its thread, as Python counts */
     PyObject *interrupted;     /* class to raise; guarded by the interpreter's GIL */
     _Atomic uint64_t running;  /* id of the behavior whose body runs, 0: none */
@@ -29,6 +31,7 @@ typedef struct boc__slot {
 typedef struct boc__slot_table {
     pthread_mutex_t lock;
     boc__slot_t *at[BOC_MAX_WORKERS];
+    boc__slot_t *idle;   /* interpreters that served and wait for a worker, no thread inside */
     PyInterpreterState *main;
     pthread_cond_t ended;
     uint32_t ending;     /* interpreters out of the table that are being ended; guarded by lock */
@@ -46,6 +49,8 @@ PyThreadState *boc__slots_lock(void);
 void boc__slots_unlock(PyThreadState *thread);
 /* Until every interpreter whose end has begun is gone, a second at most. No GIL held. */
 void boc__slots_await_endings(void);
+/* Ends the idle interpreters. Main's GIL held. */
+void boc__slots_end_idle(void);
 /* The calling thread's own slot, NULL if it is no worker. */
 boc__slot_t *boc__slot_mine(void);
 /* After a fork: the child has no slots and a lock of its own. */
