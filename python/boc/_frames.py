@@ -14,11 +14,14 @@ from __future__ import annotations
 import sys
 from itertools import islice
 from types import CodeType, FunctionType, TracebackType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Frame = tuple[Any, ...]
 
 __all__ = ["keep_source", "rebuild", "remember", "take", "text"]
-
-Frame = tuple[Any, ...]
 
 _MAX_TRACE = 2000  # entries of one traceback; of a longer one the middle is left out
 _MAX_CACHE = 512

@@ -14,16 +14,19 @@ survive. trace holds indices into frames, so that a recursion is small.
 from __future__ import annotations
 
 import builtins
-import pickle
 import sys
-from collections.abc import Callable
+from _pickle import dumps, loads
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any
 
-from boc import _frames
+from boc import _frames, _refused
 from boc._errors import BehaviorError
 
-__all__ = ["pack", "unpack", "use"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["describe", "pack", "type_name", "unpack", "use"]
 
 _SIMPLE = frozenset({str, int, float, bool, type(None), bytes, complex})
 _MAX_CHAIN = 100
@@ -49,11 +52,11 @@ _FIELDS: dict[type, tuple[str, ...]] = {
 
 
 def _pickled(value: Any) -> bytes:
-    return pickle.dumps(value, 5)
+    return dumps(value, 5)
 
 
 _encode: Callable[[Any], Any] = _pickled
-_decode: Callable[[Any], Any] = pickle.loads
+_decode: Callable[[Any], Any] = loads
 
 
 def use(encode: Callable[[Any], Any], decode: Callable[[Any], Any]) -> None:
@@ -81,6 +84,12 @@ def type_name(cls: type) -> str:
     """`module.Qualified.name`; no module for built-in types."""
     module = cls.__module__
     return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+
+
+def describe(exc: BaseException) -> str:
+    """`TypeName: text` in one line or more, whatever the exception's own code does."""
+    text = _safe(str, exc)
+    return f"{type_name(type(exc))}: {text}" if text else type_name(type(exc))
 
 
 def _safe(show: Callable[[Any], str], value: Any) -> str:
@@ -193,6 +202,8 @@ def _pack(exc: BaseException, skip_frames: int) -> object:
     known: dict[Any, int] = {}
     nodes: list[Any] = []
     for e in order:  # grows while we go
+        if isinstance(e, ImportError):
+            _refused.reword(e)
         kind = _pack_type(type(e))
         members = None
         if isinstance(e, BaseExceptionGroup):
@@ -222,8 +233,9 @@ def _pack(exc: BaseException, skip_frames: int) -> object:
 
 # Straight to the C structure: a user's __setattr__ is not asked.
 _put: dict[str, Callable[[BaseException, Any], None]] = {
-    name: BaseException.__dict__[name].__set__  # type: ignore[union-attr]
-    for name in ("args", "__traceback__", "__cause__", "__context__", "__suppress_context__")
+    name: member.__set__
+    for name, member in vars(BaseException).items()
+    if isinstance(member, GetSetDescriptorType | MemberDescriptorType)
 }
 
 
@@ -278,7 +290,7 @@ def _bare(cls: type[BaseException], *args: Any) -> BaseException:
 def _set(exc: BaseException, name: str, value: Any) -> None:
     for cls in type(exc).__mro__:  # C fields and slots, past a user's property or __setattr__
         slot = vars(cls).get(name)
-        if type(slot) in (MemberDescriptorType, GetSetDescriptorType):
+        if isinstance(slot, GetSetDescriptorType | MemberDescriptorType):
             slot.__set__(exc, value)
             return
     BaseException.__setattr__(exc, name, value)

@@ -1,0 +1,88 @@
+"""Modules that do not load in worker interpreters: an ImportError that says the way out.
+
+CPython refuses extension modules that did not declare themselves safe, with a text
+that says nothing to a newcomer; packages wrap it in pages of advice that does not
+apply. Here the text is put right where it is raised, and again where it leaves.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["forget", "install", "known", "reword"]
+
+_PHRASE = "does not support loading in subinterpreters"
+_WAY_OUT = (
+    "use it on the main interpreter, with @when(..., on='main') or on the value of a PinnedCown"
+)
+
+# Top-level packages of modules that were refused here. Their second import may fail with any text.
+_tops: set[str] = set()
+
+
+def _text(module: str) -> str:
+    top = module.partition(".")[0]
+    if top == module:
+        return f"module {module} {_PHRASE}, so workers cannot import it: {_WAY_OUT}"
+    return f"{top} does not load in workers (module {module} {_PHRASE}): {_WAY_OUT}"
+
+
+def known(name: str) -> ImportError | None:
+    """What importing top-level `name` must raise here; None: nothing is known against it."""
+    if name in _tops:
+        return ImportError(f"{name} does not load in workers: {_WAY_OUT}", name=name)
+    return None
+
+
+def forget() -> None:
+    """Start anew (tests)."""
+    _tops.clear()
+
+
+def reword(exc: ImportError) -> None:
+    """Put the text of a refusal right, in place. Any other ImportError stays as it is."""
+    try:
+        text = str(exc)
+    except Exception:
+        return
+    if _PHRASE not in text or (_WAY_OUT in text and "\n" not in text):
+        return
+    module = text[: text.index(_PHRASE)].split()[-1].strip("'\"")
+    exc.args = (_text(module),)
+    exc.msg = _text(module)
+    if exc.name is None:
+        exc.name = module.partition(".")[0]
+
+
+def install() -> None:
+    """In a worker: reword refusals where the import system raises them."""
+    external: Any = sys.modules["_frozen_importlib_external"]
+    frozen: Any = sys.modules["_frozen_importlib"]
+    extension, builtin = external.ExtensionFileLoader, frozen.BuiltinImporter
+    create_extension, create_builtin = extension.create_module, builtin.create_module
+
+    def refused(exc: ImportError, name: str) -> None:
+        if _PHRASE in str(exc):
+            _tops.add(name.partition(".")[0])
+            reword(exc)
+
+    def extension_create_module(self: Any, spec: Any) -> Any:
+        try:
+            return create_extension(self, spec)
+        except ImportError as e:
+            refused(e, spec.name)
+            raise
+
+    def builtin_create_module(spec: Any) -> Any:
+        try:
+            return create_builtin(spec)
+        except ImportError as e:
+            refused(e, spec.name)
+            raise
+
+    extension.create_module = extension_create_module
+    builtin.create_module = staticmethod(builtin_create_module)

@@ -1,0 +1,318 @@
+"""In the main interpreter: what workers send is put where it belongs.
+
+A daemon thread takes items from C and routes them: text to sys.stdout and
+sys.stderr as they are then, log records to main's loggers, warnings to main's
+filters, exceptions that nobody looked at to stderr, writes of the noticeboard
+to C again. A notebook sets `sink`, which may take any of these first.
+
+Waits call `drain`, so that all that was sent before is out when they return.
+Nothing here raises; a wait is never stuck on a stream or handler that the
+waiting thread itself has locked.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from boc import _core, _kinds, _raise
+from boc._unseen import Reports
+
+__all__ = ["around", "drain", "flush_unseen", "reset", "sink", "start", "stop", "watchers"]
+
+Item = tuple[int, Any, Any, int, str, int]
+
+# sink(kind, payload, origin, behavior) -> True if it took it. payload: OUT, ERR, HINT and UNSEEN:
+# text; LOG: the logging.LogRecord; WARN: (message, category, file name, line); DISPLAY: (a, b).
+# Called on any thread of main, one at a time.
+sink: Callable[[int, Any, int, str], bool] | None = None
+# around(origin): a context in which what log handlers and showwarning print reaches the cell of that origin.
+around: Callable[[int], AbstractContextManager[Any]] | None = None
+
+# What to call when a watched cown's turn has come, by token. Must not block.
+watchers: dict[int, Callable[[], None]] = {}
+
+_STUCK_S = 1.0
+
+_lock = threading.RLock()
+_notice_lock = threading.RLock()
+_items: deque[Item] = deque()  # taken from C, not handled yet
+_notices: deque[Item] = deque()
+_handled = 0
+_thread: threading.Thread | None = None
+_stopping = False
+_complained: set[str] = set()
+_hinted: set[str] = set()
+_registries: dict[str, dict[Any, Any]] = {}
+_reports = Reports()
+
+
+# ---- the thread ------------------------------------------------------------
+
+
+def start() -> None:
+    """Start the thread if it does not run (also in the child of a fork)."""
+    global _thread, _stopping
+    if _thread is not None and _thread.is_alive():
+        return
+    _stopping = False
+    _thread = threading.Thread(target=_run, name="boc-service", daemon=True)
+    _thread.start()
+
+
+def stop() -> None:
+    """Handle what is queued and let the thread end."""
+    global _stopping
+    _stopping = True
+    drain()
+
+
+def _run() -> None:
+    while not _stopping:
+        if not _core.service_wait(1.0):
+            continue
+        try:
+            with _lock:
+                _handle_all()
+            _apply_notices()
+        except BaseException as e:  # SystemExit of a handler, an interrupt meant for somebody else
+            _complain("service", e)
+
+
+def _take() -> None:
+    _items.extend(_core.service_next(0.0))
+
+
+def drain() -> None:
+    """Handle everything that is queued now, on this thread."""
+    seen, since = _handled, time.monotonic()
+    while not _lock.acquire(timeout=0.05):
+        # Another thread writes. If it gets nowhere, this one may hold the very lock that it needs.
+        now = time.monotonic()
+        if _handled != seen:
+            seen, since = _handled, now
+        elif now - since > _STUCK_S:
+            return
+    try:
+        _handle_all()
+    finally:
+        _lock.release()
+    _apply_notices()
+
+
+def _handle_all() -> None:
+    global _handled
+    _take()
+    while _items:
+        item = _items.popleft()
+        kind = item[0]
+        if kind == _kinds.OUT or kind == _kinds.ERR:
+            item = _joined(item)
+        try:
+            _handle(item)
+        except Exception as e:
+            _complain(f"kind {kind}", e)
+        _handled += 1
+        if not _items:
+            _take()
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _joined(item: Item) -> Item:
+    """Neighbours of the same stream and behavior in one write."""
+    kind, a, b, behavior, name, origin = item
+    parts = [_text(a)]
+    while _items and len(parts) < 1000:
+        other = _items[0]
+        if (other[0], other[3], other[5]) != (kind, behavior, origin):
+            break
+        parts.append(_text(_items.popleft()[1]))
+    return (kind, "".join(parts), b, behavior, name, origin)
+
+
+def _handle(item: Item) -> None:
+    kind, a, b, _, name, origin = item
+    if kind == _kinds.OUT or kind == _kinds.ERR:
+        if not _sunk(kind, a, origin, name):
+            _write(kind, a)
+    elif kind == _kinds.LOG:
+        _handle_log(a, origin, name)
+    elif kind == _kinds.WARN:
+        _handle_warning(a, origin, name)
+    elif kind == _kinds.UNSEEN:
+        exc = a if isinstance(a, BaseException) else _raise.unpack(a)
+        text = _reports.text(exc, name)
+        if text and not _sunk(kind, text, origin, name):
+            _write(_kinds.ERR, text)
+    elif kind == _kinds.HINT:
+        _hint(_text(a), _text(b), origin, name)
+    elif kind == _kinds.DISPLAY:
+        if not _sunk(kind, (a, b), origin, name) and b:
+            _write(_kinds.OUT, _text(b) + "\n")
+    elif kind == _kinds.NOTICE:
+        _notices.append(item)
+    elif kind == _kinds.DONE:
+        watcher = watchers.pop(int.from_bytes(a, "little"), None)
+        if watcher is not None:
+            watcher()
+
+
+# ---- where things go -------------------------------------------------------
+
+
+def _sunk(kind: int, payload: Any, origin: int, name: str) -> bool:
+    if sink is None:
+        return False
+    try:
+        return bool(sink(kind, payload, origin, name))
+    except Exception as e:
+        _complain("sink", e)
+        return False
+
+
+def _write(kind: int, text: str) -> None:
+    stream = sys.stdout if kind == _kinds.OUT else sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _complain(what: str, exc: BaseException) -> None:
+    """Once per place: something of the program's own that output goes through is broken."""
+    if what in _complained:
+        return
+    _complained.add(what)
+    stream = sys.__stderr__
+    if stream is None:
+        return
+    try:
+        stream.write(f"boc: output of behaviors could not be delivered ({what}): {_raise.describe(exc)}\n")
+        stream.flush()
+    except Exception:  # nowhere left to say it
+        return
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _context(origin: int) -> AbstractContextManager[Any]:
+    return around(origin) if around is not None and origin else _Nothing()
+
+
+def _handle_log(data: Any, origin: int, name: str) -> None:
+    import logging
+
+    fields, packed = marshal.loads(data)
+    record = logging.makeLogRecord(fields)
+    record.behavior = name
+    if packed is not None:
+        exc = _raise.unpack(packed)
+        record.exc_info = (type(exc), exc, exc.__traceback__)
+    logger = logging.getLogger(record.name)
+    if not logger.isEnabledFor(record.levelno) or _sunk(_kinds.LOG, record, origin, name):
+        return
+    with _context(origin):
+        logger.handle(record)
+
+
+def _category(module: str, name: str) -> type[Warning]:
+    found: Any = sys.modules.get(module)
+    for step in name.split("."):
+        found = getattr(found, step, None)
+    return found if isinstance(found, type) and issubclass(found, Warning) else UserWarning
+
+
+def _handle_warning(data: Any, origin: int, name: str) -> None:
+    import warnings
+
+    text, module, category_name, filename, lineno = marshal.loads(data)
+    category = _category(module, category_name)
+    if _sunk(_kinds.WARN, (text, category, filename, lineno), origin, name):
+        return
+    with _context(origin):
+        try:
+            # A registry of our own per file: several workers warn, main shows it once.
+            warnings.warn_explicit(
+                text, category, filename, lineno, registry=_registries.setdefault(filename, {})
+            )
+        except Warning as e:  # main's filters say error, the worker's did not yet
+            _write(_kinds.ERR, warnings.formatwarning(e, category, filename, lineno))
+
+
+def _hint(text: str, key: str, origin: int, name: str) -> None:
+    key = key or text
+    if key in _hinted:
+        return
+    _hinted.add(key)
+    _warn(text, _kinds.HINT, origin, name)
+
+
+def _warn(text: str, kind: int, origin: int, name: str) -> None:
+    if _sunk(kind, text, origin, name):
+        return
+    import logging
+
+    with _context(origin):
+        logging.getLogger("boc").warning("%s", text, extra={"behavior": name})
+
+
+# ---- the noticeboard's mutator ---------------------------------------------
+
+
+def _apply_notices() -> None:
+    """In order, one at a time, outside the lock: an update's function may take long, or print."""
+    if not _notices:
+        return
+    with _notice_lock:
+        while _notices:
+            item = _notices.popleft()
+            try:
+                _core.notice_apply(item[1])
+            except Exception as e:
+                writer = f"behavior '{item[4]}'" if item[4] else "main"
+                text = f"noticeboard: {_text(item[2])!r} as written by {writer} was not applied: "
+                try:
+                    _warn(text + _raise.describe(e), _kinds.HINT, item[5], item[4])
+                except Exception as broken:
+                    _complain("notice", broken)
+
+
+# ---- unseen exceptions -----------------------------------------------------
+
+
+def flush_unseen() -> None:
+    """A wait or the exit: say how many more there were of those that are no longer shown one by one."""
+    drain()
+    text = _reports.counts()
+    if text:
+        try:
+            if not _sunk(_kinds.UNSEEN, text, 0, ""):
+                _write(_kinds.ERR, text)
+        except Exception as e:
+            _complain("stderr", e)
+
+
+def reset() -> None:
+    """Forget which hints and reports were given (`boc.reset()`)."""
+    _hinted.clear()
+    _registries.clear()
+    _complained.clear()
+    _reports.clear()

@@ -1,0 +1,111 @@
+"""sys.stdout and sys.stderr of a worker: what bodies write goes to the main interpreter.
+
+Whole lines leave at once. What remains of a line leaves when it is flushed, when
+it grows past a limit, or when the body ends.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from _thread import RLock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["WorkerStream"]
+
+_LIMIT = 1 << 16
+
+
+class WorkerStream(io.TextIOBase):
+    """A text stream. send(text) takes text to main; dirty() says that part of a line waits."""
+
+    mode = "w"
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, name: str, fd: int, send: Callable[[str], None], dirty: Callable[[], None]) -> None:
+        self.name = name
+        self._fd = fd
+        self._send = send
+        self._dirty = dirty
+        self._parts: list[str] = []
+        self._size = 0
+        # Threads of a body may write too, and a __del__ in the middle of a write.
+        self._lock = RLock()
+        self.buffer = _Bytes(self)
+
+    def write(self, text: str, /) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        end = text.rfind("\n") + 1
+        with self._lock:
+            if end:
+                whole = "".join(self._parts) + text[:end] if self._parts else text[:end]
+                self._parts.clear()
+                self._size = 0
+                self._send(whole)
+            if end < len(text):
+                self._parts.append(text[end:])
+                self._size += len(text) - end
+                if self._size > _LIMIT:
+                    self._flush()
+                elif len(self._parts) == 1:
+                    self._dirty()
+        return len(text)
+
+    def _flush(self) -> None:
+        if self._parts:
+            with self._lock:
+                text = "".join(self._parts)
+                self._parts.clear()
+                self._size = 0
+                if text:
+                    self._send(text)
+
+    def flush(self) -> None:
+        self._flush()
+
+    def close(self) -> None:
+        """Stays open, like a standard stream should."""
+        self._flush()
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def isatty(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def reconfigure(self, **_options: Any) -> None:
+        """Accepted and ignored: encoding and buffering are those of main's stream."""
+
+
+class _Bytes(io.BufferedIOBase):
+    """`sys.stdout.buffer`: bytes that are UTF-8 text."""
+
+    def __init__(self, stream: WorkerStream) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: Any, /) -> int:
+        data = bytes(data)
+        self._stream.write(self._decoder.decode(data))
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        self.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True

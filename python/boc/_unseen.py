@@ -1,0 +1,58 @@
+"""Reports of exceptions that nobody looked at: each once, and after five alike only a count."""
+
+from __future__ import annotations
+
+from boc import _raise
+
+__all__ = ["Reports"]
+
+_SHOWN = 5
+
+Key = tuple[str, str, int]
+
+
+def _key(exc: BaseException) -> Key:
+    tb = exc.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    name = _raise.type_name(type(exc))
+    return (name, "", 0) if tb is None else (name, tb.tb_frame.f_code.co_filename, tb.tb_lineno)
+
+
+class Reports:
+    """What was reported so far. Alike means the same type at the same line."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Key, int] = {}
+        self._told: dict[Key, int] = {}
+
+    def text(self, exc: BaseException, behavior: str) -> str:
+        """The report of one more; empty if it only counts."""
+        key = _key(exc)
+        n = self._seen[key] = self._seen.get(key, 0) + 1
+        if n > _SHOWN:
+            return ""
+        self._told[key] = n
+        import traceback
+
+        head = f"Exception in behavior '{behavior}', which nobody looked at:\n"
+        tail = "(further ones like this are only counted)\n" if n == _SHOWN else ""
+        try:
+            return head + "".join(traceback.format_exception(exc)) + tail
+        except Exception:  # the exception's own code is broken
+            return head + _raise.describe(exc) + "\n" + tail
+
+    def counts(self) -> str:
+        """One line for each kind that grew beyond what was told."""
+        lines: list[str] = []
+        for key, n in self._seen.items():
+            more = n - self._told[key]
+            if more > 0:
+                self._told[key] = n
+                what = f"{key[0]} at {key[1]}:{key[2]}" if key[1] else key[0]
+                lines.append(f"{more} more {what} in behaviors, which nobody looked at ({n} in all)\n")
+        return "".join(lines)
+
+    def clear(self) -> None:
+        self._seen.clear()
+        self._told.clear()
