@@ -75,5 +75,5 @@ WORKLOADS = (
     *(grown("G5", f"{n} workers", "workers", n) for n in (2, 64)),
     Workload("T1", "W2 with the trace on", "w02_chains.py", peer=False),
     Workload("T2", "W2 with the trace off", "w02_chains.py", ('{"trace": false}',), peer=False),
-    less("V1", "Gantt of 1,000,000 behaviors", "gantt_time.py", "1000000", "seconds", "s", bound=1, peer=False),
+    less("V1", "Gantt of 1,000,000", "gantt_time.py", "1000000", "seconds", "s", bound=1, peer=False),
 )

@@ -1,0 +1,6 @@
+"""House tests read text; they need `rules` beside them."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
