@@ -1,0 +1,49 @@
+"""Fibonacci numbers as a tree of behaviors: each waits for two results, which are cowns like any other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from boc import Cown, wait, when
+
+
+def plain(n: int) -> int:
+    """The number without behaviors, for the leaves."""
+    a, b = 0, 1
+    for _ in range(n):
+        a, b = b, a + b
+    return a
+
+
+def fibonacci(n: int, leaf: int) -> Cown[int]:
+    """The cown that will hold the n-th number. Below `leaf` one behavior does all of it."""
+    if n < max(2, leaf):
+        @when()
+        def small():
+            return plain(n)
+
+        return small
+
+    @when(fibonacci(n - 1, leaf), fibonacci(n - 2, leaf))
+    def add(left, right):
+        return left.value + right.value
+
+    return add
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `boc-fibonacci`."""
+    parser = argparse.ArgumentParser(description="Fibonacci numbers as a tree of behaviors.")
+    parser.add_argument("n", type=int, nargs="?", default=16)
+    parser.add_argument("--leaf", type=int, default=5, help="below this, no further behaviors (5)")
+    options = parser.parse_args(argv)
+    if options.n < 0:
+        parser.error("n must be 0 or more")
+    print(f"fibonacci({options.n}) = {fibonacci(options.n, options.leaf).result()}")
+    wait()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
