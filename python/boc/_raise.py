@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["describe", "pack", "type_name", "unpack", "use"]
+__all__ = ["describe", "encode_part", "pack", "type_name", "unpack", "use"]
 
 _SIMPLE = frozenset({str, int, float, bool, type(None), bytes, complex})
 _MAX_CHAIN = 100
@@ -63,6 +63,11 @@ def use(encode: Callable[[Any], Any], decode: Callable[[Any], Any]) -> None:
     """Set how parts that are no plain values move; each may raise anything."""
     global _encode, _decode
     _encode, _decode = encode, decode
+
+
+def encode_part(value: Any) -> Any:
+    """What `value` travels as; raises what its encoding raises."""
+    return _encode(value)
 
 
 class _Shape:
