@@ -1,0 +1,349 @@
+"""The model of a run: tables of numpy columns, and questions that can be asked of them.
+
+A `Trace` is a snapshot. It comes from a live cursor, a file or plain records, and knows nothing of charts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import derive, file, sides
+from .columns import (
+    CANCELLED,
+    I64,
+    LOST,
+    NONE,
+    READY,
+    RUNNING,
+    STATES,
+    WAITING,
+    Behaviors,
+    Bool,
+    Cowns,
+    Moves,
+    Notes,
+    Notices,
+    Requests,
+    Rests,
+)
+from .records import BoardValue, Cursor, Gap, Records, Source
+
+_QUIET_NS = 5_000_000
+"""Nothing pending for less than this is a pause of the program that schedules, not the end of a run."""
+
+
+@dataclass
+class Trace:
+    """A snapshot of what was recorded. Times: ns of CLOCK_MONOTONIC; `t0`, `t1`: what is looked at.
+
+    `now` is when the snapshot was taken; `gaps` what was overtaken; `damage` why a file ended early.
+    """
+
+    behaviors: Behaviors
+    requests: Requests
+    cowns: Cowns
+    notices: Notices
+    notes: Notes
+    moves: Moves
+    rests: Rests
+    names: list[str]
+    workers: int
+    now: int
+    t0: int
+    t1: int
+    gaps: list[Gap] = field(default_factory=list)
+    values: dict[tuple[str, int], str] = field(default_factory=dict)
+    exceptions: dict[int, str] = field(default_factory=dict)
+    slots: list[int] = field(default_factory=list)
+    records: Records | None = field(default=None, repr=False)
+    board_values: list[BoardValue] = field(default_factory=list, repr=False)
+    damage: str = ""
+
+    # ---- where it comes from -------------------------------------------------------------------------
+
+    @classmethod
+    def from_records(
+        cls,
+        records: Records,
+        names: Iterable[str],
+        gaps: Iterable[Gap] = (),
+        board: Iterable[BoardValue] = (),
+        now: int | None = None,
+    ) -> Trace:
+        """Derive the tables. `records`: in order within each thread; `now`: by default the last time."""
+        names, gaps, board = list(names), list(gaps), list(board)
+        latest = int(records["time"].max()) if len(records) else 0
+        if now is None:
+            now = latest
+        elif latest > now:
+            # One ring was read later than another: what came after `now` in it has no other half yet.
+            records = records[records["time"] <= now]
+        kinds = derive.ByKind(records)
+        up, down = kinds["worker_up"], kinds["worker_down"]
+        b, ids, result = derive.behaviors(kinds, gaps, down)
+        r, cown_ids = derive.requests(kinds, b, ids, result)
+        c = sides.cowns(kinds, cown_ids, b, ids)
+        raised = kinds["raise"]
+        who = ids.rows(raised["subject"])
+        out = cls(
+            b,
+            r,
+            c,
+            sides.notices(kinds, ids),
+            sides.notes(kinds, ids),
+            sides.moves(kinds, cown_ids),
+            sides.rests(kinds),
+            names,
+            _workers(up, down, b),
+            now,
+            0,
+            0,
+            gaps,
+            {(v.key, v.version): v.text for v in board},
+            dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
+            records=records,
+            board_values=board,
+        )
+        out.slots = _first_names(b)
+        out.t0, out.t1 = out._extent()
+        return out
+
+    @classmethod
+    def from_cursor(cls, cursor: Cursor) -> Trace:
+        """What a cursor finds that is new to it, as one consistent snapshot."""
+        now = cursor.source.now_ns()
+        batch = cursor.drain()
+        return cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now)
+
+    @classmethod
+    def now_of(cls, source: Source | None = None) -> Trace:
+        """A snapshot of what the rings of the running program still hold."""
+        with Cursor(source) as cursor:
+            return cls.from_cursor(cursor)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trace:
+        """Read a .boctrace file, also one that a crash cut off (`damage` says so)."""
+        got = file.read(path)
+        out = cls.from_records(got.records, got.names, got.gaps, got.board, got.now)
+        out.damage = got.damage
+        return out
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a .boctrace file with all records of this snapshot."""
+        if self.records is None:
+            raise ValueError("this trace has no records to save")
+        writer = file.Writer(path, self.now)
+        try:
+            writer.names(0, self.names)
+            writer.board(self.board_values)
+            writer.write(self.records[:0], self.gaps)
+            for at in range(0, len(self.records), 1 << 20):
+                writer.write(self.records[at : at + (1 << 20)])
+        finally:
+            writer.close(self.now)
+
+    # ---- what is looked at ---------------------------------------------------------------------------
+
+    @cached_property
+    def mine(self) -> Bool:
+        """Which behaviors are the program's (not the main program's own requests)."""
+        return ~self.behaviors.native
+
+    @cached_property
+    def ran(self) -> Bool:
+        """Which behaviors of the program are known to have started."""
+        b = self.behaviors
+        out: Bool = (b.start >= 0) & (b.state != LOST) & ~b.native
+        return out
+
+    @cached_property
+    def end(self) -> I64:
+        """When each behavior ended; `t1` for what has not."""
+        b = self.behaviors
+        return np.where(b.end >= 0, b.end, self.t1)
+
+    @cached_property
+    def held_until(self) -> I64:
+        """When each request gave its cown back; `t1` for what has not; its grant where that is not known."""
+        b, r = self.behaviors, self.requests
+        open_ = (b.state == RUNNING) | (b.state == READY) | (b.state == WAITING) | (b.state == CANCELLED)
+        until = np.where(r.release >= 0, r.release, np.where(open_[r.behavior], self.t1, r.grant))
+        return np.maximum(until, r.grant)
+
+    @cached_property
+    def waited_until(self) -> I64:
+        """When each request stopped waiting: granted, cancelled, or not yet (`t1`)."""
+        b, r = self.behaviors, self.requests
+        cancelled = b.cancel[r.behavior]
+        until = np.where(r.grant >= 0, r.grant, np.where(b.state[r.behavior] == LOST, r.time, self.t1))
+        until = np.where((cancelled >= 0) & (cancelled < until), cancelled, until)
+        return np.maximum(until, r.time)
+
+    @property
+    def lost(self) -> dict[int, int]:
+        """Overtaken records by thread number of the records."""
+        out: dict[int, int] = {}
+        for gap in self.gaps:
+            out[gap.thread] = out.get(gap.thread, 0) + gap.lost
+        return out
+
+    @property
+    def span(self) -> int:
+        """Length in ns, at least 1."""
+        return max(1, self.t1 - self.t0)
+
+    def counts(self) -> dict[str, int]:
+        """How many behaviors of the program are in each state."""
+        found = np.bincount(self.behaviors.state[self.mine], minlength=len(STATES))
+        return dict(zip(STATES, found.tolist(), strict=True))
+
+    @property
+    def pending(self) -> bool:
+        """Whether something waits, is ready or runs."""
+        return bool((self.behaviors.state[self.mine] <= RUNNING).any())
+
+    def _extent(self) -> tuple[int, int]:
+        b, r = self.behaviors, self.requests
+        known = (
+            b.sched if len(b) and b.sched.min(initial=0) >= 0 else np.where(b.sched >= 0, b.sched, b.start)
+        )
+        known = known[known >= 0]
+        times = [int(known.min())] if len(known) else []
+        if len(self.notices):
+            times.append(int(self.notices.time.min()))
+        if not times:
+            return self.now, self.now
+        last = max(
+            int(x.max()) for x in (b.end, b.cancel, b.start, b.sched, r.grant, self.notices.time) if len(x)
+        )
+        return min(times), self.now if self.pending else last
+
+    def window(self, t0: int, t1: int) -> Trace:
+        """The part between two times: behaviors that were there at some moment of it."""
+        b = self.behaviors
+        begin = np.where(b.sched >= 0, b.sched, b.start)
+        over = np.where(b.end >= 0, b.end, np.where(b.cancel >= 0, b.cancel, self.t1))
+        keep = (over >= t0) & (begin <= t1) & ~((b.state == LOST) & (np.maximum(b.start, b.sched) < t0))
+        n = self.notices
+        inside = (n.time >= t0) & (n.time <= t1)
+        if keep.all() and inside.all():
+            return replace(self, t0=t0, t1=t1)
+        row = np.cumsum(keep, dtype=np.int32) - 1
+        row[~keep] = NONE
+        r = self.requests
+        held = keep[r.behavior]
+        kept = r.take(held)
+        kept.behavior = row[kept.behavior]
+        kept.pred = np.where(kept.pred >= 0, row[kept.pred], NONE).astype(np.int32)
+        changes = n.take(inside)
+        changes.writer = np.where(changes.writer >= 0, row[changes.writer], NONE).astype(np.int32)
+        notes = self.notes.take((self.notes.begin >= t0) & (self.notes.begin <= t1))
+        notes.behavior = np.where(notes.behavior >= 0, row[notes.behavior], NONE).astype(np.int32)
+        return replace(
+            self,
+            behaviors=b.take(keep),
+            requests=kept,
+            notices=changes,
+            notes=notes,
+            moves=self.moves.take((self.moves.time >= t0) & (self.moves.time <= t1)),
+            gaps=[g for g in self.gaps if g.end >= t0 and g.begin <= t1],
+            exceptions={int(row[i]): text for i, text in self.exceptions.items() if i >= 0 and keep[i]},
+            t0=t0,
+            t1=t1,
+        )
+
+    def last(self, seconds: float) -> Trace:
+        """The last seconds before the snapshot (before the last event where nothing is pending)."""
+        return self.window(max(self.t0, self.t1 - int(seconds * 1e9)), self.t1)
+
+    def run(self, since: int | None = None) -> Trace:
+        """The part since the last time that nothing was pending before now; at least since `since` (ns)."""
+        b = self.behaviors
+        known = (b.sched >= 0) & (b.state != LOST)
+        if not known.any():
+            return self
+        sched = np.sort(b.sched[known])
+        done = b.state[known] > RUNNING
+        end = np.sort(np.maximum(b.end, b.cancel)[known][done])
+        # Nothing is pending before a schedule when as many have ended as were scheduled.
+        ended = np.searchsorted(end, sched, side="right")
+        quiet = np.flatnonzero(ended == np.arange(len(sched)))
+        quiet = quiet[quiet > 0]
+        quiet = quiet[sched[quiet] - end[ended[quiet] - 1] >= _QUIET_NS]
+        t0 = int(sched[quiet[-1]]) if len(quiet) else self.t0
+        if since is not None:
+            t0 = min(t0, max(self.t0, since))
+        if t0 <= self.t0:
+            return self
+        inside = self.notices.time >= (int(end[ended[quiet[-1]] - 1]) if len(quiet) else t0)
+        first = int(self.notices.time[inside].min(initial=t0))
+        return self.window(min(t0, first), self.t1)
+
+    # ---- names ---------------------------------------------------------------------------------------
+
+    def text(self, name: int) -> str:
+        """A name by its id."""
+        return self.names[name] if 0 <= name < len(self.names) else ""
+
+    def name(self, row: int) -> str:
+        """Name of a behavior by row; `main` for the main program's own request, `?` where lost."""
+        b = self.behaviors
+        if b.native[row]:
+            return "main"
+        return self.text(int(b.name[row])) or ("?" if b.sched[row] < 0 else f"behavior {int(b.id[row])}")
+
+    def cown_names(self, rows: NDArray[Any] | None = None) -> list[str]:
+        """Names of cowns by row, `#2` and so on where several of one name were alive at once."""
+        picked = None if rows is None else np.asarray(rows, np.int32)
+        return sides.cown_labels(self.cowns, self.requests, self.names, picked)
+
+    def cown_name(self, row: int) -> str:
+        """The name of one cown."""
+        return self.cown_names(np.array([row]))[0]
+
+    def find(self, what: str | int) -> list[int]:
+        """Rows of behaviors by name, by `name#3` (the third of that name), or by id; in order of schedule."""
+        b = self.behaviors
+        if isinstance(what, int):
+            return np.flatnonzero(b.id == what).tolist()
+        rows = np.flatnonzero(self.mine & np.isin(b.name, [i for i, n in enumerate(self.names) if n == what]))
+        rows = rows[np.argsort(b.sched[rows], kind="stable")]
+        if len(rows):
+            return rows.tolist()
+        name, mark, number = what.rpartition("#")
+        if mark and number.isdigit() and (same := self.find(name)) and 0 < int(number) <= len(same):
+            return [same[int(number) - 1]]
+        return []
+
+
+def _workers(up: Records, down: Records, b: Behaviors) -> int:
+    """How many workers there were: of the last start, else as many as were seen."""
+    seen = int(b.thread.max(initial=-1)) + 1
+    if not len(up):
+        return seen
+    since = int(down["time"].max(initial=-1))
+    later = up["time"] >= since
+    number = up["subject"][later if later.any() else slice(None)]
+    return max(seen, int(number.max()) + 1)
+
+
+def _first_names(b: Behaviors) -> list[int]:
+    """Name ids in the order in which they were first scheduled: who comes first gets its colour first."""
+    rows = np.flatnonzero((b.sched >= 0) & ~b.native)
+    if not len(rows):
+        return []
+    if len(rows) > 1 and (np.diff(b.sched[rows]) < 0).any():
+        rows = rows[np.argsort(b.sched[rows], kind="stable")]
+    name = b.name[rows]
+    first = np.full(int(name.max()) + 1, NONE, np.int64)
+    first[name[::-1]] = np.arange(len(rows))[::-1]  # the last write stays: the first place of each name
+    seen = np.flatnonzero(first >= 0)
+    return [int(n) for n in seen[np.argsort(first[seen], kind="stable")]]

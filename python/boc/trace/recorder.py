@@ -1,0 +1,103 @@
+"""Stream a running program's trace to a file: one background thread, bounded memory."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+
+from .file import Writer
+from .records import Cursor, Source
+
+_BATCH = 1 << 17
+_IDLE_S, _BUSY_S = 0.05, 0.002
+
+
+class Recording:
+    """A recording that runs. `stop` ends it; leaving a `with` block and the end of the program do the same.
+
+    `records` counts what was written, `lost` what was overtaken before it could be, by thread.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], source: Source | None = None) -> None:
+        self.path = os.fspath(path)
+        self._cursor = Cursor(source)
+        try:
+            self._writer = Writer(path, self._cursor.source.now_ns())
+        except BaseException:
+            self._cursor.close()
+            raise
+        self._named = 0
+        self._board = (-1, -1)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="boc-trace-recorder", daemon=True)
+        self._thread.start()
+        atexit.register(self._at_exit)
+
+    @property
+    def records(self) -> int:
+        return self._writer.records
+
+    @property
+    def lost(self) -> dict[int, int]:
+        return dict(self._cursor.lost)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(_BUSY_S if self._step() >= 0 else _IDLE_S):
+                pass
+            end = self._cursor.source.now_ns()
+            while 0 <= self._step() <= end:
+                pass
+            self._values()
+            self._writer.close(end)
+        except BaseException as error:  # told by stop(): a full disk must not end the program
+            self._error = error
+        finally:
+            self._writer.close()
+            self._cursor.close()
+
+    def _step(self) -> int:
+        """Write what is new; returns the time of its last record, -1 where nothing was."""
+        batch = self._cursor.read(_BATCH)
+        names = self._cursor.names
+        if len(names) > self._named:
+            self._writer.names(self._named, names[self._named :])
+            self._named = len(names)
+            self._values()
+        self._writer.write(batch.records, batch.gaps)
+        return int(batch.records["time"][-1]) if len(batch.records) else -1
+
+    def _values(self) -> None:
+        fresh = [v for v in self._cursor.board() if (v.time, v.version) > self._board]
+        if fresh:
+            self._board = max((v.time, v.version) for v in fresh)
+            self._writer.board(fresh)
+
+    def stop(self) -> None:
+        """Write what is left and close the file. Raises the error that ended the recording early, once."""
+        self._stop.set()
+        self._thread.join()
+        atexit.unregister(self._at_exit)
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _at_exit(self) -> None:
+        self._stop.set()
+        self._thread.join(5.0)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def record(path: str | os.PathLike[str], *, source: Source | None = None) -> Recording:
+    """Stream the trace to a file until stopped.
+
+    Begins with what the rings still hold. Memory stays bounded; a crash leaves a file that `load` reads.
+    """
+    return Recording(path, source)

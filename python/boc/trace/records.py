@@ -1,0 +1,183 @@
+"""Trace records as they come from the core: their layout, where they come from, and a cursor that follows.
+
+A `Source` is anything that offers what the C module offers; what is above works the same on the core,
+on a file and on a simulation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+RECORD = np.dtype(
+    [
+        ("time", "<i8"),
+        ("subject", "<u8"),
+        ("other", "<u8"),
+        ("seq", "<u4"),
+        ("kind", "u1"),
+        ("flags", "u1"),
+        ("thread", "<u2"),
+    ]
+)
+MAIN = 1024
+"""The thread number of the main thread; workers are below, other threads above."""
+
+Records = NDArray[np.void]
+
+
+class Stream(Protocol):
+    """An open cursor of the core."""
+
+    def read(self, max_records: int = ..., /) -> tuple[bytes, dict[int, int]]:
+        """New records as bytes of whole records, and how many were newly lost by thread."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """What a running program offers to those who look: the C module, or a simulation of it."""
+
+    def trace_open(self) -> Stream: ...
+    def trace_names(self, first: int = ..., /) -> list[str]: ...
+    def now_ns(self) -> int: ...
+    def board_history(self) -> list[tuple[str, int, int, int, str]]: ...
+
+
+class Gap(NamedTuple):
+    """`lost` records of `thread` were overtaken between two times (`begin` -1: since it began)."""
+
+    thread: int
+    begin: int
+    end: int
+    lost: int
+
+
+class BoardValue(NamedTuple):
+    """A value that landed on the noticeboard: its text, by key and version."""
+
+    key: str
+    version: int
+    writer: int
+    time: int
+    text: str
+
+
+@dataclass
+class Batch:
+    """What one look brought: records in the order of each thread, and what was lost meanwhile."""
+
+    records: Records
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def empty() -> Records:
+    """No records."""
+    return np.empty(0, RECORD)
+
+
+def core() -> Source:
+    """The running program's own source. ImportError without the C module."""
+    from importlib import import_module
+
+    module: Any = import_module("boc._core")
+    source: Source = module
+    return source
+
+
+class Cursor:
+    """Follows a source from the oldest record that its rings still hold.
+
+    `read` gives only what is new. `names` grows as the program names things; `lost` counts by thread.
+    """
+
+    def __init__(self, source: Source | None = None) -> None:
+        self.source: Source = core() if source is None else source
+        self._stream = self.source.trace_open()
+        self._last: dict[int, int] = {}
+        self._closed = False
+        self.names: list[str] = []
+        self.lost: dict[int, int] = {}
+
+    def read(self, max_records: int = 1 << 20) -> Batch:
+        """At most `max_records` new records (possibly none) with the gaps before them."""
+        data, lost = self._stream.read(max_records)
+        records = np.frombuffer(data, RECORD)
+        self.names.extend(self.source.trace_names(len(self.names)))
+        first, last = _edges(records)
+        gaps = []
+        for thread, count in lost.items():
+            if count:
+                self.lost[thread] = self.lost.get(thread, 0) + count
+                now = first.get(thread)
+                gaps.append(
+                    Gap(
+                        thread,
+                        self._last.get(thread, -1),
+                        self.source.now_ns() if now is None else now,
+                        count,
+                    )
+                )
+        self._last.update(last)
+        return Batch(records, gaps)
+
+    def drain(self, limit: int = 1 << 26) -> Batch:
+        """All that is new now, at most `limit` records: a program that goes on cannot hold us here."""
+        parts: list[Records] = []
+        gaps: list[Gap] = []
+        total, step = 0, 1 << 20
+        while total < limit:
+            batch = self.read(min(step, limit - total))
+            gaps += batch.gaps
+            if len(batch.records):
+                parts.append(batch.records)
+                total += len(batch.records)
+            if len(batch.records) < step:
+                break
+        if not parts:
+            return Batch(empty(), gaps)
+        return Batch(parts[0] if len(parts) == 1 else np.concatenate(parts), gaps)
+
+    def board(self) -> list[BoardValue]:
+        """The values that the noticeboard held, as far back as it remembers."""
+        return [BoardValue(*row) for row in self.source.board_history()]
+
+    def close(self) -> None:
+        """Give the place in the rings back. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._stream.close()
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _edges(records: Records) -> tuple[dict[int, int], dict[int, int]]:
+    """First and last time of each thread. Records of one thread stand in few runs: those are walked."""
+    if not len(records):
+        return {}, {}
+    thread, time = records["thread"], records["time"]
+    cut = np.flatnonzero(thread[1:] != thread[:-1]) + 1
+    if len(cut) > 4096:
+        cut = np.empty(0, np.intp)
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for t in np.unique(thread):
+            at = time[thread == t]
+            first[int(t)], last[int(t)] = int(at[0]), int(at[-1])
+        return first, last
+    begin = np.concatenate(([0], cut))
+    end = np.concatenate((cut, [len(records)])) - 1
+    first, last = {}, {}
+    for a, b in zip(begin.tolist(), end.tolist(), strict=True):
+        t = int(thread[a])
+        first.setdefault(t, int(time[a]))
+        last[t] = int(time[b])
+    return first, last
