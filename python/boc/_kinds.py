@@ -1,7 +1,7 @@
 """Kinds of what workers and the C side send to the main interpreter; mirrored in ext/python/binding.h.
 
-An item is (kind, a, b, behavior id, behavior name, origin). origin is the notebook
-cell that scheduled the behavior, 0 for none. What a and b are:
+An item is (kind, a, b, behavior id, behavior name, origin, worker). origin is the
+notebook cell that scheduled the behavior, 0 for none; worker is -1 for main. What a and b are:
 """
 
 OUT = 1  # text for sys.stdout, ""

@@ -324,7 +324,13 @@ def _stand_in(node: Any, trace: Any) -> BehaviorError:
 
 
 def unpack(obj: object) -> BaseException:
-    """Build the exception that `pack` took apart; never raises for what `pack` made."""
+    """Build the exception that `pack` took apart; never raises for what `pack` made.
+
+    An exception in its place is why the record itself could not be read here.
+    """
+    if not isinstance(obj, tuple):
+        why = describe(obj) if isinstance(obj, BaseException) else str(obj)
+        return BehaviorError(f"an exception that cannot be loaded here: {why}", text=why)
     packed: Any = obj
     nodes: Any = packed[0]
     frames: Any = packed[1]

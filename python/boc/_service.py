@@ -7,7 +7,7 @@ to C again. A notebook sets `sink`, which may take any of these first.
 
 Waits call `drain`, so that all that was sent before is out when they return.
 Nothing here raises; a wait is never stuck on a stream or handler that the
-waiting thread itself has locked.
+waiting thread itself holds the lock of.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from boc._unseen import Reports
 
 __all__ = ["around", "drain", "flush_unseen", "reset", "sink", "start", "stop", "watchers"]
 
-Item = tuple[int, Any, Any, int, str, int]
+Item = tuple[int, Any, Any, int, str, int, int]
 
 # sink(kind, payload, origin, behavior) -> True if it took it. payload: OUT, ERR, HINT and UNSEEN:
 # text; LOG: the logging.LogRecord; WARN: (message, category, file name, line); DISPLAY: (a, b).
@@ -70,6 +70,7 @@ def stop() -> None:
     """Handle what is queued and let the thread end."""
     global _stopping
     _stopping = True
+    _core.service_wake()
     drain()
 
 
@@ -129,18 +130,18 @@ def _text(value: Any) -> str:
 
 def _joined(item: Item) -> Item:
     """Neighbours of the same stream and behavior in one write."""
-    kind, a, b, behavior, name, origin = item
+    kind, a, b, behavior, name, origin, worker = item
     parts = [_text(a)]
     while _items and len(parts) < 1000:
         other = _items[0]
         if (other[0], other[3], other[5]) != (kind, behavior, origin):
             break
         parts.append(_text(_items.popleft()[1]))
-    return (kind, "".join(parts), b, behavior, name, origin)
+    return (kind, "".join(parts), b, behavior, name, origin, worker)
 
 
 def _handle(item: Item) -> None:
-    kind, a, b, _, name, origin = item
+    kind, a, b, _, name, origin, _ = item
     if kind == _kinds.OUT or kind == _kinds.ERR:
         if not _sunk(kind, a, origin, name):
             _write(kind, a)
@@ -149,8 +150,7 @@ def _handle(item: Item) -> None:
     elif kind == _kinds.WARN:
         _handle_warning(a, origin, name)
     elif kind == _kinds.UNSEEN:
-        exc = a if isinstance(a, BaseException) else _raise.unpack(a)
-        text = _reports.text(exc, name)
+        text = _reports.text(a if isinstance(a, BaseException) else _raise.unpack(a), name)
         if text and not _sunk(kind, text, origin, name):
             _write(_kinds.ERR, text)
     elif kind == _kinds.HINT:

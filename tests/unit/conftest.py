@@ -15,12 +15,15 @@ class FakeCore:
     def __init__(self):
         self.queue = deque()
         self.event = threading.Event()
-        self.behavior = (7, "cook", 3)  # id, name, origin of what "runs" now
+        self.behavior = (7, "cook", 3, 0)  # id, name, origin, worker of what "runs" now
         self.applied = []
         self.dirty = 0
 
     def emit(self, kind, a, b=""):
         self.queue.append((kind, a, b, *self.behavior))
+        self.event.set()
+
+    def service_wake(self):
         self.event.set()
 
     def service_wait(self, timeout):

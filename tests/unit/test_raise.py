@@ -429,3 +429,9 @@ def test_cheap():
     exc = catch(outer, 1)
     best = min(timeit.repeat(lambda: _raise.pack(exc, 1), number=100, repeat=20)) / 100
     assert best < 60e-6  # the aim is 30 us; the margin is for a loaded machine
+
+
+def test_a_record_that_cannot_be_read():
+    back = _raise.unpack(ModuleNotFoundError("No module named 'zork'"))
+    assert type(back) is BehaviorError
+    assert "cannot be loaded here: ModuleNotFoundError: No module" in str(back)

@@ -48,7 +48,7 @@ def test_neighbours_are_written_together(core):
 
     for i in range(100):
         core.emit(_kinds.OUT, f"{i}\n")
-    core.behavior = (8, "other", 3)
+    core.behavior = (8, "other", 3, 0)
     core.emit(_kinds.OUT, "other\n")
     stream = Stream()
     with contextlib.redirect_stdout(stream):
@@ -338,7 +338,7 @@ def test_after_five_alike_only_a_count_grows(core):
 def test_notices_are_applied_in_order_and_failures_named(core, caplog):
     core.emit(_kinds.NOTICE, "first", "k1")
     core.emit(_kinds.NOTICE, ValueError("no room"), "k2")
-    core.behavior = (0, "", 0)
+    core.behavior = (0, "", 0, -1)
     core.emit(_kinds.NOTICE, KeyError("gone"), "k3")
     core.emit(_kinds.NOTICE, "second", "k4")
     _service.drain()

@@ -113,7 +113,8 @@ def test_the_whole_message():
     error = explain(Box(items=[1, 2, 3, Box(lock=threading.local())]), behavior="cook")
     assert str(error) == (
         "a value of type '_thread._local' cannot move between workers: it is at .items[3].lock of "
-        "the value of cown 'x' as behavior 'cook' left it; make it inside the behavior, or keep it in a PinnedCown"
+        "the value of cown 'x' as behavior 'cook' left it; "
+        "make it inside the behavior, or keep it in a PinnedCown"
     )
     assert error.behavior == "cook"
 
