@@ -1,0 +1,127 @@
+"""Looking at a body once: is it allowed, what does it reach, where does it come from."""
+
+from __future__ import annotations
+
+from types import CodeType, FunctionType
+
+from boc import _reduce, _scan
+from boc._reach import Reach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+_OWN_FLAGS = (
+    (_ASYNC_GENERATOR, "an async generator"),
+    (_COROUTINE, "an async function"),
+    (_GENERATOR, "a generator"),
+)
+
+
+def analyse(
+    func: Any, values: tuple[Any, ...] = (), frame: FrameType | None = None
+) -> tuple[bytes | None, list[tuple[int, Any, str, str]], list[tuple[str, str, str]]]:
+    """Check a body and find what it reaches: (recipe id, entries, hints).
+
+    `values`: what its cells, defaults and captures hold now. `frame`: where `@when` was applied, to see whether a
+    decorator stands above it. The recipe id is None for a callable that is no Python function. Entries are those of
+    `boc._reach.Reach`; hints are (place, name, text). `SyntaxError` for a body that cannot work.
+    """
+    reach = Reach()
+    if type(func) is not FunctionType:
+        check_code(innermost(func))
+        reach.values((func, *values))
+        return None, reach.entries, []
+    check_kind(func)
+    check_code(innermost(func))
+    if frame is not None:
+        check_decorators(innermost(func), frame)
+    key = _reduce.recipe(func.__code__, func.__globals__, values)
+    reach.code(func.__code__, func.__globals__)
+    reach.values(values)
+    reach.values(func.__dict__.values())
+    return key, reach.entries, []
+
+
+def innermost(func: Any) -> Any:
+    """Return the code of the function under its wrappers, or None where there is none."""
+    for _ in range(100):
+        wrapped = getattr(func, "__wrapped__", None) or getattr(func, "__func__", None)
+        if wrapped is None:
+            break
+        func = wrapped
+    code = getattr(func, "__code__", None)
+    return code if type(code) is CodeType else None
+
+
+def _refusal(code: CodeType, message: str, line: int | None = None) -> SyntaxError:
+    return SyntaxError(message, (code.co_filename, line or code.co_firstlineno, None, None))
+
+
+def check_kind(func: FunctionType) -> None:
+    """Refuse a body whose call does not run it: async functions and generators."""
+    code = func.__code__
+    for flag, what in _OWN_FLAGS:
+        if code.co_flags & flag:
+            raise _refusal(
+                code,
+                f"behavior '{func.__name__}' is {what}: a behavior runs to its end on a worker. "
+                "Use a plain function (it may call asyncio.run, or return a list)",
+            )
+
+
+def check_code(code: CodeType | None) -> None:
+    """Refuse a body that rebinds a name outside it: the change could not reach the program."""
+    if code is None:
+        return
+    found = _scan.rebound(code, frozenset(code.co_freevars))
+    if found is not None:
+        statement, name = found
+        raise _refusal(
+            code,
+            f"behavior '{code.co_name}' rebinds the outer name '{name}' ({statement} {name}), but a behavior has "
+            f"copies of what it captures. Put '{name}' in a Cown and assign its .value, return the new value, "
+            f"or take it as a trailing parameter with a default ({name}={name})",
+        )
+
+
+def check_decorators(code: CodeType | None, frame: FrameType) -> None:
+    """Refuse a decorator above `@when`, where there is source to see it."""
+    if code is None or frame.f_code.co_filename != code.co_filename or frame.f_lineno <= code.co_firstlineno:
+        return
+    import linecache
+
+    source = "".join(linecache.getlines(code.co_filename, frame.f_globals))
+    try:
+        tree = compile(source, code.co_filename, "exec", 0x400, dont_inherit=True)  # ast.PyCF_ONLY_AST
+    except (SyntaxError, ValueError):
+        return
+    above = _decorator_above(tree, code.co_firstlineno, frame.f_lineno)
+    if above is not None:
+        raise _refusal(
+            code,
+            f"behavior '{code.co_name}' has a decorator above @when: it would get the result cown. "
+            "Put it below @when, where it wraps the body",
+            above,
+        )
+
+
+def _decorator_above(node: Any, first: int, applied: int) -> int | None:
+    """Return the first line of the decorators if the one applied at line `applied` is not the first of them."""
+    todo = [node]
+    while todo:
+        node = todo.pop()
+        decorators = getattr(node, "decorator_list", None)
+        if decorators and decorators[0].lineno == first:
+            if any(d.lineno == applied for d in decorators[1:]):
+                return first
+            return None
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                todo.extend(item for item in value if hasattr(item, "_fields"))
+            elif hasattr(value, "_fields"):
+                todo.append(value)
+    return None

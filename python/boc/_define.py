@@ -1,0 +1,238 @@
+"""Definitions of functions and classes: the face of this part.
+
+`define` puts a definition into the store and gives its id, `load` (boc._load) makes it again elsewhere,
+`reduce_for_pickle` tells the pickler of values how to refer to one, `changes` sends attributes set later.
+"""
+
+from __future__ import annotations
+
+import _pickle
+import marshal
+from _io import BytesIO
+from _weakref import ref
+from types import FunctionType
+
+from boc import _load, _names, _reduce, _stable, _store
+from boc._analyse import analyse
+from boc._identity import IdentityMap, Mark
+from boc._load import load, load_recipe
+from boc._names import namespace_dict, namespace_key
+from boc._reach import GLOBAL, Reach
+from boc._source import source_lines
+from boc._stable import classify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "analyse", "changes", "classify", "define", "load", "load_recipe", "names_for", "namespace_dict",
+    "namespace_key", "reduce_for_pickle", "source_lines",
+]  # fmt: skip
+
+_MOST_NAMES_BYTES = 8 << 20  # a larger global stays at home: pass it, or put it in a cown
+_MOST_VERSIONS = 16  # ids kept per code object; a closure over a loop variable goes by value after that
+
+_references = IdentityMap()  # definition -> (id of its reference, values its names had)
+_versions = IdentityMap()  # code -> how many ids its functions have
+_stale = IdentityMap()  # class -> whether its reference lacks the last patch
+_sent = IdentityMap()  # class -> marks of its attributes when it was sent last
+_touched = IdentityMap()  # class -> names of the attributes set since it was first sent
+_last_patch = IdentityMap()  # class -> id of its last patch
+
+
+class _Cycle(Exception):
+    """A class leads back to one that is being defined: they must be defined together."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.members: list[type] = []
+
+
+class _Definer(_pickle.Pickler):
+    """A pickler of one definition. `group`: the classes taken apart in it; `outer`: groups begun before."""
+
+    def __init__(self, out: BytesIO, group: list[type], outer: tuple[list[type], ...]) -> None:
+        super().__init__(out, 5)
+        self._group = group
+        self._outer = outer
+
+    def reducer_override(self, obj: Any) -> Any:
+        return _reduce.reduce(obj, self._class, _reduce.function_parts)
+
+    def _class(self, cls: type) -> tuple[Any, ...]:
+        if any(member is cls for member in self._group):
+            return _reduce.class_parts(cls)
+        return _load.load, (_class_id(cls, (*self._outer, self._group)),)
+
+
+def _dump(obj: Any, group: list[type], outer: tuple[list[type], ...]) -> bytes:
+    out = BytesIO()
+    _Definer(out, group, outer).dump(obj)
+    return out.getvalue()
+
+
+def _class_id(cls: type, outer: tuple[list[type], ...] = ()) -> bytes:
+    """Return the id of a class's definition, made at the first call."""
+    known: bytes | None = _load.ids.get(cls)
+    if known is not None:
+        return known
+    if any(member is cls for group in outer for member in group):
+        raise _Cycle(cls)
+    group = [cls]
+    while True:
+        try:
+            data = b"C" + _dump(tuple(group), group, outer)
+            break
+        except _Cycle as cycle:
+            if not any(member is cycle.cls for member in group):
+                cycle.members += group
+                raise
+            group += cycle.members
+    key = _store.put(data)
+    for i, member in enumerate(group):
+        member_key = key if len(group) == 1 else _store.put(b"M" + key + i.to_bytes(4, "big"))
+        _remember(member, member_key)
+        _sent.set(member, {n: Mark(v) for n, v in _reduce.sent_attributes(member).items()})
+    known = _load.ids.get(cls)
+    assert known is not None
+    return known
+
+
+def _remember(obj: Any, key: bytes) -> None:
+    _load.ids.set(obj, key)
+    _load.own[key] = ref(obj)
+
+
+def _function_id(func: FunctionType) -> bytes | None:
+    """Return the id of a function that can never change, or None."""
+    known: bytes | None = _load.ids.get(func)
+    if known is not None:
+        return known
+    if not _stable.is_settled(func, set()):
+        return None
+    if func.__closure__ or func.__defaults__ or func.__kwdefaults__:
+        count = _versions.get(func.__code__) or 0
+        if count >= _MOST_VERSIONS:
+            return None
+        _versions.set(func.__code__, count + 1)
+    key = _store.put(b"F" + _dump(func, [], ()))
+    _remember(func, key)
+    return key
+
+
+def define(obj: Any) -> bytes | None:
+    """Return the id under which `load` finds this function or class, or None.
+
+    None: it is found by name in a module that workers import, or what it closes over may change, so that it goes
+    by value each time. The pickler's error is raised for a class with an attribute that cannot move.
+    """
+    if isinstance(obj, type):
+        return _reference(obj) if _names.is_made_here(obj) else None
+    if type(obj) is FunctionType and not _names.by_name(obj) and _function_id(obj) is not None:
+        return _reference(obj)
+    return None
+
+
+def _as_before(watched: list[tuple[dict[str, Any], str, Mark]]) -> bool:
+    return all(name in space and mark.fits(space[name]) for space, name, mark in watched)
+
+
+def _reference(obj: Any) -> bytes:
+    """Return the id of a reference to a class or settled function, with the values its globals have now."""
+    known = _references.get(obj)
+    if known is not None and not _stale.get(obj) and _as_before(known[1]):
+        return bytes(known[0])
+    definition = _class_id(obj) if isinstance(obj, type) else _function_id(obj)
+    names, watched = _names_id(obj)
+    key = _store.put(b"D" + marshal.dumps((definition, names, _last_patch.get(obj) or b""), 2))
+    _references.set(obj, (key, watched))
+    _stale.set(obj, False)
+    if key not in _load.loaded:
+        _load.own[key] = ref(obj)
+    return key
+
+
+def _names_id(obj: Any) -> tuple[bytes, list[tuple[dict[str, Any], str, Mark]]]:
+    carried = _load.carried.get(obj)
+    if carried is not None or _load.ids.get(obj) in _load.loaded:
+        # Made elsewhere: it goes on with the values that it came with.
+        return carried or b"", []
+    spaces, watched = _used_names(obj)
+    packed: dict[str, dict[str, Any]] = {}
+    for key, values in spaces.items():
+        for name, value in values.items():
+            if _can_go(value):
+                packed.setdefault(key, {})[name] = value
+    return (_store.put(b"N" + _dump(packed, [], ())) if packed else b""), watched
+
+
+def _can_go(value: Any) -> bool:
+    try:
+        return len(_dump(value, [], ())) <= _MOST_NAMES_BYTES
+    except Exception:  # whatever its own __reduce__ raises: the name is then not defined over there
+        return False
+
+
+def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], list[tuple[dict[str, Any], str, Mark]]]:
+    reach = Reach()
+    reach.values([obj])
+    spaces: dict[str, dict[str, Any]] = {}
+    watched = []
+    for kind, space, name, key in reach.entries:
+        if kind == GLOBAL and name in space and not key.startswith("mod:"):
+            spaces.setdefault(key, {})[name] = space[name]
+            watched.append((space, name, Mark(space[name])))
+    return spaces, watched
+
+
+def names_for(obj: Any) -> dict[str, dict[str, Any]]:
+    """Return `{namespace key: {name: value}}` of the globals that a function, or a class's methods, use now."""
+    return _used_names(obj)[0]
+
+
+def changes(cls: type) -> bytes | None:
+    """Return the id of what was set on a class since it was first sent, or None if nothing was.
+
+    Loading it in a worker sets (and deletes) these attributes on the worker's class of this version.
+    """
+    before = _sent.get(cls)
+    if before is None:
+        return None
+    now = _reduce.sent_attributes(cls)
+    differing = {n for n, value in now.items() if n not in before or not before[n].fits(value)}
+    differing.update(n for n in before if n not in now)
+    if not differing:
+        last: bytes | None = _last_patch.get(cls)
+        return last
+    touched = differing | (_touched.get(cls) or set())
+    values = {n: now[n] for n in now if n in touched}
+    removed = sorted(n for n in touched if n not in now)
+    key = _store.put(b"P" + _dump((cls, values, removed), [], ()))
+    _touched.set(cls, touched)
+    _sent.set(cls, {n: Mark(v) for n, v in now.items()})
+    _last_patch.set(cls, key)
+    _stale.set(cls, True)
+    return key
+
+
+def reduce_for_pickle(obj: Any) -> Any:
+    """Return how the pickler of values refers to a function, class, module or part of one, or NotImplemented."""
+    return _reduce.reduce(obj, _class_for_value, _function_for_value)
+
+
+def _class_for_value(cls: type) -> tuple[Any, ...]:
+    return _load.load, (_reference(cls),)
+
+
+def _function_for_value(func: FunctionType) -> tuple[Any, ...]:
+    if _function_id(func) is not None:
+        return _load.load, (_reference(func),)
+    known = _references.get(func.__code__)
+    if known is None or not _as_before(known[1]):
+        # What the closure leads to refers to its own names; here only those of the code.
+        bare = FunctionType(func.__code__, func.__globals__, None, None, func.__closure__)
+        known = _names_id(bare)
+        _references.set(func.__code__, known)
+    carried = _load.carried.get(func)
+    return _reduce.function_parts(func, known[0] if carried is None else carried)

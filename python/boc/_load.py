@@ -1,0 +1,307 @@
+"""Rebuilding definitions: from an id of the store to a function or class of this interpreter.
+
+Each object of the store begins with a byte that says what it is:
+  R  recipe of a function: code, namespace, imports       F  a function that can never change
+  C  a class, or classes that refer to each other          M  one class of such a group
+  N  values of global names that a definition uses         P  class attributes set after the class was sent
+  D  a reference: a definition, with its names and its last attributes
+Everything but R is a pickle whose own references to other definitions are ids again.
+"""
+
+from __future__ import annotations
+
+import _pickle
+import marshal
+import sys
+from types import CellType, FunctionType
+
+from boc import _names, _store
+from boc._identity import IdentityMap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _weakref import ref
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+loaded: dict[bytes, Any] = {}  # id -> object built here
+own: dict[bytes, ref[Any]] = {}  # id -> object that was defined here
+ids = IdentityMap()  # definition -> its id, for both
+carried = IdentityMap()  # definition built here -> id of the names that came with it
+tokens = IdentityMap()  # class -> (where it was made, how many were made there before)
+patches = IdentityMap()  # class built here -> id of the attributes set last
+recipes: dict[bytes, tuple[CodeType, dict[str, Any]]] = {}
+recipe_ids = IdentityMap()  # code -> {namespace key: (id, globals)}
+
+_groups: dict[bytes, tuple[Any, ...]] = {}
+_names_set: dict[tuple[str, str], Any] = {}  # (namespace key, name) -> value that came with a definition
+_installed: set[bytes] = set()  # ids of names that were bound here
+_patched: dict[bytes, Any] = {}  # id of a patch -> its class
+_context: list[bytes] = []  # names of the references being loaded, innermost last
+
+
+def load(key: bytes) -> Any:
+    """Return the definition with this id: the original where it was made, else one object per interpreter."""
+    found = loaded.get(key)
+    if found is not None:
+        return found
+    target = _patched.get(key)
+    if target is not None and patches.get(target) == key:
+        return target
+    mine = own.get(key)
+    if mine is not None and (found := mine()) is not None:
+        return found
+    data = _store.fetch(key)
+    kind = data[:1]
+    if kind == b"D":
+        found = _load_reference(data)
+    elif kind == b"P":
+        return _load_patch(key, data)
+    elif kind == b"N":
+        return _pickle.loads(data[1:])
+    else:
+        found = _load_definition(kind, key, data)
+        found = loaded.setdefault(key, found)
+        _register(found, key)
+        return found
+    return loaded.setdefault(key, found)
+
+
+def _load_definition(kind: bytes, key: bytes, data: bytes) -> Any:
+    if kind == b"F":
+        return _pickle.loads(data[1:])
+    if kind == b"C":
+        return _load_group(key, data)[0]
+    if kind == b"M":
+        group = data[1:33]
+        return _load_group(group, _store.fetch(group))[int.from_bytes(data[33:], "big")]
+    raise RuntimeError("the store holds no definition under this id")
+
+
+def _load_group(key: bytes, data: bytes) -> tuple[Any, ...]:
+    members = _groups.get(key)
+    if members is None:
+        members = _groups.setdefault(key, _pickle.loads(data[1:]))
+    return members
+
+
+def _load_reference(data: bytes) -> Any:
+    definition, names, patch = marshal.loads(data[1:])
+    _context.append(names)
+    try:
+        found = load(definition)
+        if carried.get(found) is None and names:
+            carried.set(found, names)
+        install_names(names)
+    finally:
+        _context.pop()
+    if patch:
+        load(patch)
+    return found
+
+
+def install_names(key: bytes) -> None:
+    """Bind the names that came with a definition where nothing else bound them, and remember which."""
+    if not key or key in _installed:
+        return
+    _installed.add(key)
+    for space, values in load(key).items():
+        if _names.is_owner(space):
+            continue
+        target = _names.namespace_dict(space)
+        for name, value in values.items():
+            # What a body captured itself is newer than what travels with a value.
+            if name not in target or _names_set.get((space, name), target) is target[name]:
+                target[name] = value
+                _names_set[space, name] = value
+
+
+def _load_patch(key: bytes, data: bytes) -> Any:
+    cls, values, removed = _pickle.loads(data[1:])
+    if patches.get(cls) != key and ids.get(cls) in loaded:
+        _set_attributes(cls, values)
+        for name in removed:
+            if name in cls.__dict__:
+                type.__delattr__(cls, name)
+        patches.set(cls, key)
+        _patched[key] = cls
+    return cls
+
+
+def _register(found: Any, key: bytes) -> None:
+    ids.set(found, key)
+    if _context and _context[-1] and carried.get(found) is None:
+        carried.set(found, _context[-1])
+    if isinstance(found, type) and found.__module__ == "__main__" and "." not in found.__qualname__:
+        _show_in_main(found)
+
+
+def _show_in_main(cls: type) -> None:
+    """Let `__main__.<name>` of a worker lead to the newest version seen, so that plain pickling works there."""
+    if _store.is_main:
+        return
+    space = sys.modules["__main__"].__dict__
+    shown = space.get(cls.__qualname__)
+    if shown is not None:
+        old, new = tokens.get(shown) if isinstance(shown, type) else None, tokens.get(cls)
+        if old is None or new is None or old[0] != new[0] or old[1] >= new[1]:
+            return
+    space[cls.__qualname__] = cls
+
+
+def load_recipe(key: bytes) -> tuple[CodeType, dict[str, Any]]:
+    """Return the code and the dict of globals of a function's recipe; one code object per interpreter."""
+    found = recipes.get(key)
+    if found is None:
+        data = _store.fetch(key)
+        if data[:1] != b"R":
+            raise RuntimeError("the store holds no recipe under this id")
+        space, code_bytes, _name, _qualname, _filename, imports = marshal.loads(data[1:])
+        globals_ = _names.namespace_dict(space)
+        for name in imports:
+            try:
+                _names.module(name)
+            except ImportError:
+                # The body that needs it says so at the line that uses it.
+                continue
+        found = recipes.setdefault(key, (marshal.loads(code_bytes), globals_))
+        recipe_ids.set(found[0], {space: (key, globals_)})
+    return found
+
+
+def function(
+    recipe: bytes, closure: tuple[CellType, ...] | None, names: bytes = b"", sealed: dict[str, Any] | None = None
+) -> FunctionType:
+    """Make a function; `names`: id of the values that its globals need, `sealed`: globals of generated code."""
+    code, globals_ = load_recipe(recipe)
+    if sealed is not None:
+        globals_ = {"__builtins__": {}, **sealed}
+    made = FunctionType(code, globals_, None, None, closure)
+    if names:
+        carried.set(made, names)
+        install_names(names)
+    return made
+
+
+def set_function(func: FunctionType, state: dict[str, Any]) -> None:
+    """Set what of a function is not in its code."""
+    func.__dict__.update(state.pop("__dict__", ()))
+    for name, value in state.items():
+        setattr(func, name, value)
+
+
+def cell() -> CellType:
+    """Make an empty cell."""
+    return CellType()
+
+
+def set_cell(target: CellType, state: tuple[Any]) -> None:
+    """Fill a cell; the value comes in a tuple because None as a state means none."""
+    target.cell_contents = state[0]
+
+
+def make_class(
+    meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: tuple[bytes, int]
+) -> type:
+    """Make a class with nothing in it, without running the user's metaclass or `__init_subclass__` again."""
+    maker: Callable[..., type] = type.__new__
+    for owner in meta.__mro__:
+        if "__new__" in owner.__dict__ and tokens.get(owner) is None:
+            maker = owner.__new__
+            break
+    quiet = [(b, b.__dict__["__init_subclass__"]) for base in bases for b in base.__mro__
+             if "__init_subclass__" in b.__dict__ and tokens.get(b) is not None]  # fmt: skip
+    for base, _ in quiet:
+        type.__setattr__(base, "__init_subclass__", classmethod(_ignore))
+    try:
+        made = _make(maker, meta, name, bases, space)
+    finally:
+        for base, hook in quiet:
+            type.__setattr__(base, "__init_subclass__", hook)
+    tokens.set(made, token)
+    return made
+
+
+def _ignore(cls: type, **options: Any) -> None:
+    pass
+
+
+def _make(maker: Callable[..., type], meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> type:
+    prepare = meta.__prepare__
+    enum = sys.modules.get("enum")
+    if enum is not None and issubclass(meta, enum.EnumType):
+        ready = enum.EnumType.__prepare__(name, bases)
+        for key, value in space.items():
+            ready[key] = value
+        return maker(meta, name, bases, ready)
+    try:
+        return maker(meta, name, bases, dict(space))
+    except Exception:
+        if maker is type.__new__ or prepare is None:
+            raise
+        # A metaclass of a library that wants more than the bare class: its results are in the attributes.
+        return type.__new__(meta, name, bases, dict(space))
+
+
+def set_class(cls: type, state: tuple[dict[str, Any], list[Any] | None, list[type] | None]) -> None:
+    """Fill a class: its attributes, the members of an enum, the classes registered with an ABC."""
+    attributes, members, registered = state
+    _set_attributes(cls, attributes)
+    for member in members or ():
+        _add_member(cls, *member)
+    for other in registered or ():
+        cls.register(other)  # type: ignore[attr-defined]
+
+
+def _set_attributes(cls: type, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        type.__setattr__(cls, name, value)
+    if "__firstlineno__" in attributes:
+        # Setting other attributes of the class's head drops it.
+        type.__setattr__(cls, "__firstlineno__", attributes["__firstlineno__"])
+
+
+def _add_member(
+    cls: Any, names: list[str], canonical: bool, value: Any, arguments: tuple[Any, ...], state: dict[str, Any]
+) -> None:
+    """Add one enum member under its name and aliases, without running the enum's own `__new__` or `__init__`."""
+    base = cls._member_type_
+    made = object.__new__(cls) if base is object or not arguments else base.__new__(cls, *arguments)
+    made.__dict__.update(state)
+    made._value_ = value
+    made._name_ = names[0]
+    made.__objclass__ = cls
+    if canonical:
+        cls._member_names_.append(names[0])
+    for name in names:
+        cls._member_map_[name] = made
+        type.__setattr__(cls, name, made)
+    try:
+        cls._value2member_map_.setdefault(value, made)
+    except TypeError:
+        unhashable = getattr(cls, "_unhashable_values_", None)
+        if unhashable is not None:
+            unhashable.append(value)
+
+
+def type_variable(kind: str, name: str, options: dict[str, bool]) -> Any:
+    """Make a TypeVar, ParamSpec or TypeVarTuple; bounds stay behind, they mean nothing at run time."""
+    import typing
+
+    return getattr(typing, kind)(name, **options)
+
+
+def cache(func: FunctionType, size: int | None, typed: bool) -> Any:
+    """Make an lru_cache of a function, empty."""
+    import functools
+
+    return functools.lru_cache(size, typed)(func)
+
+
+def named(module: str, qualname: str, epoch: int) -> Any:
+    """Return a function or class of a module that was reloaded `epoch` times where the reference comes from."""
+    found: Any = _names.module(module, epoch)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found

@@ -1,0 +1,167 @@
+"""What a body reaches: the global names and classes that it, and the definitions it uses, need in a worker."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+
+from boc import _names, _scan, _store
+from boc._stable import ATOMS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+GLOBAL, CELL, TYPE = 0, 1, 2
+_MOST_ITEMS = 1000  # looked at in one container; a table of handlers is small, data may be large
+_SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
+
+
+class Reach:
+    """A walk over code and values; `entries` are (kind, container, key, namespace key) in order of discovery.
+
+    GLOBAL: name `key` in the dict `container`, absent if bound nowhere. TYPE: the class `container`.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, Any, str, str]] = []
+        self._seen: set[object] = set()
+        self._kept: list[Any] = []  # temporaries whose ids are in _seen
+        self._todo: list[Any] = []
+
+    def code(self, code: CodeType, globals_: dict[str, Any]) -> None:
+        """Take in the globals that a function with this code uses, and all they lead to."""
+        self._code(code, globals_)
+        self._drain()
+
+    def values(self, values: Iterable[Any]) -> None:
+        """Take in what these values lead to."""
+        self._todo.extend(values)
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._todo:
+            self._value(self._todo.pop())
+
+    def _code(self, code: CodeType, globals_: dict[str, Any]) -> None:
+        names = _scan.global_names(code)
+        if not names or _names.is_sealed(globals_):
+            return
+        key = _names.namespace_key(globals_)
+        if key.startswith("mod:"):
+            self._module_cowns(sys.modules[globals_["__name__"]])
+            for name in names:
+                # What an importable module holds is the worker's own, but for the modules that it leads to.
+                value = globals_.get(name)
+                if type(value) is ModuleType or (type(value) is FunctionType or isinstance(value, type)):
+                    self._todo.append(value)
+            return
+        for name in names:
+            self._name(globals_, name, key)
+
+    def _name(self, globals_: dict[str, Any], name: str, key: str) -> None:
+        if (key, name) in self._seen:
+            return
+        self._seen.add((key, name))
+        if name in globals_:
+            self.entries.append((GLOBAL, globals_, name, key))
+            self._todo.append(globals_[name])
+        elif not hasattr(builtins, name):
+            self.entries.append((GLOBAL, globals_, name, key))
+
+    def _value(self, value: Any) -> None:
+        kind = type(value)
+        if kind in ATOMS or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        self._kept.append(value)
+        if kind is FunctionType:
+            self._function(value)
+        elif isinstance(value, type):
+            self._class(value)
+        elif kind is ModuleType:
+            self._module_cowns(value)
+        elif kind in (list, tuple, set, frozenset):
+            self._todo.extend(item for item, _ in zip(value, range(_MOST_ITEMS), strict=False))
+        elif kind is dict:
+            self._todo.extend(item for item, _ in zip(list(value.values()), range(_MOST_ITEMS), strict=False))
+        elif not isinstance(value, _store.cown_types):
+            self._todo.extend(_parts(value))
+            self._todo.append(kind)
+
+    def _function(self, func: FunctionType) -> None:
+        if _names.by_name(func):
+            self._module_cowns(sys.modules[func.__module__])
+            return
+        self._code(func.__code__, func.__globals__)
+        self._todo.extend(func.__defaults__ or ())
+        self._todo.extend((func.__kwdefaults__ or {}).values())
+        self._todo.extend(func.__dict__.values())
+        self._todo.extend(func.__closure__ or ())
+
+    def _class(self, cls: type) -> None:
+        if not _names.is_made_here(cls):
+            holder = sys.modules.get(cls.__module__)
+            if type(holder) is ModuleType:
+                self._module_cowns(holder)
+            return
+        self.entries.append((TYPE, cls, cls.__qualname__, cls.__module__))
+        self._todo.append(type(cls))
+        self._todo.extend(cls.__bases__)
+        self._todo.extend(v for k, v in cls.__dict__.items() if k not in _SKIPPED_ATTRIBUTES)
+
+    def _module_cowns(self, holder: ModuleType) -> None:
+        """Take in the top-level cowns of a user's module, and of the user's modules that it uses."""
+        if not _store.cown_types or ("module", id(holder)) in self._seen:
+            return
+        self._seen.add(("module", id(holder)))
+        if not _names.is_user_module(holder):
+            return
+        globals_ = holder.__dict__
+        key = _names.namespace_key(globals_)
+        for name, value in list(globals_.items()):
+            if _holds_cowns(value):
+                self.entries.append((GLOBAL, globals_, name, key))
+            elif type(value) is ModuleType:
+                self._module_cowns(value)
+            elif isinstance(value, (type, FunctionType)):
+                origin = sys.modules.get(value.__module__)
+                if type(origin) is ModuleType:
+                    self._module_cowns(origin)
+
+
+def _holds_cowns(value: Any) -> bool:
+    """Whether a module's value is a cown, or a list, tuple or dict with one: then main's is meant everywhere."""
+    cowns = _store.cown_types
+    if isinstance(value, cowns):
+        return True
+    if type(value) in (list, tuple):
+        return any(isinstance(item, cowns) for item in value)
+    return type(value) is dict and any(isinstance(item, cowns) for item in value.values())
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return the definitions that a callable or descriptor holds, or an instance's attributes."""
+    kind = type(value)
+    if kind is CellType:
+        try:
+            return [value.cell_contents]
+        except ValueError:
+            return []
+    if kind is MethodType:
+        return [value.__func__, value.__self__]
+    if isinstance(value, property):
+        return [value.fget, value.fset, value.fdel]
+    if isinstance(value, (classmethod, staticmethod)):
+        return [value.__func__]
+    found = []
+    if kind.__module__ == "functools":
+        # partial, partialmethod, cached_property, lru_cache and singledispatch wrappers.
+        for name in ("func", "args", "keywords", "__wrapped__", "dispatcher"):
+            found.append(getattr(value, name, None))
+    attributes = getattr(value, "__dict__", None)
+    if type(attributes) is dict:
+        found.extend(item for item, _ in zip(list(attributes.values()), range(_MOST_ITEMS), strict=False))
+    return found

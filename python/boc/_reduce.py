@@ -1,0 +1,298 @@
+"""Taking functions and classes apart: what a pickle of them says.
+
+References to other definitions are ids, so each travels once; a function inside a class, or one that closes over
+values that may change, goes with what holds it. Its globals are those of the namespace on the other side.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sys
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+
+from boc import _load, _names, _scan, _store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    # Gives the reduction of a class that goes by definition: by id, or taken apart.
+    OfClass = Callable[[type], tuple[Any, ...]]
+
+_NOT_SENT = frozenset((
+    "__dict__", "__weakref__", "__module__", "__qualname__", "__orig_bases__", "__annotate_func__", "__annotate__",
+    "__annotations_cache__", "_abc_impl", "_member_names_", "_member_map_", "_value2member_map_", "_member_type_",
+    "_new_member_", "_unhashable_values_", "_unhashable_values_map_", "_hashable_values_",
+))  # fmt: skip
+_counter = [0]
+
+
+def recipe(code: CodeType, globals_: dict[str, Any], closed: tuple[Any, ...] = ()) -> bytes:
+    """Return the store's id of the recipe of a function with this code and these globals; made once.
+
+    `closed`: values it closes over, looked through for packages whose submodules the code uses.
+    """
+    known = _load.recipe_ids.get(code)
+    if known is None:
+        known = {}
+        _load.recipe_ids.set(code, known)
+    for key, space in known.values():
+        if space is globals_:
+            return bytes(key)
+    space_key = "" if _names.is_sealed(globals_) else _names.namespace_key(globals_)
+    names = _scan.attribute_names(code)
+    values = [globals_[n] for n in names if n in globals_]
+    imports = _names.submodules_used(names, [*values, *closed])
+    parts = (space_key, _code_bytes(code), code.co_name, code.co_qualname, code.co_filename, imports)
+    key = _store.put(b"R" + marshal.dumps(parts, 2))
+    known[space_key] = (key, globals_)
+    return key
+
+
+def _code_bytes(code: CodeType) -> bytes:
+    try:
+        return marshal.dumps(code, 2)  # a version without back references gives equal code equal bytes
+    except ValueError:
+        return marshal.dumps(code)  # slices among the constants, from 3.14 on
+
+
+def reduce(obj: Any, of_class: OfClass, of_function: Callable[[FunctionType], Any]) -> Any:
+    """Return the reduction of an object for a pickle, or NotImplemented where pickle's own way is right."""
+    kind = type(obj)
+    if kind is FunctionType:
+        if not _names.by_name(obj):
+            return of_function(obj)
+        return _named(obj)
+    if isinstance(obj, type):
+        if _names.is_made_here(obj):
+            return of_class(obj)
+        return _named(obj) if _names.by_name(obj) else _static_type(obj)
+    handler = _HANDLERS.get(kind)
+    if handler is not None:
+        return handler(obj)
+    special = _SPECIAL.get((kind.__module__, kind.__qualname__))
+    return NotImplemented if special is None else special(obj)
+
+
+def _named(obj: Any) -> Any:
+    epoch = _names.reloads(obj.__module__)
+    return (_load.named, (obj.__module__, obj.__qualname__, epoch)) if epoch else NotImplemented
+
+
+def _static_type(cls: type) -> Any:
+    import types
+
+    for name in ("FunctionType", "CodeType", "CellType", "ModuleType", "MethodType", "BuiltinFunctionType",
+                 "MappingProxyType", "GeneratorType", "CoroutineType", "FrameType", "TracebackType"):  # fmt: skip
+        if getattr(types, name) is cls:
+            return getattr, (types, name)
+    return NotImplemented
+
+
+def function_parts(func: FunctionType, names: bytes = b"") -> tuple[Any, ...]:
+    """Take a function apart; `names`: id of the values that its globals need on the other side."""
+    code, globals_ = func.__code__, func.__globals__
+    key = recipe(code, globals_, _closed(func))
+    arguments: tuple[Any, ...] = (key, func.__closure__)
+    if _names.is_sealed(globals_):
+        used = {n: globals_[n] for n in ("__name__", *_scan.global_names(code)) if n in globals_}
+        arguments = (key, func.__closure__, names, used)
+    elif names:
+        arguments = (key, func.__closure__, names)
+    state = _function_state(func)
+    if not state:
+        return _load.function, arguments
+    return _load.function, arguments, state, None, None, _load.set_function
+
+
+def _closed(func: FunctionType) -> tuple[Any, ...]:
+    found = []
+    for cell in func.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _function_state(func: FunctionType) -> dict[str, Any]:
+    code = func.__code__
+    state: dict[str, Any] = {}
+    if func.__defaults__:
+        state["__defaults__"] = func.__defaults__
+    if func.__kwdefaults__:
+        state["__kwdefaults__"] = func.__kwdefaults__
+    if func.__dict__:
+        state["__dict__"] = dict(func.__dict__)
+    if func.__name__ != code.co_name:
+        state["__name__"] = func.__name__
+    if func.__qualname__ != code.co_qualname:
+        state["__qualname__"] = func.__qualname__
+    if func.__module__ != func.__globals__.get("__name__"):
+        state["__module__"] = func.__module__
+    documented = code.co_consts[0] if code.co_consts else None
+    if func.__doc__ != (documented if isinstance(documented, str) else None):
+        state["__doc__"] = func.__doc__
+    if sys.version_info >= (3, 14):
+        if func.__annotate__ is not None:
+            state["__annotate__"] = func.__annotate__
+    elif func.__annotations__:
+        state["__annotations__"] = func.__annotations__
+    if func.__type_params__:
+        state["__type_params__"] = func.__type_params__
+    return state
+
+
+def class_parts(cls: type) -> tuple[Any, ...]:
+    """Take a class apart: how to make it empty, then everything in it."""
+    space: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    own = cls.__dict__
+    if "__orig_bases__" in own:
+        space["__orig_bases__"] = own["__orig_bases__"]
+    slots = [n for n, v in own.items() if type(v) is MemberDescriptorType and v.__objclass__ is cls]
+    if "__slots__" in own:
+        extra = [n for n in ("__dict__", "__weakref__") if type(own.get(n)) is GetSetDescriptorType]
+        space["__slots__"] = (*slots, *extra)
+    token = _load.tokens.get(cls)
+    if token is None:
+        _counter[0] += 1
+        token = (_names.origin(), _counter[0])
+        _load.tokens.set(cls, token)
+    members = _members(cls)
+    skipped = {*slots, *(name for names, *_ in members or () for name in names)}
+    attributes = {n: v for n, v in own.items() if n not in skipped and n not in _NOT_SENT}
+    if sys.version_info >= (3, 14) and "__annotate_func__" in own:
+        try:
+            attributes["__annotations__"] = cls.__annotations__
+        except Exception:  # names of the annotations that are not defined (yet)
+            attributes.pop("__annotations__", None)
+    arguments = (type(cls), cls.__name__, cls.__bases__, space, token)
+    return _load.make_class, arguments, (attributes, members, _registered(cls)), None, None, _load.set_class
+
+
+def sent_attributes(cls: type) -> dict[str, Any]:
+    """Return the attributes of a class whose change is worth sending."""
+    members = cls.__dict__.get("_member_map_", ())
+    return {n: v for n, v in cls.__dict__.items()
+            if n not in _NOT_SENT and n not in members and type(v) is not MemberDescriptorType}  # fmt: skip
+
+
+def _members(cls: Any) -> list[tuple[Any, ...]] | None:
+    enum = sys.modules.get("enum")
+    if enum is None or not isinstance(cls, enum.EnumType):
+        return None
+    found: dict[int, tuple[Any, ...]] = {}
+    for name, member in cls.__members__.items():
+        if id(member) in found:
+            found[id(member)][0].append(name)
+            continue
+        # What the member's built-in base was made from: `object`'s way asks that base, not the enum.
+        arguments = object.__reduce_ex__(member, 2)[1][1:]  # type: ignore[index]
+        canonical = member._name_ in cls._member_names_
+        state = {k: v for k, v in member.__dict__.items() if k != "__objclass__"}
+        found[id(member)] = ([name], canonical, member._value_, arguments, state)
+    return list(found.values())
+
+
+def _registered(cls: type) -> list[type] | None:
+    if "_abc_impl" not in cls.__dict__:
+        return None
+    import _abc
+
+    return [c for r in _abc._get_dump(cls)[0] if (c := r()) is not None] or None
+
+
+def _reduce_cell(cell: CellType) -> Any:
+    try:
+        state = (cell.cell_contents,)
+    except ValueError:
+        return _load.cell, ()
+    return _load.cell, (), state, None, None, _load.set_cell
+
+
+def _reduce_module(module: ModuleType) -> Any:
+    name = module.__name__
+    if sys.modules.get(name) is module and _names.importable(name):
+        epoch = _names.reloads(name)
+        return _load_module, ((name, epoch) if epoch else (name,))
+    return NotImplemented
+
+
+_load_module = _names.module
+
+
+def _reduce_method(method: MethodType) -> Any:
+    func = method.__func__
+    name = getattr(func, "__name__", None)
+    if type(name) is str and getattr(method.__self__, name, None) == method:
+        return NotImplemented
+    return MethodType, (func, method.__self__)
+
+
+def _reduce_cache(cache: Any) -> Any:
+    if _names.by_name(cache):
+        return NotImplemented
+    parameters = cache.cache_parameters()
+    state = {k: v for k, v in cache.__dict__.items() if k != "__wrapped__"} or None
+    return _load.cache, (cache.__wrapped__, parameters["maxsize"], parameters["typed"]), state
+
+
+def _reduce_type_variable(variable: Any) -> Any:
+    if getattr(sys.modules.get(variable.__module__), variable.__name__, None) is variable and _names.importable(
+        variable.__module__
+    ):
+        return NotImplemented
+    kind = type(variable).__name__
+    options = {} if kind == "TypeVarTuple" else {
+        "covariant": variable.__covariant__, "contravariant": variable.__contravariant__}  # fmt: skip
+    if kind != "TypeVarTuple" and variable.__infer_variance__:
+        options = {"infer_variance": True}
+    return _load.type_variable, (kind, variable.__name__, options)
+
+
+def _reduce_property(prop: property) -> Any:
+    return property, (prop.fget, prop.fset, prop.fdel, prop.__doc__)
+
+
+def _reduce_wrapped(wrapped: Any) -> Any:
+    # Attributes that it copied from its function (__name__, __doc__) come back with it.
+    return type(wrapped), (wrapped.__func__,)
+
+
+_HANDLERS: dict[type, Callable[[Any], Any]] = {
+    CellType: _reduce_cell,
+    ModuleType: _reduce_module,
+    MethodType: _reduce_method,
+    property: _reduce_property,
+    classmethod: _reduce_wrapped,
+    staticmethod: _reduce_wrapped,
+    MappingProxyType: lambda proxy: (MappingProxyType, (dict(proxy),)),
+    CodeType: lambda code: (marshal.loads, (_code_bytes(code),)),
+    GetSetDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),
+    MemberDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),
+}
+# By name, so that no worker imports these modules for nothing. A string is the object's own global name.
+_SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("functools", "_lru_cache_wrapper"): _reduce_cache,
+    ("typing", "TypeVar"): _reduce_type_variable,
+    ("typing", "ParamSpec"): _reduce_type_variable,
+    ("typing", "TypeVarTuple"): _reduce_type_variable,
+    ("dataclasses", "_FIELD_BASE"): lambda mark: mark.name,
+    ("dataclasses", "_MISSING_TYPE"): lambda mark: "MISSING",
+    ("dataclasses", "_KW_ONLY_TYPE"): lambda mark: "KW_ONLY",
+    ("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS"): lambda mark: "_HAS_DEFAULT_FACTORY",
+    ("weakref", "WeakKeyDictionary"): lambda table: (type(table), (dict(table),)),
+    ("weakref", "WeakValueDictionary"): lambda table: (type(table), (dict(table),)),
+    ("_weakrefset", "WeakSet"): lambda table: (type(table), (list(table),)),
+}
+FORWARDED: frozenset[type] = frozenset(_HANDLERS)

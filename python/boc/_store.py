@@ -1,0 +1,60 @@
+"""The seams of the definitions part: the store of bytes, this interpreter's number, the type of a handle.
+
+The store is the process-wide one of the C core. Where the core is absent (tests of this part alone) a dict
+stands in for it; tests carry its contents across interpreters as bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_blobs: dict[bytes, bytes] = {}
+
+
+def _put(data: bytes) -> bytes:
+    import hashlib
+
+    key = hashlib.sha256(data).digest()
+    _blobs[key] = data
+    return key
+
+
+def _number() -> int:
+    """Return this interpreter's id; 0 is the main interpreter."""
+    try:
+        if sys.version_info >= (3, 13):
+            import _interpreters
+
+            return int(_interpreters.get_current()[0])
+        import _xxsubinterpreters
+
+        return int(_xxsubinterpreters.get_current())
+    except ImportError:
+        return 0
+
+
+put: Callable[[bytes], bytes] = _put
+get: Callable[[bytes], bytes | None] = _blobs.get
+cown_types: tuple[type, ...] = ()
+try:
+    from boc import _core
+except ImportError:
+    pass
+else:
+    put = getattr(_core, "store_put", _put)
+    get = getattr(_core, "store_get", _blobs.get)
+    cown_types = tuple(t for t in (getattr(_core, "Cown", None), getattr(_core, "PinnedCown", None)) if t is not None)
+
+is_main: bool = _number() == 0
+
+
+def fetch(key: bytes) -> bytes:
+    """Return the bytes stored under `key`; `RuntimeError` if this process never had them."""
+    data = get(key)
+    if data is None:
+        raise RuntimeError("a definition is missing from the store of this process")
+    return data
