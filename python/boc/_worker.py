@@ -34,8 +34,9 @@ def setup(index: int) -> None:
     """Make the interpreter of worker `index` ready for bodies."""
     global _worker
     _worker = index
-    out = WorkerStream("<stdout>", 1, _sender(_kinds.OUT), _core.dirty_output)
-    err = WorkerStream("<stderr>", 2, _sender(_kinds.ERR), _core.dirty_output)
+    dirty = getattr(_core, "dirty_output", None) or (lambda: _core.emit(_kinds.OUT, ""))
+    out = WorkerStream("<stdout>", 1, _sender(_kinds.OUT), dirty)
+    err = WorkerStream("<stderr>", 2, _sender(_kinds.ERR), dirty)
     _streams[:] = [out, err]
     sys.stdout, sys.stderr = out, err
     warnings.showwarning = _show_warning
