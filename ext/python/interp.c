@@ -259,7 +259,8 @@ boc__interp_enter(uint32_t worker)
     slot->ident = PyThread_get_thread_ident();
     mine = slot;
     table_put(worker, slot);
-    if (boc__prepare_worker(WORKER_SWITCH_INTERVAL_S) < 0 || boc__worker_setup(worker) < 0) {
+    slot->python = boc__prepare_worker(WORKER_SWITCH_INTERVAL_S);
+    if (slot->python == NULL || boc__worker_setup(worker) < 0) {
         set_error_from_exception("cannot set up a worker interpreter");
         boc__interp_leave(worker);
         return -1;
@@ -323,13 +324,17 @@ boc__interp_leave(uint32_t worker)
     }
     boc__worker_teardown(worker);
     Py_CLEAR(slot->interrupted);
-    if (others_inside(slot)) {
-        boc__prepare_join_threads();
+    PyObject *python = slot->python;
+    slot->python = NULL;
+    if (python != NULL && others_inside(slot)) {
+        boc__prepare_join_threads(python);
     }
+    bool good = python != NULL && !others_inside(slot) && boc__prepare_reset(python);
+    Py_XDECREF(python);
     if (others_inside(slot)) {
         boc__runtime_unlink(slot->interp);
         PyEval_SaveThread();
-    } else if (boc__prepare_reset() && !others_inside(slot)) {
+    } else if (good) {
         put_idle(slot);
     } else {
         Py_EndInterpreter(slot->thread);

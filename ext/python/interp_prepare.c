@@ -1,9 +1,4 @@
-/* Preparing an interpreter in Python terms: imports in main, path and threads in workers.
- *
- * The pieces of Python are short programs, because what they touch is an attribute of a module of the standard
- * library, different from version to version, and C would only spell the same look-ups at length. */
-#include "interp.h"
-
+/* Preparing an interpreter in Python terms: imports in main, the path, then boc._interpreter in workers. */
 #include "interp_prepare.h"
 
 #include <marshal.h>
@@ -12,98 +7,38 @@
 /* Extension modules with static types, filled in by whichever interpreter imports them first and freed by
    another one: main has to be the first. Cured in 3.14; on 3.13 only _datetime is left. */
 #if PY_VERSION_HEX < 0x030d0000
-static const char *const preloaded[] = {"datetime", "decimal", "hashlib", "ssl", NULL};
+static const char *const preloaded[] = {"_datetime", "_decimal", "_hashlib", "_ssl", NULL};
 #elif PY_VERSION_HEX < 0x030e0000
 static const char *const preloaded[] = {"_datetime", NULL};
 #else
 static const char *const preloaded[] = {NULL};
 #endif
 
-static const char take_path[] = "import sys\n"
-                                "path = [p for p in sys.path if type(p) is str]\n";
-
-static const char worker_program[] =
-    "import sys, threading, _thread\n"
-    "if path is not None:\n"
-    "    sys.path[:] = path\n"
-    "sys.setswitchinterval(interval)\n"
-#if PY_VERSION_HEX < 0x030d0000
-    /* _zoneinfo looks for a C datetime that workers do not have, and breaks main's ZoneInfo. */
-    "sys.modules['_zoneinfo'] = None\n"
-#endif
-    /* 3.13+ takes the process's main thread for this interpreter's; in an interpreter that served before it
-       is the thread of then. */
-    "me = _thread.get_ident()\n"
-    "main = threading._main_thread\n"
-    "if main._ident != me:\n"
-    "    threading._active.pop(main._ident, None)\n"
-    "    main._set_ident()\n"
-    "    main._set_native_id()\n"
-#if PY_VERSION_HEX < 0x030d0000
-    "    main._is_stopped = False\n"
-    "    main._set_tstate_lock()\n"
-#else
-    "    main._handle = threading._make_thread_handle(me)\n"
-#endif
-    "    threading._active[me] = main\n";
-
-/* The idle threads of an executor end when they are told to; a thread that runs has 0.2 s. */
-static const char join_program[] = "import sys, threading, time\n"
-                                   "until = time.monotonic() + 0.2\n"
-                                   "pool = sys.modules.get('concurrent.futures.thread')\n"
-                                   "for queue in list(pool._threads_queues.values()) if pool else ():\n"
-                                   "    queue.put(None)\n"
-                                   "for t in threading.enumerate():\n"
-                                   "    if t is not threading.current_thread():\n"
-                                   "        t.join(max(0.0, until - time.monotonic()))\n";
-
-/* Modules of the standard library stay, with their state: their extension modules may not be made twice. All others go,
-   and so do the callbacks for the end. */
-static const char reset_program[] = "import atexit, gc, sys\n"
-                                    "from importlib.machinery import ExtensionFileLoader\n"
-                                    "atexit._run_exitfuncs()\n"
-                                    "good = True\n"
-                                    "for name, module in list(sys.modules.items()):\n"
-                                    "    top = name.partition('.')[0]\n"
-                                    "    if top in sys.stdlib_module_names:\n"
-                                    "        continue\n"
-                                    "    spec = getattr(module, '__spec__', None)\n"
-                                    "    if isinstance(getattr(spec, 'loader', None), ExtensionFileLoader):\n"
-                                    "        good = good and top == 'boc'\n"
-                                    "    del sys.modules[name]\n"
-                                    "sys.modules['__main__'] = type(sys)('__main__')\n"
-                                    "sys.path_importer_cache.clear()\n"
-                                    "sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__\n"
-                                    "del module, spec\n"
-                                    "gc.collect()\n";
-
 /* sys.path of main, marshalled, so that it can wait between two interpreters. */
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *path_bytes;
 static Py_ssize_t path_size;
 
-/* Runs a short program with the names of scope (stolen). Returns scope, or NULL with an exception set. */
+/* Entries that are no strings stay behind: import passes over them. */
 static PyObject *
-run(const char *program, PyObject *scope)
+strings_of(PyObject *path)
 {
-    if (scope == NULL) {
-        return NULL;
+    PyObject *strings = PyList_New(0);
+    for (Py_ssize_t i = 0; strings != NULL && i < PyList_GET_SIZE(path); i++) {
+        PyObject *entry = PyList_GET_ITEM(path, i);
+        if (PyUnicode_CheckExact(entry) && PyList_Append(strings, entry) < 0) {
+            Py_CLEAR(strings);
+        }
     }
-    PyObject *done = NULL;
-    if (PyDict_SetItemString(scope, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        done = PyRun_String(program, Py_file_input, scope, scope);
-    }
-    if (done == NULL) {
-        Py_CLEAR(scope);
-    }
-    Py_XDECREF(done);
-    return scope;
+    return strings;
 }
 
 static void
 keep_path(PyObject *path)
 {
-    PyObject *bytes = path == NULL ? NULL : PyMarshal_WriteObjectToString(path, Py_MARSHAL_VERSION);
+    PyObject *strings = path != NULL && PyList_Check(path) ? strings_of(path) : NULL;
+    PyObject *bytes = strings == NULL ? NULL : PyMarshal_WriteObjectToString(strings, Py_MARSHAL_VERSION);
+    Py_XDECREF(strings);
     char *copy = bytes == NULL ? NULL : PyMem_RawMalloc((size_t)PyBytes_GET_SIZE(bytes));
     if (copy != NULL) {
         memcpy(copy, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
@@ -142,44 +77,53 @@ boc__prepare_main(void)
         Py_XDECREF(PyImport_ImportModule(*name));
         PyErr_Clear();
     }
-    PyObject *scope = run(take_path, PyDict_New());
-    if (scope != NULL) {
-        keep_path(PyDict_GetItemString(scope, "path"));
-    }
+    keep_path(PySys_GetObject("path"));
     PyErr_Clear();
-    Py_XDECREF(scope);
 }
 
-int
-boc__prepare_worker(double switch_interval_s)
+/* sys.path[:] = the kept one; it has to be there before boc is looked for. */
+static int
+set_path(void)
 {
     PyObject *path = kept_path();
-    PyObject *scope = path == NULL ? NULL : Py_BuildValue("{s:N,s:d}", "path", path, "interval", switch_interval_s);
-    scope = run(worker_program, scope);
-    Py_XDECREF(scope);
-    return scope == NULL ? -1 : 0;
+    int rc = path == NULL ? -1 : path == Py_None ? 0 : PySys_SetObject("path", path);
+    Py_XDECREF(path);
+    return rc;
+}
+
+PyObject *
+boc__prepare_worker(double switch_interval_s)
+{
+    PyObject *module = set_path() < 0 ? NULL : PyImport_ImportModule("boc._interpreter");
+    PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "prepare", "d", switch_interval_s);
+    if (done == NULL) {
+        Py_CLEAR(module);
+    }
+    Py_XDECREF(done);
+    return module;
+}
+
+/* Calls a function of boc._interpreter; what it raises is told as Python tells of destructors. */
+static bool
+call(PyObject *module, const char *name)
+{
+    PyObject *done = PyObject_CallMethod(module, name, NULL);
+    if (done == NULL) {
+        PyErr_WriteUnraisable(module);
+    }
+    bool yes = done == Py_True;
+    Py_XDECREF(done);
+    return yes;
 }
 
 void
-boc__prepare_join_threads(void)
+boc__prepare_join_threads(PyObject *module)
 {
-    PyObject *scope = run(join_program, PyDict_New());
-    if (scope == NULL) {
-        PyErr_Clear();
-    }
-    Py_XDECREF(scope);
+    (void)call(module, "join_threads");
 }
 
 bool
-boc__prepare_reset(void)
+boc__prepare_reset(PyObject *module)
 {
-    bool good = false;
-    PyObject *scope = run(reset_program, PyDict_New());
-    if (scope == NULL) {
-        PyErr_Clear();
-    } else {
-        good = PyDict_GetItemString(scope, "good") == Py_True;
-    }
-    Py_XDECREF(scope);
-    return good;
+    return call(module, "reset");
 }

@@ -3,18 +3,19 @@
 #ifndef BOC_PYTHON_INTERP_PREPARE_H
 #define BOC_PYTHON_INTERP_PREPARE_H
 
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
 #include <stdbool.h>
 
 /* In main, before the first worker: imports what crashes if a worker is the first to import it, and takes
    down sys.path. Failures are not errors: what cannot be imported here will not be imported there. */
 void boc__prepare_main(void);
-/* In a fresh worker interpreter, on its thread: sys.path as taken down, threading.main_thread() is this
-   thread, the switch interval in seconds. 0, or -1 with an exception set. */
-int boc__prepare_worker(double switch_interval_s);
-/* In a worker interpreter whose worker ends: makes it as good as new for another one. What is kept is the standard library
-   with what it keeps in itself. false: it cannot be (it has extension modules of others); end it. */
-bool boc__prepare_reset(void);
-/* In a worker interpreter that is to end: waits a short while for threads that bodies left behind. */
-void boc__prepare_join_threads(void);
+/* In a worker interpreter, on its thread: sys.path as taken down, then boc._interpreter.prepare; the switch
+   interval in seconds. The module (a new reference, for the functions below), or NULL with an exception set. */
+PyObject *boc__prepare_worker(double switch_interval_s);
+/* The worker ends: waits a short while for threads that bodies left behind. */
+void boc__prepare_join_threads(PyObject *module);
+/* Makes the interpreter as good as new for another worker. false: it cannot be; end it. */
+bool boc__prepare_reset(PyObject *module);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct boc__slot {
     PyThreadState *thread;     /* the worker's own thread state */
     PyThreadState *anchor;     /* while idle, on versions that need one; see put_idle */
     unsigned long ident;       /* of its thread, as Python counts */
+    PyObject *python;          /* boc._interpreter in it; guarded by the interpreter's GIL */
     PyObject *interrupted;     /* class to raise; guarded by the interpreter's GIL */
     _Atomic uint64_t running;  /* id of the behavior whose body runs, 0: none */
     _Atomic uint64_t wanted;   /* id of the behavior to be interrupted, 0: none */

@@ -1,0 +1,161 @@
+"""The life of a worker interpreter in Python terms: made ready, cleared of threads, made as good as new.
+
+Called by C (`interp_prepare.c`) inside a worker interpreter, before anything else of boc and
+after everything else of it. An ended interpreter does not give its memory back on CPython
+3.12 and 3.13, so one that can be reset serves the next worker.
+
+Imported at the start of every worker: keep it light.
+"""
+
+from __future__ import annotations
+
+import _thread
+import builtins
+import sys
+import threading
+import time
+import warnings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["join_threads", "prepare", "reset"]
+
+GRACE_S = 0.2
+
+# Lists and dicts that setup and bodies change, as they were in the new interpreter.
+_lists: list[tuple[list[Any], list[Any]]] = []
+_dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+_showwarning: Any = None
+_loaders: list[tuple[Any, Any]] = []  # (class of importlib, its create_module)
+
+
+def prepare(interval: float) -> None:
+    """Before `_worker.setup`; `interval`: switch interval, seconds."""
+    sys.setswitchinterval(interval)
+    if sys.version_info < (3, 13):
+        # It asks for a C datetime that workers do not have, and breaks main's ZoneInfo.
+        sys.modules["_zoneinfo"] = None  # type: ignore[assignment]
+    _own_main_thread()
+    _remember()
+
+
+def _own_main_thread() -> None:
+    """threading.main_thread() is the calling thread.
+
+    From 3.13 on it is the process's main thread at first; in an interpreter that served
+    before, it is the thread of then.
+    """
+    main: Any = threading.main_thread()
+    me = _thread.get_ident()
+    if main.ident == me:
+        return
+    active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
+    active.pop(main.ident, None)
+    main._set_ident()
+    main._set_native_id()
+    if sys.version_info < (3, 13):
+        main._is_stopped = False
+        main._set_tstate_lock()
+    else:
+        main._handle = threading._make_thread_handle(me)  # type: ignore[attr-defined]
+    active[me] = main
+
+
+def _remember() -> None:
+    global _showwarning
+    lists: tuple[Any, ...] = (sys.meta_path, sys.path_hooks, warnings.filters)
+    _lists[:] = [(now, list(now)) for now in lists]
+    _dicts[:] = [(now, dict(now)) for now in (vars(builtins),)]
+    _showwarning = warnings.showwarning
+    external, frozen = sys.modules["_frozen_importlib_external"], sys.modules["_frozen_importlib"]
+    loaders = (external.ExtensionFileLoader, frozen.BuiltinImporter)
+    _loaders[:] = [(cls, vars(cls)["create_module"]) for cls in loaders]
+
+
+def join_threads() -> None:
+    """Give the threads that bodies left behind a short while to end.
+
+    The idle threads of an executor end when they are told to.
+    """
+    until = time.monotonic() + GRACE_S
+    executors: Any = sys.modules.get("concurrent.futures.thread")
+    for queue in list(executors._threads_queues.values()) if executors else ():
+        queue.put(None)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, until - time.monotonic()))
+
+
+def reset() -> bool:
+    """Make this interpreter as good as new; False if it cannot be: it has to be ended.
+
+    The standard library stays, with what it keeps in itself, because its extension modules
+    may not be made twice in one interpreter. All other modules go; where one of them is
+    an extension module, the interpreter goes.
+    """
+    import atexit
+    import gc
+
+    atexit._run_exitfuncs()
+    good = _forget_modules()
+    for now, before in _lists:
+        now[:] = before
+    for table, before_table in _dicts:
+        table.clear()
+        table.update(before_table)
+    for cls, create_module in _loaders:
+        cls.create_module = create_module
+    warnings.showwarning = _showwarning
+    mutated: Any = getattr(warnings, "_filters_mutated", None) or getattr(
+        warnings, "_filters_mutated_lock_held", None
+    )
+    if mutated is not None:
+        mutated()
+    _reset_logging(sys.modules.get("logging"))
+    _reset_copyreg(sys.modules.get("copyreg"))
+    sys.path_importer_cache.clear()
+    sys.stdout, sys.stderr, sys.stdin = sys.__stdout__, sys.__stderr__, sys.__stdin__
+    sys.excepthook, sys.displayhook = sys.__excepthook__, sys.__displayhook__
+    sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
+    gc.collect()
+    return good
+
+
+def _forget_modules() -> bool:
+    from importlib.machinery import ExtensionFileLoader
+
+    good = True
+    for name, module in list(sys.modules.items()):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names:
+            continue
+        if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader):
+            good = good and top == __name__.partition(".")[0]
+        del sys.modules[name]
+    sys.modules["__main__"] = type(sys)("__main__")
+    return good
+
+
+def _reset_logging(logging: Any) -> None:
+    if logging is None:
+        return
+    logging.disable(logging.NOTSET)
+    root = logging.root
+    loggers = [one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    for logger in (root, *loggers):
+        for handler in logger.handlers[:]:
+            logger.removeHandler(handler)
+        for rule in logger.filters[:]:
+            logger.removeFilter(rule)
+        logger.setLevel(logging.WARNING if logger is root else logging.NOTSET)
+        logger.propagate, logger.disabled = True, False
+
+
+def _reset_copyreg(copyreg: Any) -> None:
+    """Forget how to pickle types of modules that are gone."""
+    if copyreg is not None:
+        for cls in list(copyreg.dispatch_table):
+            if cls.__module__.partition(".")[0] not in sys.stdlib_module_names:
+                del copyreg.dispatch_table[cls]
