@@ -1,4 +1,4 @@
-"""Throughput on rings of cowns: chains walk them, a few neighbours at a time, multiplying matrices or nothing.
+"""Throughput on rings of cowns: chains walk them, a few neighbours at a time, multiplying or just passing.
 
 It measures the runtime, not what a program of yours will gain. Compare figures of one machine only.
 """

@@ -18,7 +18,7 @@ def hand_on(c, gate, left):
     """One step on the value; a sleeper on the gate runs meanwhile on the other worker and ends later."""
     @when(c, gate)
     def _(c, gate, left=left):
-        c.value  # noqa: B018 - reading is what makes it arrive
+        c.value  # noqa: B018
         if left:
             fresh = Cown(None)
             sleep_on(fresh)
