@@ -28,12 +28,15 @@ __all__ = ["around", "drain", "flush_unseen", "reset", "sink", "start", "stop", 
 
 Item = tuple[int, Any, Any, int, str, int, int]
 
-# sink(kind, payload, origin, behavior) -> True if it took it. payload: OUT, ERR, HINT and UNSEEN:
-# text; LOG: the logging.LogRecord; WARN: (message, category, file name, line); DISPLAY: (a, b).
+# sink(kind, payload, origin, behavior) -> True if it took it. payload: OUT, ERR and HINT: text;
+# UNSEEN: (text, the exception or None if the text only counts); LOG: the logging.LogRecord;
+# WARN: (message, category, file name, line); DISPLAY: (a, b).
 # Called on any thread of main, one at a time.
 sink: Callable[[int, Any, int, str], bool] | None = None
 # around(origin): a context in which what log handlers and showwarning print reaches the cell of that origin.
 around: Callable[[int], AbstractContextManager[Any]] | None = None
+# flushed(): all that was queued has been handed to the sink, and somebody waits for it.
+flushed: Callable[[], None] | None = None
 
 # What to call when a watched cown's turn has come, by token. Must not block.
 watchers: dict[int, Callable[[], None]] = {}
@@ -107,6 +110,8 @@ def drain() -> None:
         _handle_all()
     finally:
         _lock.release()
+    if flushed is not None:
+        flushed()
     _apply_notices()
 
 
@@ -153,8 +158,9 @@ def _handle(item: Item) -> None:
     elif kind == _kinds.WARN:
         _handle_warning(a, origin, name)
     elif kind == _kinds.UNSEEN:
-        text = _reports.text(a if isinstance(a, BaseException) else _raise.unpack(a), name)
-        if text and not _sunk(kind, text, origin, name):
+        exc = a if isinstance(a, BaseException) else _raise.unpack(a)
+        text = _reports.text(exc, name)
+        if text and not _sunk(kind, (text, exc), origin, name):
             _write(_kinds.ERR, text)
     elif kind == _kinds.HINT:
         _hint(_text(a), _text(b), origin, name)
@@ -307,7 +313,7 @@ def flush_unseen() -> None:
     text = _reports.counts()
     if text:
         try:
-            if not _sunk(_kinds.UNSEEN, text, 0, ""):
+            if not _sunk(_kinds.UNSEEN, (text, None), 0, ""):
                 _write(_kinds.ERR, text)
         except Exception as e:
             _complain("stderr", e)

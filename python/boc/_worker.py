@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 
-from boc import _core, _kinds, _refused
+from boc import _core, _display, _kinds, _refused
 from boc._streams import WorkerStream
 
 TYPE_CHECKING = False  # typing itself takes 10 ms to import
@@ -43,6 +43,7 @@ def setup(index: int) -> None:
     _refused.install()
     sys.meta_path.insert(0, _finder)
     after_import("logging", _forward_logging)
+    _display.install()
 
 
 def _nothing() -> None:

@@ -178,7 +178,8 @@ def test_a_sink_may_take_anything(core, monkeypatch):
     assert got[0] == (_kinds.OUT, "x\n", 3, "cook")
     assert got[1] == (_kinds.DISPLAY, (b"{}", "plain"), 3, "cook")
     assert got[2] == (_kinds.HINT, "hint", 3, "cook")
-    assert "ValueError: v" in got[3][1]
+    text, error = got[3][1]
+    assert "ValueError: v" in text and isinstance(error, ValueError)
 
 
 def test_a_sink_may_decline_or_break(core, monkeypatch):
