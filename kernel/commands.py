@@ -1,0 +1,351 @@
+"""`%boc COMMAND`: look at the runtime and steer it, one line each; `%%boc profile` for a cell.
+
+A command is offered only if the installed `boc` has what it needs (`Command.needs`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boc
+from boc import _core
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+from . import live, profile
+from .cells import Cells
+from .routing import Router
+
+Run = Callable[["BocMagics", "Arguments"], Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: how it is written, what it does, which functions of `boc` it needs."""
+
+    usage: str
+    help: str
+    run: Run
+    needs: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()  # flags and options with a value (these end in =)
+
+    def available(self) -> bool:
+        return all(_find(need) is not None for need in self.needs)
+
+
+def _find(path: str) -> Any:
+    """The function `path` of boc ("trace.serve"), or None if there is none."""
+    found: Any = boc
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except (AttributeError, ImportError):
+            return None
+    return found
+
+
+class Arguments:
+    """The words behind a command: options taken out one by one, the rest in order."""
+
+    def __init__(self, command: str, words: list[str]) -> None:
+        self.command = command
+        self.words = words
+
+    def flag(self, *names: str) -> bool:
+        for name in names:
+            if name in self.words:
+                self.words.remove(name)
+                return True
+        return False
+
+    def option(self, *names: str) -> str | None:
+        """The value of `--name value`, `--name=value` or `-w4`."""
+        for i, word in enumerate(self.words):
+            for name in names:
+                if word == name:
+                    if i + 1 >= len(self.words):
+                        raise UsageError(f"{name} needs a value")
+                    del self.words[i]
+                    return self.words.pop(i)
+                if word.startswith(name + "=") or (len(name) == 2 and word.startswith(name)):
+                    del self.words[i]
+                    return word[len(name) :].lstrip("=")
+        return None
+
+    def number(self, kind: Callable[[str], Any], *names: str) -> Any:
+        text = self.option(*names)
+        if text is None:
+            return None
+        try:
+            return kind(text)
+        except ValueError:
+            raise UsageError(f"{names[-1]} needs a number, not {text!r}") from None
+
+    def one(self, what: str) -> str:
+        if not self.words:
+            raise UsageError(f"%boc {self.command} needs {what}")
+        return self.words.pop(0)
+
+    def end(self) -> None:
+        if self.words:
+            raise UsageError(f"%boc {self.command} does not know {self.words[0]!r}")
+
+
+# ---- the state in one line ---------------------------------------------------
+def _plural(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def status_line() -> str:
+    """What is now, in one line."""
+    if not _core._running():
+        return "boc is not running; the first behavior starts it"
+    scheduled, started, finished = _core._counts()
+    running = len(_core.running())
+    pending = max(0, scheduled - finished)
+    paused = _find("paused")
+    word = "paused" if paused is not None and paused() else "running"
+    parts = [
+        f"boc is {word}: {_plural(_core._worker_count(), 'worker')}",
+        f"{running} running, {max(0, pending - running)} waiting or ready",
+        f"{finished} done",
+    ]
+    return " · ".join(parts)
+
+
+def _status(_: BocMagics, a: Arguments) -> None:
+    a.end()
+    print(status_line())
+
+
+def _start(_: BocMagics, a: Arguments) -> None:
+    workers = a.number(int, "-w", "--workers")
+    kind = a.option("-k", "--kind")
+    trace = a.option("--trace")
+    a.end()
+    options: dict[str, Any] = {}
+    if workers is not None:
+        options["workers"] = workers
+    if kind is not None:
+        options["kind"] = kind
+    if trace is not None:
+        options["trace"] = False if trace == "off" else trace
+    boc.start(**options)
+    print(status_line())
+
+
+def _stop(_: BocMagics, a: Arguments) -> None:
+    a.end()
+    boc.stop()
+    print(status_line())
+
+
+# ---- pictures ------------------------------------------------------------------
+def _covered(m: BocMagics, a: Arguments) -> Any:
+    """The trace that a chart shows: the run, or all with --all."""
+    everything = a.flag("--all")
+    return m.trace(everything)
+
+
+def _gantt(m: BocMagics, a: Arguments) -> Any:
+    by = a.option("--by")
+    last = a.number(float, "--last")
+    trace = _covered(m, a)
+    if by is None and a.words:
+        by = a.words.pop(0)
+    a.end()
+    options = {} if by is None else {"by": by}
+    try:
+        return boc.gantt(trace, last=last, **options)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _chart(name: str) -> Run:
+    def run(m: BocMagics, a: Arguments) -> Any:
+        trace = _covered(m, a)
+        a.end()
+        function = _find(name)
+        assert function is not None
+        return function(trace)
+
+    return run
+
+
+def _explain(m: BocMagics, a: Arguments) -> None:
+    trace = _covered(m, a)
+    name = a.one("the name of a behavior")
+    a.end()
+    try:
+        print(trace.explain(name))
+    except (KeyError, LookupError, ValueError) as error:
+        raise UsageError(str(error.args[0] if error.args else error)) from None
+
+
+def _live(m: BocMagics, a: Arguments) -> Any:
+    a.end()
+    return m.live.show()
+
+
+def _save(m: BocMagics, a: Arguments) -> None:
+    path = a.one("a file name")
+    a.end()
+    m.trace(True).save(path)
+    print(f"the trace is in {path}")
+
+
+def _stacks(_: BocMagics, a: Arguments) -> None:
+    a.end()
+    found = boc.stacks()
+    print(found if isinstance(found, str) else "\n".join(map(str, found)) or "no body is running")
+
+
+def _steered(name: str) -> Run:
+    """pause, resume, reset: call it and say what is now."""
+
+    def run(m: BocMagics, a: Arguments) -> None:
+        a.end()
+        function = _find(name)
+        assert function is not None
+        function()
+        if name == "reset":
+            m.live.close()
+        print(status_line())
+
+    return run
+
+
+def _step(_: BocMagics, a: Arguments) -> None:
+    what: Any = a.words.pop(0) if a.words else None
+    a.end()
+    if what is None:
+        boc.step()
+    else:
+        boc.step(int(what) if what.isdigit() else what)
+    print(status_line())
+
+
+def _passed(name: str, what: str) -> Run:
+    """Commands that hand their one word on and show what comes back."""
+
+    def run(_: BocMagics, a: Arguments) -> Any:
+        words = [a.one(what)] if what else []
+        a.end()
+        function = _find(name)
+        assert function is not None
+        return function(*words)
+
+    return run
+
+
+COMMANDS: dict[str, Command] = {
+    "live": Command("live", "a chart that follows what happens, here", _live, ("gantt",)),
+    "gantt": Command(
+        "gantt [worker|cown|behavior] [--last S] [--all]", "what ran where, what was held by whom", _gantt,
+        ("gantt",), ("--by=", "--last=", "--all"),
+    ),
+    "board": Command("board", "the noticeboard and its history", _chart("board"), ("board",), ("--all",)),
+    "throughput": Command(
+        "throughput", "behaviors finished per second", _chart("throughput"), ("throughput",), ("--all",)
+    ),
+    "summary": Command("summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), ("--all",)),
+    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace.Trace.explain",), ("--all",)),
+    "status": Command("status", "what is now, in one line", _status),
+    "start": Command(
+        "start [-w N] [--kind K]", "start the workers", _start, ("start",), ("-w=", "--kind=", "--trace=")
+    ),
+    "stop": Command("stop", "cancel what is queued, end the workers", _stop, ("stop",)),
+    "pause": Command("pause", "hold what has not started", _steered("pause"), ("pause",)),
+    "step": Command("step [N|NAME]", "let one behavior run", _step, ("step",)),
+    "resume": Command("resume", "let all run again", _steered("resume"), ("resume",)),
+    "replay": Command("replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)),
+    "save": Command("save FILE", "write the trace to a file", _save, ("trace.Trace.save",)),
+    "attach": Command("attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace.attach",)),
+    "doctor": Command("doctor", "where each imported module can run", _passed("doctor", ""), ("doctor",)),
+    "stacks": Command("stacks", "which bodies run, since when, at which line", _stacks, ("stacks",)),
+    "reset": Command("reset", "cancel all, forget board, names and trace", _steered("reset"), ("reset",)),
+}  # fmt: skip
+
+
+def available() -> dict[str, Command]:
+    """The commands that this boc can carry out."""
+    return {name: c for name, c in COMMANDS.items() if c.available()}
+
+
+def listing() -> str:
+    """All commands, one a line."""
+    rows = [(f"%boc {c.usage}", c.help) for c in available().values()]
+    rows.append(("%%boc profile", "run the cell, wait for its behaviors, show where the time went"))
+    width = max(len(usage) for usage, _ in rows)
+    return "\n".join(f"{usage:<{width}}  {text}" for usage, text in rows)
+
+
+@magics_class
+class BocMagics(Magics):
+    """The line magic and what its commands share: cells, and the live view."""
+
+    def __init__(self, shell: Any, cells: Cells, router: Router | None) -> None:
+        super().__init__(shell)
+        self.cells = cells
+        self.live = live.LiveViews(shell, router, cells)
+
+    def trace(self, everything: bool) -> Any:
+        """What is recorded: the last run, or all that the rings still hold."""
+        from boc.trace import Trace
+
+        trace = Trace.now_of()
+        run = getattr(trace, "last_run", None)
+        return trace if everything or run is None else run()
+
+    @no_var_expand
+    @line_cell_magic
+    def boc(self, line: str, cell: str | None = None) -> Any:
+        """Look at behaviors and steer them. `%boc` alone lists the commands.
+
+        `%%boc profile` runs a cell, waits for its behaviors and shows where the time went.
+        """
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise UsageError(f"%boc: {error}") from None
+        if cell is not None:
+            if words != ["profile"]:
+                raise UsageError("a cell can be profiled: %%boc profile")
+            return profile.profile(self, cell)
+        if not words:
+            print(listing())
+            return None
+        commands = available()
+        name = words.pop(0)
+        if name not in commands:
+            near = difflib.get_close_matches(name, commands, 1)
+            hint = f", did you mean {near[0]}?" if near else ""
+            raise UsageError(f"%boc has no command {name!r}{hint}\n{listing()}")
+        try:
+            return commands[name].run(self, Arguments(name, words))
+        except (RuntimeError, ValueError, TypeError, OSError) as error:
+            raise UsageError(f"%boc {name}: {error}") from None
+
+    def complete(self, before: str) -> list[str]:
+        """What may stand at the end of `before`, the text behind `%boc `."""
+        words = before.split()
+        word = "" if not before or before[-1].isspace() else words.pop()
+        if not words:
+            return [c for c in available() if c.startswith(word)]
+        command = available().get(words[0])
+        if command is None:
+            return []
+        offered = [o.rstrip("=") for o in command.options]
+        if words[0] == "gantt":
+            offered += ["worker", "cown", "behavior"]
+        return [o for o in offered if o.startswith(word) and o not in words]
+
+    def after_cell(self) -> None:
+        self.live.after_cell()
+
+    def close(self) -> None:
+        self.live.close()

@@ -1,0 +1,149 @@
+"""What `%load_ext boc` puts into a shell, and `%unload_ext boc` takes out again.
+
+In a Jupyter kernel: the magics, completion, displays of cowns, the way of outputs to their
+cells, pinned work in the kernel's loop. In a terminal: the magics, and pinned work while
+the prompt waits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import Any
+
+import boc
+from boc import _core, _service
+
+from . import bodies, show
+from .cells import Cells
+from .commands import BocMagics
+from .complete import make_matcher
+from .loop import LoopHook, input_hook
+from .routing import Router
+from .when import WhenMagics
+
+_MAGICS = {"line": ("boc",), "cell": ("boc", "when")}
+
+
+class Extension:
+    """All that one shell holds of boc."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.kernel = getattr(shell, "kernel", None)
+        self.cells = Cells()
+        self.router = Router(shell, self.kernel, self.cells) if self.kernel is not None else None
+        self.hook: LoopHook | None = None
+        self.bodies: bodies.PinnedBodies | None = None
+        self.show = show.Displays(shell, self.router, self.cells)
+        self.magics = BocMagics(shell, self.cells, self.router)
+        self.matcher = make_matcher(lambda: shell.user_ns, self.magics.complete)
+
+    def load(self) -> None:
+        shell = self.shell
+        shell.register_magics(WhenMagics(shell, self.cells))
+        shell.register_magics(self.magics)
+        completer = getattr(shell, "Completer", None)
+        if completer is not None:
+            completer.custom_matchers.append(self.matcher)
+        self.show.load()
+        shell.events.register("pre_run_cell", self._before_cell)
+        shell.events.register("post_run_cell", self._after_cell)
+        if self.kernel is not None:
+            self._load_kernel()
+        elif hasattr(shell, "_inputhook"):
+            self._load_terminal()
+        atexit.register(self.close)
+
+    def _load_kernel(self) -> None:
+        assert self.router is not None
+        self.bodies = bodies.PinnedBodies(self.router, self.cells)
+        _service.sink = self.router
+        _service.body_hook = self.bodies
+        self.hook = LoopHook(_core.pinned_fd(), _pump, self.bodies.escaped)
+        self.hook.watch(self._loop())
+        parent = self.shell.get_parent()
+        if parent.get("header", {}).get("msg_type") == "execute_request":
+            self._begin(parent, parent.get("content", {}).get("code", ""))
+
+    def _load_terminal(self) -> None:
+        if self.shell._inputhook is None and not getattr(self.shell, "simple_prompt", False):
+            self.shell._inputhook = input_hook(_core.pinned_fd(), _pump)
+
+    def _loop(self) -> Any:
+        """The kernel's asyncio loop; None until the kernel has begun to listen."""
+        return getattr(getattr(self.kernel, "io_loop", None), "asyncio_loop", None)
+
+    # ---- cells ---------------------------------------------------------------
+    def _begin(self, parent: Any, text: str) -> None:
+        cell = self.cells.begin(parent, text)
+        _core.set_origin(cell.number)
+
+    def _before_cell(self, info: Any) -> None:
+        parent = self.shell.get_parent() if self.kernel is not None else {}
+        self._begin(parent, info.raw_cell or "")
+        if self.hook is not None and not self.hook.watching:
+            self.hook.watch(self._loop())
+
+    def _after_cell(self, _result: Any) -> None:
+        # Cells that are run all at once leave the loop no time in between: pump here too.
+        if self.hook is not None and threading.current_thread() is threading.main_thread():
+            self.hook.slice()
+        self.cells.end()
+        self.magics.after_cell()
+        self.show.after_cell()
+        if self.router is not None:
+            self.router.cell_ended()
+
+    # ---- the end -----------------------------------------------------------------
+    def close(self) -> None:
+        """Stop watching, let out what is pending; the end of unloading and of the process."""
+        atexit.unregister(self.close)
+        self.magics.close()
+        self.show.close()
+        if self.hook is not None:
+            self.hook.close()
+            self.hook = None
+        if self.router is not None:
+            if _service.sink is self.router:
+                _service.sink = None
+            if _service.body_hook is self.bodies:
+                _service.body_hook = None
+            self.router.close()
+
+    def unload(self) -> None:
+        shell = self.shell
+        for name, function in (("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)):
+            if function in shell.events.callbacks[name]:
+                shell.events.unregister(name, function)
+        for kind, names in _MAGICS.items():
+            for name in names:
+                shell.magics_manager.magics[kind].pop(name, None)
+        completer = getattr(shell, "Completer", None)
+        if completer is not None and self.matcher in completer.custom_matchers:
+            completer.custom_matchers.remove(self.matcher)
+        self.show.unload()
+        self.close()
+
+
+def _pump(slice_ms: int) -> None:
+    boc.pump(deadline_ms=slice_ms)
+
+
+_loaded: dict[int, Extension] = {}
+
+
+def load(shell: Any) -> None:
+    """Load the extension into `shell`, once."""
+    if id(shell) in _loaded:
+        return
+    extension = Extension(shell)
+    _loaded[id(shell)] = extension
+    extension.load()
+
+
+def unload(shell: Any) -> None:
+    """Unload it; nothing if it is not loaded."""
+    extension = _loaded.pop(id(shell), None)
+    if extension is not None:
+        extension.unload()

@@ -1,0 +1,66 @@
+"""Which live view `%boc live` shows, and the ones that are shown.
+
+In a notebook: pictures under a display id (`live_png`). In a terminal: a line of text.
+A view that front ends can drive themselves has its place here, in `LiveViews.show`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from boc import _core
+
+from .cells import Cells
+from .routing import Router
+
+
+class View(Protocol):
+    """A live view in some cell's output."""
+
+    @property
+    def alive(self) -> bool: ...
+    def catch_up(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class LiveViews:
+    """The live views of one shell."""
+
+    def __init__(self, shell: Any, router: Router | None, cells: Cells) -> None:
+        self.shell = shell
+        self.router = router
+        self.cells = cells
+        self.views: list[View] = []
+
+    def show(self) -> None:
+        """Show a live view in the running cell."""
+        cell = self.cells.running()
+        if self.router is None or cell is None:
+            from .commands import status_line
+
+            print(status_line())
+            return
+        from .live_png import PictureView
+
+        self.views = [v for v in self.views if v.alive]
+        self.views.append(PictureView(self.router, self.cells, cell))
+
+    def after_cell(self) -> None:
+        """A cell ended: what it left on screen is what a saved notebook will show."""
+        if not self.views:
+            return
+        if not _core._running():
+            for view in self.views:
+                view.end()
+        else:
+            scheduled, _, finished = _core._counts()
+            if scheduled == finished:
+                for view in self.views:
+                    view.catch_up()
+        self.views = [v for v in self.views if v.alive]
+
+    def close(self) -> None:
+        """End all views: each becomes a picture that stays."""
+        for view in self.views:
+            view.end()
+        self.views = []

@@ -1,0 +1,143 @@
+"""From the runtime's service to a cell: the sink of prints, warnings, errors and displays.
+
+The service of the runtime calls the `Router` with everything that bodies send to main.
+What has a cell goes to the `Outbox`; what the program caught itself (`redirect_stdout`,
+`%%capture`) is left to the service, which writes to `sys.stdout` as it is then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextvars import Token
+from typing import Any
+
+from boc import _display, _kinds
+
+from .cells import Cell, Cells
+from .output import Outbox
+
+
+def _send_on(kernel: Any) -> Callable[[str, dict[str, Any], dict[str, Any]], None]:
+    session = kernel.session
+
+    def send(kind: str, content: dict[str, Any], parent: dict[str, Any]) -> None:
+        ident = f"{kind}.{content['name']}" if kind == "stream" else kind
+        session.send(kernel.iopub_socket, session.msg(kind, content, parent=parent), ident=ident.encode())
+
+    return send
+
+
+def _flush_streams(*streams: Any) -> Callable[[], None]:
+    def flush() -> None:
+        for stream in streams:
+            with contextlib.suppress(Exception):
+                stream.flush()
+
+    return flush
+
+
+class Router:
+    """Sends what behaviors say to their cells. Any thread may call it."""
+
+    def __init__(self, shell: Any, kernel: Any, cells: Cells) -> None:
+        self.shell = shell
+        self.cells = cells
+        self.stdout, self.stderr = sys.stdout, sys.stderr
+        self.display_pub = shell.display_pub
+        self.outbox = Outbox(_send_on(kernel), _flush_streams(self.stdout, self.stderr))
+        self._rendering = threading.Lock()
+
+    # ---- what the service calls -------------------------------------------
+    def __call__(self, kind: int, payload: Any, origin: int, name: str) -> bool:
+        """Take one thing that a body sent. True: it has found its cell."""
+        cell = self.cells.find(origin)
+        if cell is None:
+            return False
+        if kind == _kinds.OUT:
+            if sys.stdout is not self.stdout:
+                return False
+            self.outbox.text(cell, "stdout", payload)
+        elif kind == _kinds.ERR:
+            if sys.stderr is not self.stderr:
+                return False
+            self.outbox.text(cell, "stderr", payload)
+        elif kind == _kinds.UNSEEN:
+            text, error = payload
+            if error is None:
+                self.outbox.text(cell, "stderr", text)
+            else:
+                self.error(cell, error, name)
+        elif kind == _kinds.DISPLAY:
+            if self.shell.display_pub is not self.display_pub:
+                return False
+            data, metadata, transient, update = _display.unpack(payload[0])
+            content = {"data": data, "metadata": metadata, "transient": transient}
+            self.outbox.post(cell, "update_display_data" if update else "display_data", content)
+        else:
+            return False  # log records, warnings and hints go their usual way, within `around`
+        return True
+
+    @contextlib.contextmanager
+    def around(self, origin: int) -> Iterator[None]:
+        """Within, what this thread prints (log handlers, warnings) belongs to the cell of `origin`."""
+        cell = self.cells.find(origin)
+        if cell is None:
+            yield
+            return
+        self.flush()
+        tokens = self.enter(cell)
+        try:
+            yield
+        finally:
+            _flush_streams(sys.stdout, sys.stderr)()
+            self.leave(tokens)
+
+    def cell_ended(self) -> None:
+        """A cell of this thread has ended: what came for it so far must precede its reply."""
+        self.flush()
+
+    def flush(self) -> None:
+        """All that was handed in so far is on its way to the front end."""
+        self.outbox.flush()
+
+    # ---- errors ------------------------------------------------------------
+    def error(self, cell: Cell, error: BaseException, name: str = "") -> None:
+        """Show an exception under a cell, with the lines of the cell that it came from."""
+        content = {
+            "ename": type(error).__name__,
+            "evalue": str(error),
+            "traceback": self.render(error, name),
+        }
+        self.outbox.post(cell, "error", content)
+
+    def render(self, error: BaseException, name: str = "") -> list[str]:
+        """The lines of a traceback as this notebook shows its own."""
+        with self._rendering:
+            try:
+                tb = self.shell.InteractiveTB
+                lines = list(tb.structured_traceback(type(error), error, error.__traceback__))
+            except Exception:
+                lines = traceback.format_exception(error)
+        return [f"behavior {name}:", *lines] if name else lines
+
+    # ---- parents of this thread's own output -----------------------------------
+    def enter(self, cell: Cell) -> list[tuple[Any, Token[Any]]]:
+        """Point this thread's streams at `cell`; what it gives is for `leave`."""
+        header = cell.parent["header"]
+        tokens: list[tuple[Any, Token[Any]]] = []
+        for target in (sys.stdout, sys.stderr, self.shell.display_pub, self.shell.displayhook):
+            var = getattr(target, "_parent_header", None)
+            if hasattr(var, "reset"):
+                tokens.append((var, var.set(header)))
+        return tokens
+
+    def leave(self, tokens: list[tuple[Any, Token[Any]]]) -> None:
+        for var, token in reversed(tokens):
+            var.reset(token)
+
+    def close(self) -> None:
+        self.outbox.close()
