@@ -1,0 +1,232 @@
+/* kernels_fold.c: reductions in an order that no register width changes.
+ *
+ * All elements of a run, and each row: fewer than PARTS elements are folded
+ * from first to last. A longer run is cut into blocks of BLOCK elements;
+ * within a block element i joins partial result i mod PARTS, and the partial
+ * results are folded in pairs, k with k + PARTS/2, then halves of that; the
+ * results of the blocks are folded from first to last.
+ * Columns: from the first row to the last; in matrices with fewer than NARROW
+ * columns row i joins partial result i mod DEAL of its column, folded in
+ * pairs in the same way.
+ * min and max give the same number in any order (of zeros of both signs,
+ * either), and skip NaN unless it is the first element. */
+#include "kernels.h"
+
+#include <string.h>
+
+#define NAME(x) BOC_PASTE(x##_, BOC_ISA)
+enum { PARTS = 32, BLOCK = 4096, NARROW = 16, DEAL = 8 };
+
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLLED _Pragma("GCC unroll 32")
+#endif
+
+/* BOC_LANES doubles: one register of this instruction set. */
+typedef double lanes __attribute__((vector_size(BOC_LANES * 8)));
+typedef long long bits __attribute__((vector_size(BOC_LANES * 8)));
+enum { REGISTERS = PARTS / BOC_LANES };
+
+static inline __attribute__((always_inline)) lanes load(const double *x)
+{
+    lanes v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline __attribute__((always_inline)) lanes pick(bits when, lanes a, lanes b)
+{
+    return (lanes)(((bits)a & when) | ((bits)b & ~when));
+}
+
+static inline __attribute__((always_inline)) lanes every(double v)
+{
+    return v - (lanes){0.0};
+}
+
+/* How a register of terms joins one of partial results. */
+#define JOIN_sum(p, t) ((p) + (t))
+#define JOIN_squares(p, t) ((p) + (t))
+#define JOIN_dot(p, t) ((p) + (t))
+#define JOIN_min(p, t) pick((t) < (p), (t), (p))
+#define JOIN_max(p, t) pick((t) > (p), (t), (p))
+#define START_sum(x) 0.0
+#define START_squares(x) 0.0
+#define START_dot(x) 0.0
+#define START_min(first) (first)
+#define START_max(first) (first)
+#define TERM_sum(i) load(a + (i))
+#define TERM_squares(i) (load(a + (i)) * load(a + (i)))
+#define TERM_dot(i) (load(a + (i)) * load(b + (i)))
+#define TERM_min(i) load(a + (i))
+#define TERM_max(i) load(a + (i))
+
+#define FOLD(name, term, join)                                                                                \
+    static inline double name##_short(const double *a, const double *b, size_t n, double p)                    \
+    {                                                                                                          \
+        (void)b;                                                                                               \
+        for (size_t i = 0; i < n; i++) {                                                                       \
+            const double x = a[i];                                                                             \
+            const double y __attribute__((unused)) = b[i];                                                     \
+            const double t = term;                                                                             \
+            p = join;                                                                                          \
+        }                                                                                                      \
+        return p;                                                                                              \
+    }                                                                                                          \
+    static double name##_block(const double *a, const double *b, size_t n, double start)                       \
+    {                                                                                                          \
+        lanes part[REGISTERS];                                                                                 \
+        double flat[PARTS];                                                                                    \
+        size_t i = 0;                                                                                          \
+        (void)b;                                                                                               \
+        UNROLLED                                                                                               \
+        for (int r = 0; r < REGISTERS; r++)                                                                    \
+            part[r] = every(start);                                                                            \
+        for (; i + PARTS <= n; i += PARTS) {                                                                   \
+            UNROLLED                                                                                           \
+            for (int r = 0; r < REGISTERS; r++)                                                                \
+                part[r] = JOIN_##name(part[r], TERM_##name(i + (size_t)r * BOC_LANES));                        \
+        }                                                                                                      \
+        memcpy(flat, part, sizeof flat);                                                                       \
+        for (size_t l = 0; i < n; i++, l++)                                                                    \
+            flat[l] = name##_short(a + i, b + i, 1, flat[l]);                                                  \
+        for (size_t half = PARTS / 2; half > 0; half /= 2)                                                     \
+            for (size_t l = 0; l < half; l++) {                                                                \
+                const double t = flat[l + half], p = flat[l];                                                  \
+                flat[l] = join;                                                                                \
+            }                                                                                                  \
+        return flat[0];                                                                                        \
+    }                                                                                                          \
+    static double name##_all(const double *a, const double *b, size_t n)                                      \
+    {                                                                                                          \
+        const double start = START_##name(a[0]);                                                               \
+        double p = start;                                                                                      \
+        if (n < PARTS)                                                                                         \
+            return name##_short(a, b, n, start);                                                               \
+        for (size_t i = 0; i < n; i += BLOCK) {                                                                \
+            const double t = name##_block(a + i, b + i, n - i < BLOCK ? n - i : BLOCK, start);                 \
+            p = i == 0 ? t : (join);                                                                           \
+        }                                                                                                      \
+        return p;                                                                                              \
+    }                                                                                                          \
+    static void name##_rows(double *out, const double *x, const double *y, size_t y_step, size_t rows,         \
+                            size_t columns)                                                                    \
+    {                                                                                                          \
+        if (columns < PARTS) {                                                                                 \
+            for (size_t i = 0; i < rows; i++, x += columns, y += y_step)                                       \
+                out[i] = name##_short(x, y, columns, START_##name(x[0]));                                      \
+            return;                                                                                            \
+        }                                                                                                      \
+        for (size_t i = 0; i < rows; i++, x += columns, y += y_step)                                           \
+            out[i] = name##_all(x, y, columns);                                                                \
+    }                                                                                                          \
+    static void name##_narrow(double *out, const double *a, const double *b, size_t b_step, size_t rows,       \
+                              size_t columns)                                                                  \
+    {                                                                                                          \
+        double part[DEAL * NARROW];                                                                            \
+        const size_t width = DEAL * columns;                                                                   \
+        double repeated[DEAL * NARROW];                                                                        \
+        size_t i = 0;                                                                                          \
+        for (size_t k = 0; k < width; k++) {                                                                   \
+            part[k] = START_##name(a[k % columns]);                                                            \
+            repeated[k] = b[k % columns];                                                                      \
+        }                                                                                                      \
+        for (; i + DEAL <= rows; i += DEAL, a += width) {                                                      \
+            const double *from = b_step ? b + i * b_step : repeated;                                           \
+            INDEPENDENT                                                                                        \
+            for (size_t k = 0; k < width; k++) {                                                               \
+                const double x = a[k], y __attribute__((unused)) = from[k], p = part[k];                       \
+                const double t = term;                                                                         \
+                part[k] = join;                                                                                \
+            }                                                                                                  \
+        }                                                                                                      \
+        for (size_t k = 0; i < rows; i++)                                                                      \
+            for (size_t j = 0; j < columns; j++, k++) {                                                        \
+                const double x = a[k], y __attribute__((unused)) = b[i * b_step + j], p = part[k];             \
+                const double t = term;                                                                         \
+                part[k] = join;                                                                                \
+            }                                                                                                  \
+        for (size_t half = width / 2; half >= columns; half /= 2)                                              \
+            for (size_t k = 0; k < half; k++) {                                                                \
+                const double t = part[k + half], p = part[k];                                                  \
+                part[k] = join;                                                                                \
+            }                                                                                                  \
+        memcpy(out, part, columns * sizeof(double));                                                           \
+    }                                                                                                          \
+    static void name##_columns(double *out, const double *a, const double *b, size_t b_step, size_t rows,      \
+                               size_t columns)                                                                 \
+    {                                                                                                          \
+        if (columns < NARROW && rows > DEAL) {                                                                 \
+            name##_narrow(out, a, b, b_step, rows, columns);                                                   \
+            return;                                                                                            \
+        }                                                                                                      \
+        for (size_t j = 0; j < columns; j++)                                                                   \
+            out[j] = START_##name(a[j]);                                                                       \
+        for (size_t i = 0; i < rows; i++, a += columns, b += b_step) {                                         \
+            INDEPENDENT                                                                                        \
+            for (size_t j = 0; j < columns; j++) {                                                             \
+                const double x = a[j], y __attribute__((unused)) = b[j], p = out[j];                           \
+                const double t = term;                                                                         \
+                out[j] = join;                                                                                 \
+            }                                                                                                  \
+        }                                                                                                      \
+    }
+BOC_FOLDS(FOLD)
+
+static size_t find(const double *x, size_t n, double v)
+{
+    size_t i = 0;
+
+    for (; i + PARTS <= n; i += PARTS) {
+        int any = 0;
+        for (size_t l = 0; l < PARTS; l++)
+            any |= x[i + l] == v;
+        if (any)
+            break;
+    }
+    for (; i < n; i++)
+        if (x[i] == v)
+            return i;
+    return n;
+}
+
+static void arg_columns(double *index, double *best, const double *x, size_t rows, size_t columns, int want_max)
+{
+    memcpy(best, x, columns * sizeof(double));
+    for (size_t j = 0; j < columns; j++)
+        index[j] = 0.0;
+    for (size_t i = 1; i < rows; i++) {
+        const double here = (double)i;
+
+        x += columns;
+        if (want_max) {
+            INDEPENDENT
+            for (size_t j = 0; j < columns; j++) {
+                const int better = x[j] > best[j];
+                index[j] = better ? here : index[j];
+                best[j] = better ? x[j] : best[j];
+            }
+        } else {
+            INDEPENDENT
+            for (size_t j = 0; j < columns; j++) {
+                const int better = x[j] < best[j];
+                index[j] = better ? here : index[j];
+                best[j] = better ? x[j] : best[j];
+            }
+        }
+    }
+}
+
+#define ALL(name, term, join) name##_all,
+#define ROWS(name, term, join) name##_rows,
+#define COLUMNS(name, term, join) name##_columns,
+const boc__fold_t NAME(boc__fold) = {
+    .all = {BOC_FOLDS(ALL)},
+    .rows = {BOC_FOLDS(ROWS)},
+    .columns = {BOC_FOLDS(COLUMNS)},
+    .find = find,
+    .arg_columns = arg_columns,
+};

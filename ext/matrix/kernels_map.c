@@ -1,0 +1,182 @@
+/* kernels_map.c: element-wise loops, one for each operation and form.
+ *
+ * The compiler vectorises them. Each operation rounds by itself: the build
+ * turns contraction off, so `x + y * z` is two roundings and `fma` is one. */
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NAME(x) BOC_PASTE(x##_, BOC_ISA)
+
+/* The output of an iteration is never the input of a later one. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+#define BOC_COS(x) cos(x)
+#define BOC_SIN(x) sin(x)
+
+#define BINARY(name, expression)                                                                              \
+    static void name##_vv(double *out, const double *a, const double *b, size_t n)                            \
+    {                                                                                                          \
+        INDEPENDENT                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                       \
+            const double x = a[i], y = b[i];                                                                   \
+            out[i] = expression;                                                                               \
+        }                                                                                                      \
+    }                                                                                                          \
+    static void name##_vs(double *out, const double *a, const double *b, size_t n)                            \
+    {                                                                                                          \
+        const double y = *b;                                                                                   \
+        INDEPENDENT                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                       \
+            const double x = a[i];                                                                             \
+            out[i] = expression;                                                                               \
+        }                                                                                                      \
+    }                                                                                                          \
+    static void name##_sv(double *out, const double *a, const double *b, size_t n)                            \
+    {                                                                                                          \
+        const double x = *a;                                                                                   \
+        INDEPENDENT                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                       \
+            const double y = b[i];                                                                             \
+            out[i] = expression;                                                                               \
+        }                                                                                                      \
+    }
+BOC_BINARY_OPS(BINARY)
+
+#define UNARY(name, expression)                                                                               \
+    static void name##_v(double *out, const double *a, size_t n)                                              \
+    {                                                                                                          \
+        INDEPENDENT                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                       \
+            const double x = a[i];                                                                             \
+            out[i] = expression;                                                                               \
+        }                                                                                                      \
+    }
+BOC_UNARY_OPS(UNARY)
+
+#define TERNARY_FORM(name, form, expression, from_b, from_c)                                                  \
+    static void name##form(double *out, const double *a, const double *b, const double *c, size_t n)          \
+    {                                                                                                          \
+        INDEPENDENT                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                       \
+            const double x = a[i], y = from_b, z = from_c;                                                     \
+            out[i] = expression;                                                                               \
+        }                                                                                                      \
+    }
+#define TERNARY(name, expression)                                                                             \
+    TERNARY_FORM(name, _vvv, expression, b[i], c[i])                                                           \
+    TERNARY_FORM(name, _vvs, expression, b[i], *c)                                                             \
+    TERNARY_FORM(name, _vsv, expression, *b, c[i])                                                             \
+    TERNARY_FORM(name, _vss, expression, *b, *c)
+BOC_TERNARY_OPS(TERNARY)
+
+/* NaN elements stay NaN; a NaN bound does not bound. */
+static void clip(double *out, const double *a, double low, double high, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const double x = a[i];
+        const double y = x < low ? low : x;
+        out[i] = y > high ? high : y;
+    }
+}
+
+static void select_from(double *out, const double *mask, const double *a, int a_step, const double *b, int b_step,
+                        size_t n)
+{
+#define SELECT(from_a, from_b)                                                                                \
+    INDEPENDENT                                                                                                \
+    for (size_t i = 0; i < n; i++) {                                                                           \
+        const double x = from_a, y = from_b;                                                                   \
+        out[i] = mask[i] != 0.0 ? x : y;                                                                       \
+    }
+    if (a_step && b_step) {
+        SELECT(a[i], b[i])
+    } else if (a_step) {
+        SELECT(a[i], *b)
+    } else if (b_step) {
+        SELECT(*a, b[i])
+    } else {
+        SELECT(*a, *b)
+    }
+}
+
+/* Equal-width intervals: scale, round down (right: up, less one), clamp; NaN is -1. */
+static void bin(double *out, const double *a, size_t n, double low, double high, double count, int right)
+{
+    const double scale = count / (high - low), last = count - 1.0;
+    const double shift = right ? 1.0 : 0.0;
+
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const double x = a[i], at = (x - low) * scale;
+        double k = right ? __builtin_ceil(at) - shift : __builtin_floor(at);
+
+        k = k < 0.0 ? 0.0 : k;
+        k = k > last ? last : k;
+        k = x >= high ? last : k;
+        k = x <= low ? 0.0 : k;
+        out[i] = x != x ? -1.0 : k;
+    }
+}
+
+static int all_close(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan)
+{
+    /* In blocks, so that a difference ends the work early and the loop inside stays free of branches. */
+    for (size_t start = 0; start < n; start += 256) {
+        const size_t end = n - start < 256 ? n : start + 256;
+        int bad = 0;
+
+        for (size_t i = start; i < end; i++) {
+            const double x = a[i], y = b[i];
+            const int near = __builtin_fabs(x - y) <= atol + rtol * __builtin_fabs(y);
+            const int same = (x == y) | (equal_nan & (x != x) & (y != y));
+            /* an infinite y makes every tolerance infinite: only the same infinity is near it */
+            const int infinite = __builtin_fabs(y) == INFINITY;
+            bad |= !(same | (near & !infinite));
+        }
+        if (bad)
+            return 0;
+    }
+    return 1;
+}
+
+static void transpose(double *out, const double *a, size_t rows, size_t columns)
+{
+    enum { TILE = 16 };
+
+    if (rows == 1 || columns == 1) {
+        memcpy(out, a, rows * columns * sizeof(double));
+        return;
+    }
+    for (size_t i = 0; i < rows; i += TILE) {
+        const size_t i_end = rows - i < TILE ? rows : i + TILE;
+
+        for (size_t j = 0; j < columns; j += TILE) {
+            const size_t j_end = columns - j < TILE ? columns : j + TILE;
+
+            for (size_t q = j; q < j_end; q++)
+                for (size_t p = i; p < i_end; p++)
+                    out[q * rows + p] = a[p * columns + q];
+        }
+    }
+}
+
+#define BINARY_ROW(name, expression) {name##_vv, name##_vs, name##_sv},
+#define UNARY_ROW(name, expression) name##_v,
+#define TERNARY_ROW(name, expression) {name##_vvv, name##_vvs, name##_vsv, name##_vss},
+const boc__map_t NAME(boc__map) = {
+    .binary = {BOC_BINARY_OPS(BINARY_ROW)},
+    .unary = {BOC_UNARY_OPS(UNARY_ROW)},
+    .ternary = {BOC_TERNARY_OPS(TERNARY_ROW)},
+    .clip = clip,
+    .select = select_from,
+    .bin = bin,
+    .close = all_close,
+    .transpose = transpose,
+};

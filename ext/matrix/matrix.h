@@ -1,0 +1,266 @@
+/* matrix.h: the map of the Matrix extension; what its files use of each other.
+ *
+ * The numbers of a matrix lie in a block: memory of no interpreter, which
+ * moves between interpreters as the payload of <boc/boc.h>. A Matrix object
+ * is one interpreter's handle of one block. When the block has moved out, the
+ * object is empty and every use of it raises RuntimeError.
+ *
+ * Inside the extension a result of -1 or NULL means that a Python exception
+ * is set.
+ */
+#ifndef BOC_MATRIX_MATRIX_H
+#define BOC_MATRIX_MATRIX_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels.h"
+
+/* storage.c ------------------------------------------------------------- */
+
+typedef struct boc__block {
+    Py_ssize_t rows, columns; /* of a payload; an object keeps its own */
+    size_t capacity;          /* doubles */
+    struct boc__block *next;  /* in a free list */
+    double data[] __attribute__((aligned(64)));
+} boc__block_t;
+
+typedef struct {
+    PyObject_HEAD
+    boc__block_t *block; /* NULL: moved out */
+    double *data;        /* block->data */
+    Py_ssize_t rows, columns;
+    Py_ssize_t exports; /* buffers that others look through, and loops that run without the GIL */
+} boc__matrix_t;
+
+enum { BOC_BLOCK_CLASSES = 5, BOC_SPARE_OBJECTS = 64 };
+
+typedef struct {
+    PyTypeObject *matrix, *view, *indexer, *cursor;
+    PyObject *shape_error, *axis_error; /* see module.c */
+    PyObject *restore;                  /* what pickles call */
+    boc__block_t *spare_blocks[BOC_BLOCK_CLASSES];
+    int spare_block_count[BOC_BLOCK_CLASSES];
+    boc__matrix_t *spare_objects[BOC_SPARE_OBJECTS];
+    int spare_object_count;
+} boc__state_t;
+
+/* The state of the interpreter that `self`, an instance of one of our types, is of. */
+static inline boc__state_t *boc__state_of(PyObject *self)
+{
+    return PyType_GetModuleState(Py_TYPE(self));
+}
+
+/* Contents undefined. rows, columns > 0 and checked by boc__check_shape. */
+boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
+boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
+boc__matrix_t *boc__new_copy(boc__state_t *state, const boc__matrix_t *from);
+int boc__check_shape(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
+/* Scratch memory of no interpreter, 64-byte aligned; free with free(). */
+double *boc__scratch(size_t doubles);
+/* An object around a block, which it owns on success; the block of an object, which is then empty. */
+boc__matrix_t *boc__wrap(boc__state_t *state, boc__block_t *block);
+boc__block_t *boc__unwrap(boc__matrix_t *m);
+boc__block_t *boc__block_copy(const boc__block_t *from); /* NULL: out of memory; no interpreter needed */
+void boc__matrix_dealloc(PyObject *self);
+void boc__spares_free(boc__state_t *state);
+int boc__set_moved_error(void);
+
+static inline bool boc__is_matrix(PyObject *o)
+{
+    return Py_TYPE(o)->tp_dealloc == boc__matrix_dealloc;
+}
+
+static inline size_t boc__size(const boc__matrix_t *m)
+{
+    return (size_t)m->rows * (size_t)m->columns;
+}
+
+/* 0 if m has its contents. */
+static inline int boc__live(const boc__matrix_t *m)
+{
+    return m->block != NULL ? 0 : boc__set_moved_error();
+}
+
+/* move.c: the type as seen by <boc/boc.h> --------------------------------- */
+
+int boc__move_register(PyTypeObject *type);
+PyObject *boc__test_move(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* args.c ------------------------------------------------------------------ */
+
+enum { BOC_MAX_ARGS = 6 };
+
+typedef struct {
+    const char *function;
+    int positional_only, positional, required;
+    const char *names[BOC_MAX_ARGS + 1]; /* NULL after the last */
+} boc__signature_t;
+
+/* out[i]: borrowed, NULL if absent. */
+int boc__parse(const boc__signature_t *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+               PyObject **out);
+/* 1: a number, in *value; 0: none; -1. */
+int boc__number(PyObject *o, double *value);
+/* The same, with TypeError for what is no number. */
+int boc__need_number(PyObject *o, const char *what, double *value);
+int boc__flag(PyObject *o, bool *value); /* NULL is false */
+/* A size such as (rows, columns). */
+int boc__shape_arg(boc__state_t *state, PyObject *o, Py_ssize_t *rows, Py_ssize_t *columns);
+
+enum { BOC_AXIS_ALL = -1, BOC_AXIS_COLUMNS = 0, BOC_AXIS_ROWS = 1 };
+/* None, NULL, -2..1 -> one of BOC_AXIS_*. */
+int boc__axis(PyObject *o, int *axis);
+/* 0, 1, -1, -2 for picking rows or columns; anything else is a KeyError too. */
+int boc__pick_axis(boc__state_t *state, PyObject *o, int *axis);
+/* An index within [0, size), negative from the end. */
+int boc__index(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t *index);
+int boc__index_error(const char *what, Py_ssize_t index, Py_ssize_t size);
+/* A sequence of such indices; free *indices with PyMem_Free. */
+int boc__index_list(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t **indices, Py_ssize_t *count);
+/* The numbers of a flat sequence of exactly `count` (or any, if count < 0) as a new array or into `to`. */
+int boc__fill_from_fast(PyObject *fast, double *to);
+
+/* operand.c --------------------------------------------------------------- */
+
+/* Something that takes part in an operation: contiguous rows x columns. */
+typedef struct {
+    const double *data;
+    Py_ssize_t rows, columns;
+    bool scalar;     /* a plain number */
+    PyObject *owned;       /* a temporary to release */
+    boc__matrix_t *source; /* the matrix whose memory it is; NULL for a number */
+    double value;    /* where data points to, for a number */
+} boc__operand_t;
+
+/* Release with boc__operand_clear, also after failure. 1; 0: no operand, no
+ * exception; -1. `sequences`: also take lists and other sequences (as one
+ * row) and buffers; else lists and tuples only. */
+int boc__operand(boc__state_t *state, PyObject *o, bool sequences, boc__operand_t *operand);
+int boc__operands(boc__state_t *state, PyObject *a, PyObject *b, bool sequences, boc__operand_t *left,
+                  boc__operand_t *right);
+/* The same, with a TypeError in place of 0. */
+int boc__need_operand(boc__state_t *state, PyObject *o, const char *what, boc__operand_t *operand);
+void boc__operand_clear(boc__operand_t *operand);
+/* The shape of a and b broadcast together. */
+int boc__broadcast(const char *what, const boc__operand_t *a, const boc__operand_t *b, Py_ssize_t *rows,
+                   Py_ssize_t *columns);
+/* The matrix to write a rows x columns result to: `out` if not NULL or None (checked), `self` if in_place, else new. */
+boc__matrix_t *boc__result(boc__state_t *state, PyObject *out, boc__matrix_t *in_place, Py_ssize_t rows,
+                           Py_ssize_t columns);
+/* If operand looks at memory of `result` other than element by element, copy it first. */
+int boc__separate(boc__state_t *state, boc__operand_t *operand, const boc__matrix_t *result);
+int boc__is_out(PyObject *out);
+
+/* The outer loop of a binary operation over broadcast operands. */
+void boc__apply_binary(const boc__binary_fn fn[BOC_FORM_COUNT], double *out, const boc__operand_t *a,
+                       const boc__operand_t *b, Py_ssize_t rows, Py_ssize_t columns);
+PyObject *boc__binary(boc__state_t *state, int op, const char *what, PyObject *a, PyObject *b, PyObject *out,
+                      bool sequences);
+
+/* reduce.c ---------------------------------------------------------------- */
+
+PyObject *boc__list_of_int(const double *values, Py_ssize_t n);
+/* Fold m along axis into out: one number, one for each row, or one for each column. */
+void boc__fold_sum(double *out, const boc__matrix_t *m, int axis);
+void boc__fold_squares(double *out, const boc__matrix_t *m, int axis);
+/* The products of a with y, laid out as a. */
+void boc__fold_dot(double *out, const boc__operand_t *a, const double *y, int axis);
+
+/* compare.c, arithmetic.c, index.c, view.c, type.c: slots of the types ----- */
+
+PyObject *boc__richcompare(PyObject *a, PyObject *b, int op);
+PyObject *boc__nb_add(PyObject *a, PyObject *b);
+PyObject *boc__nb_subtract(PyObject *a, PyObject *b);
+PyObject *boc__nb_multiply(PyObject *a, PyObject *b);
+PyObject *boc__nb_divide(PyObject *a, PyObject *b);
+PyObject *boc__nb_matmul(PyObject *a, PyObject *b);
+PyObject *boc__nb_negative(PyObject *a);
+PyObject *boc__nb_absolute(PyObject *a);
+PyObject *boc__nb_inplace_add(PyObject *a, PyObject *b);
+PyObject *boc__nb_inplace_subtract(PyObject *a, PyObject *b);
+PyObject *boc__nb_inplace_multiply(PyObject *a, PyObject *b);
+PyObject *boc__nb_inplace_divide(PyObject *a, PyObject *b);
+PyObject *boc__product_of(boc__state_t *state, const boc__operand_t *a, const boc__operand_t *b);
+PyObject *boc__subscript(PyObject *self, PyObject *key);
+int boc__ass_subscript(PyObject *self, PyObject *key, PyObject *value);
+PyObject *boc__item(PyObject *self, Py_ssize_t i);
+/* An int or slice as a selection of an axis. */
+typedef struct {
+    Py_ssize_t start, step, count;
+    bool single; /* an int */
+} boc__span_t;
+int boc__span(PyObject *key, const char *what, Py_ssize_t size, boc__span_t *span);
+/* Text of rows x columns numbers at the given strides: "[[1 2]\n [3 4]]". */
+PyObject *boc__text(const double *data, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row_step,
+                    Py_ssize_t column_step);
+
+/* view.c ------------------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    boc__matrix_t *base;
+    Py_ssize_t offset, step, count;
+    bool is_row, read_only;
+} boc__view_t;
+
+extern PyType_Spec boc__matrix_spec, boc__view_spec, boc__indexer_spec, boc__cursor_spec;
+void boc__view_dealloc(PyObject *self);
+static inline bool boc__is_view(PyObject *o)
+{
+    return Py_TYPE(o)->tp_dealloc == boc__view_dealloc;
+}
+boc__matrix_t *boc__view_copy(boc__state_t *state, const boc__view_t *view);
+PyObject *boc__view_indexer(PyObject *self);
+/* Iterate over numbers of a matrix or view, rows, or views of rows or columns. */
+enum { BOC_EACH_VALUE, BOC_EACH_ROW, BOC_EACH_ROW_VIEW, BOC_EACH_COLUMN_VIEW };
+PyObject *boc__cursor(boc__state_t *state, PyObject *over, int kind, bool read_only);
+
+/* type.c, module.c -------------------------------------------------------- */
+
+PyObject *boc__matrix_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames);
+PyObject *boc__restore(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+/* Every method of Matrix is METH_FASTCALL | METH_KEYWORDS and listed with its
+ * documentation in methods.def. */
+#define BOC_METHOD(name, signature, doc)                                                                      \
+    PyObject *boc__mx_##name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+#define BOC_CLASS_METHOD(name, signature, doc) BOC_METHOD(name, signature, doc)
+#define BOC_VIEW_METHOD(name, signature, doc)                                                                 \
+    PyObject *boc__mv_##name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+#include "methods.def"
+#undef BOC_METHOD
+#undef BOC_CLASS_METHOD
+#undef BOC_VIEW_METHOD
+
+#define BOC_FUNCTION(name)                                                                                    \
+    PyObject *boc__mx_##name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+
+static inline boc__matrix_t *boc__as_matrix(PyObject *o)
+{
+    return (boc__matrix_t *)o;
+}
+
+/* Work on `m` and `n` (either may be NULL) without the GIL: they cannot move meanwhile. */
+enum { BOC_LONG_WORK = 1 << 21 }; /* kernel steps above which the GIL is worth releasing */
+#define BOC_WITHOUT_GIL(work, m, n, statement)                                                                \
+    do {                                                                                                       \
+        if ((work) < (size_t)BOC_LONG_WORK) {                                                                  \
+            statement;                                                                                         \
+        } else {                                                                                               \
+            boc__matrix_t *const pin_m = (m), *const pin_n = (n);                                              \
+            if (pin_m)                                                                                         \
+                pin_m->exports++;                                                                              \
+            if (pin_n)                                                                                         \
+                pin_n->exports++;                                                                              \
+            Py_BEGIN_ALLOW_THREADS statement;                                                                  \
+            Py_END_ALLOW_THREADS if (pin_m) pin_m->exports--;                                                  \
+            if (pin_n)                                                                                         \
+                pin_n->exports--;                                                                              \
+        }                                                                                                      \
+    } while (0)
+
+#endif

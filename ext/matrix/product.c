@@ -1,0 +1,94 @@
+/* product.c: @ and transposes. */
+#include "matrix.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { STACK_SCRATCH = 2048 };
+
+static void multiply(double *out, const boc__operand_t *a, const boc__operand_t *b, double *scratch)
+{
+    const size_t m = (size_t)a->rows, k = (size_t)a->columns, n = (size_t)b->columns;
+
+    /* one column: dot products along rows that lie in memory as they are */
+    if (n == 1)
+        boc__kernels->fold->rows[BOC_OP_dot](out, a->data, b->data, 0, m, k);
+    else
+        boc__kernels->product->product(out, a->data, b->data, m, k, n, scratch);
+}
+
+PyObject *boc__product_of(boc__state_t *state, const boc__operand_t *a, const boc__operand_t *b)
+{
+    double on_stack[STACK_SCRATCH] __attribute__((aligned(64)));
+    double *scratch = on_stack;
+    boc__matrix_t *result;
+    size_t need;
+
+    if (a->columns != b->rows) {
+        PyErr_Format(PyExc_ValueError, "@: shapes %zdx%zd and %zdx%zd do not fit, %zd columns against %zd rows", a->rows,
+                     a->columns, b->rows, b->columns, a->columns, b->rows);
+        return NULL;
+    }
+    if (boc__check_shape(state, a->rows, b->columns) < 0)
+        return NULL;
+    result = boc__new(state, a->rows, b->columns);
+    if (result == NULL)
+        return NULL;
+    need = boc__kernels->product->product_scratch((size_t)a->rows, (size_t)a->columns, (size_t)b->columns);
+    if (need > STACK_SCRATCH && (scratch = boc__scratch(need)) == NULL) {
+        Py_DECREF(result);
+        return PyErr_NoMemory();
+    }
+    {
+        boc__matrix_t *const x = a->source, *const y = b->source;
+        const size_t work = (size_t)a->rows * (size_t)a->columns * (size_t)b->columns / 8;
+        BOC_WITHOUT_GIL(work, x, y, multiply(result->data, a, b, scratch));
+    }
+    if (scratch != on_stack)
+        free(scratch);
+    return (PyObject *)result;
+}
+
+PyObject *boc__nb_matmul(PyObject *a, PyObject *b)
+{
+    boc__state_t *state = boc__state_of(boc__is_matrix(a) || boc__is_view(a) ? a : b);
+    boc__operand_t left = {0}, right = {0};
+    PyObject *result = NULL;
+    const int kind = boc__operands(state, a, b, false, &left, &right);
+
+    if (kind == 0 || (kind == 1 && (left.scalar || right.scalar)))
+        result = Py_NewRef(Py_NotImplemented);
+    else if (kind == 1)
+        result = boc__product_of(state, &left, &right);
+    boc__operand_clear(&left);
+    boc__operand_clear(&right);
+    return result;
+}
+
+BOC_FUNCTION(transpose)
+{
+    static const boc__signature_t signature = {"transpose", 0, 1, 0, {"in_place"}};
+    boc__matrix_t *m = boc__as_matrix(self), *result;
+    PyObject *got[1];
+    bool in_place;
+
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__flag(got[0], &in_place) < 0 || boc__live(m) < 0)
+        return NULL;
+    if (in_place && m->exports > 0) {
+        PyErr_Format(PyExc_BufferError, "a %zdx%zd Matrix cannot change its shape while %zd buffer%s look%s at it",
+                     m->rows, m->columns, m->exports, m->exports == 1 ? "" : "s", m->exports == 1 ? "s" : "");
+        return NULL;
+    }
+    result = boc__new(boc__state_of(self), m->columns, m->rows);
+    if (result == NULL)
+        return NULL;
+    boc__kernels->map->transpose(result->data, m->data, (size_t)m->rows, (size_t)m->columns);
+    if (!in_place)
+        return (PyObject *)result;
+    /* back into the same memory, so that whoever holds its address stays right */
+    memcpy(m->data, result->data, boc__size(m) * sizeof(double));
+    m->rows = result->rows;
+    m->columns = result->columns;
+    Py_DECREF(result);
+    return Py_NewRef(self);
+}

@@ -1,0 +1,162 @@
+/* random.c: normal and uniform numbers from one generator for the process.
+ *
+ * xoshiro256++ (Blackman and Vigna), seeded through splitmix64. All
+ * interpreters of the process draw from it under one lock, so a seed makes
+ * the draws of a program reproducible that draws from one thread. A normal
+ * number is Box and Muller's, from two uniform ones. */
+#include "matrix.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <sys/random.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t s[4];
+static bool seeded;
+
+static uint64_t splitmix(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void seed_with(uint64_t value)
+{
+    for (int i = 0; i < 4; i++)
+        s[i] = splitmix(&value);
+    seeded = true;
+}
+
+static uint64_t rotate(uint64_t x, int by)
+{
+    return (x << by) | (x >> (64 - by));
+}
+
+static uint64_t next(void)
+{
+    const uint64_t result = rotate(s[0] + s[3], 23) + s[0], t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 45);
+    return result;
+}
+
+/* In [0, 1), 53 bits. */
+static double unit(void)
+{
+    return (double)(next() >> 11) * 0x1p-53;
+}
+
+static void draw_uniform(double *to, size_t n, double low, double high)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = low + (high - low) * unit();
+}
+
+static void draw_normal(double *to, size_t n, double mean, double stddev)
+{
+    for (size_t i = 0; i < n; i += 2) {
+        const double radius = sqrt(-2.0 * log(1.0 - unit())); /* of (0, 1]: the logarithm is finite */
+        const double turn = 6.283185307179586 * unit();
+
+        to[i] = mean + stddev * radius * cos(turn);
+        if (i + 1 < n)
+            to[i + 1] = mean + stddev * radius * sin(turn);
+    }
+}
+
+typedef void (*draw_fn)(double *to, size_t n, double a, double b);
+
+static void draw(draw_fn fn, double *to, size_t n, double a, double b)
+{
+    pthread_mutex_lock(&lock);
+    if (!seeded) {
+        uint64_t chance = (uint64_t)(uintptr_t)&chance;
+        if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
+            chance ^= (uint64_t)(uintptr_t)to;
+        seed_with(chance);
+    }
+    fn(to, n, a, b);
+    pthread_mutex_unlock(&lock);
+}
+
+/* The lock is a leaf: nothing under it can block but the drawing of one matrix,
+ * so it may be taken with a GIL held. */
+static PyObject *drawn(PyObject *type, PyObject *const *got, draw_fn fn, double a, double b, const char *what_a,
+                       const char *what_b)
+{
+    boc__state_t *state = PyType_GetModuleState((PyTypeObject *)type);
+    Py_ssize_t rows, columns;
+    boc__matrix_t *m;
+
+    if ((got[0] != NULL && got[0] != Py_None && boc__need_number(got[0], what_a, &a) < 0) ||
+        (got[1] != NULL && got[1] != Py_None && boc__need_number(got[1], what_b, &b) < 0))
+        return NULL;
+    if (got[2] == NULL || got[2] == Py_None) {
+        double value;
+        draw(fn, &value, 1, a, b);
+        return PyFloat_FromDouble(value);
+    }
+    if (boc__shape_arg(state, got[2], &rows, &columns) < 0 || (m = boc__new(state, rows, columns)) == NULL)
+        return NULL;
+    BOC_WITHOUT_GIL(boc__size(m) * 8, NULL, NULL, draw(fn, m->data, boc__size(m), a, b));
+    return (PyObject *)m;
+}
+
+BOC_FUNCTION(normal)
+{
+    static const boc__signature_t signature = {"normal", 0, 3, 0, {"mean", "stddev", "size"}};
+    PyObject *got[3];
+
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0)
+        return NULL;
+    return drawn(self, got, draw_normal, 0.0, 1.0, "normal: mean", "normal: stddev");
+}
+
+BOC_FUNCTION(uniform)
+{
+    static const boc__signature_t signature = {"uniform", 0, 3, 0, {"min", "max", "size", "minval", "maxval"}};
+    PyObject *got[5];
+
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0)
+        return NULL;
+    /* minval and maxval are older names of the first two */
+    for (int i = 0; i < 2; i++) {
+        if (got[i] != NULL && got[3 + i] != NULL) {
+            PyErr_Format(PyExc_TypeError, "uniform() got both %s and %s", signature.names[i], signature.names[3 + i]);
+            return NULL;
+        }
+        if (got[i] == NULL)
+            got[i] = got[3 + i];
+    }
+    return drawn(self, got, draw_uniform, 0.0, 1.0, "uniform: min", "uniform: max");
+}
+
+BOC_FUNCTION(seed)
+{
+    static const boc__signature_t signature = {"seed", 0, 1, 1, {"value"}};
+    PyObject *got[1];
+    uint64_t value;
+
+    (void)self;
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0)
+        return NULL;
+    if (!PyLong_Check(got[0])) {
+        PyErr_Format(PyExc_TypeError, "seed: value must be an int, not %.80s", Py_TYPE(got[0])->tp_name);
+        return NULL;
+    }
+    value = PyLong_AsUnsignedLongLongMask(got[0]);
+    if (value == (uint64_t)-1 && PyErr_Occurred())
+        return NULL;
+    pthread_mutex_lock(&lock);
+    seed_with(value);
+    pthread_mutex_unlock(&lock);
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,237 @@
+/* storage.c: blocks of numbers, Matrix objects around them, and the free
+ * lists that make small ones cheap. */
+#include "matrix.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+/* Doubles of the block classes that are kept for reuse, and how many of each. */
+static const size_t class_size[BOC_BLOCK_CLASSES] = {16, 64, 256, 1024, 4096};
+static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8};
+
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
+
+static int class_of(size_t doubles)
+{
+    for (int c = 0; c < BOC_BLOCK_CLASSES; c++)
+        if (doubles <= class_size[c])
+            return c;
+    return -1;
+}
+
+double *boc__scratch(size_t doubles)
+{
+    return aligned_alloc(64, (doubles * sizeof(double) + 127) & ~(size_t)63);
+}
+
+static boc__block_t *block_alloc(size_t capacity)
+{
+    const size_t bytes = (sizeof(boc__block_t) + capacity * sizeof(double) + 63) & ~(size_t)63;
+    boc__block_t *block = aligned_alloc(64, bytes);
+
+    if (block == NULL)
+        return NULL;
+    block->capacity = capacity;
+    block->next = NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (bytes >= HUGE_FROM) {
+        /* Fewer page faults on first touch. Only advice: failure changes nothing. */
+        const uintptr_t start = ((uintptr_t)block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+        const uintptr_t end = ((uintptr_t)block + bytes) & ~(uintptr_t)(HUGE_PAGE - 1);
+        if (end > start)
+            (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+    }
+#endif
+    return block;
+}
+
+/* The free lists belong to an interpreter and are guarded by its GIL; builds
+ * without one do without them. */
+static boc__block_t *block_get(boc__state_t *state, size_t doubles)
+{
+    const int class = class_of(doubles);
+
+    if (class < 0)
+        return block_alloc(doubles);
+#ifndef Py_GIL_DISABLED
+    boc__block_t *block = state->spare_blocks[class];
+    if (block != NULL) {
+        state->spare_blocks[class] = block->next;
+        state->spare_block_count[class]--;
+        return block;
+    }
+#else
+    (void)state;
+#endif
+    return block_alloc(class_size[class]);
+}
+
+static void block_put(boc__state_t *state, boc__block_t *block)
+{
+#ifndef Py_GIL_DISABLED
+    const int class = class_of(block->capacity);
+
+    if (class >= 0 && class_size[class] == block->capacity && state->spare_block_count[class] < class_keep[class]) {
+        block->next = state->spare_blocks[class];
+        state->spare_blocks[class] = block;
+        state->spare_block_count[class]++;
+        return;
+    }
+#else
+    (void)state;
+#endif
+    free(block);
+}
+
+static boc__matrix_t *object_get(boc__state_t *state)
+{
+    boc__matrix_t *m;
+
+#ifndef Py_GIL_DISABLED
+    if (state->spare_object_count > 0) {
+        m = state->spare_objects[--state->spare_object_count];
+        Py_INCREF(state->matrix);
+        (void)PyObject_Init((PyObject *)m, state->matrix);
+        Py_DECREF(state->matrix);
+    } else
+#endif
+        m = PyObject_New(boc__matrix_t, state->matrix);
+    if (m != NULL) {
+        m->block = NULL;
+        m->exports = 0;
+    }
+    return m;
+}
+
+boc__matrix_t *boc__wrap(boc__state_t *state, boc__block_t *block)
+{
+    boc__matrix_t *m = object_get(state);
+
+    if (m != NULL) {
+        m->block = block;
+        m->data = block->data;
+        m->rows = block->rows;
+        m->columns = block->columns;
+    }
+    return m;
+}
+
+boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
+{
+    boc__block_t *block = block_get(state, (size_t)rows * (size_t)columns);
+    boc__matrix_t *m;
+
+    if (block == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    block->rows = rows;
+    block->columns = columns;
+    m = boc__wrap(state, block);
+    if (m == NULL)
+        block_put(state, block);
+    return m;
+}
+
+boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
+{
+    boc__matrix_t *m = boc__new(state, rows, columns);
+
+    if (m != NULL)
+        memset(m->data, 0, boc__size(m) * sizeof(double));
+    return m;
+}
+
+boc__matrix_t *boc__new_copy(boc__state_t *state, const boc__matrix_t *from)
+{
+    boc__matrix_t *m = boc__new(state, from->rows, from->columns);
+
+    if (m != NULL)
+        memcpy(m->data, from->data, boc__size(m) * sizeof(double));
+    return m;
+}
+
+int boc__check_shape(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
+{
+    if (rows < 1 || columns < 1) {
+        PyErr_Format(state->shape_error, "a Matrix has at least one row and one column, not %zdx%zd", rows, columns);
+        return -1;
+    }
+    if (rows > PY_SSIZE_T_MAX / 16 / columns) {
+        PyErr_Format(PyExc_OverflowError, "a Matrix of %zdx%zd is too large", rows, columns);
+        return -1;
+    }
+    return 0;
+}
+
+int boc__set_moved_error(void)
+{
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this Matrix is empty: its contents moved into a cown. Hold the cown (a behavior that "
+                    "names it, or `with cown:`) and use its .value, or keep a copy() before");
+    return -1;
+}
+
+/* Give the block of m to the caller and leave m empty. */
+boc__block_t *boc__unwrap(boc__matrix_t *m)
+{
+    boc__block_t *block = m->block;
+
+    block->rows = m->rows;
+    block->columns = m->columns;
+    m->block = NULL;
+    m->data = NULL;
+    return block;
+}
+
+boc__block_t *boc__block_copy(const boc__block_t *from)
+{
+    const size_t doubles = (size_t)from->rows * (size_t)from->columns;
+    const int class = class_of(doubles);
+    boc__block_t *block = block_alloc(class < 0 ? doubles : class_size[class]);
+
+    if (block != NULL) {
+        block->rows = from->rows;
+        block->columns = from->columns;
+        memcpy(block->data, from->data, doubles * sizeof(double));
+    }
+    return block;
+}
+
+void boc__matrix_dealloc(PyObject *self)
+{
+    boc__matrix_t *m = boc__as_matrix(self);
+    PyTypeObject *type = Py_TYPE(self);
+    boc__state_t *state = PyType_GetModuleState(type);
+
+    if (m->block != NULL)
+        block_put(state, m->block);
+#ifndef Py_GIL_DISABLED
+    if (state->spare_object_count < BOC_SPARE_OBJECTS) {
+        state->spare_objects[state->spare_object_count++] = m;
+        Py_DECREF(type);
+        return;
+    }
+#endif
+    PyObject_Free(m);
+    Py_DECREF(type);
+}
+
+void boc__spares_free(boc__state_t *state)
+{
+    for (int c = 0; c < BOC_BLOCK_CLASSES; c++) {
+        while (state->spare_blocks[c] != NULL) {
+            boc__block_t *block = state->spare_blocks[c];
+            state->spare_blocks[c] = block->next;
+            free(block);
+        }
+        state->spare_block_count[c] = class_keep[c]; /* what is freed from now on is not kept */
+    }
+    while (state->spare_object_count > 0)
+        PyObject_Free(state->spare_objects[--state->spare_object_count]);
+    state->spare_object_count = BOC_SPARE_OBJECTS;
+}
