@@ -71,7 +71,7 @@ struct boc_cown {
     _Atomic uint64_t readers;             /* 2 x active readers + (a writer waits for them) */
     uint64_t id;                          /* from a counter, never an address */
     uint64_t seq;                         /* bumped by each owner: order of hand-offs */
-    _Atomic(boc_request_t *) next_writer; /* waits for the readers to leave */
+    _Atomic(boc_request_t *) writer;      /* the active one, or the one that waits for the readers to leave */
     _Atomic uint32_t refs;
     _Atomic uint32_t holder;  /* 0: nobody; else index of the holding thread + 1; set by the host */
     uint32_t name;            /* of the name table */
@@ -135,7 +135,7 @@ struct boc_behavior {
     _Atomic uint8_t state;           /* BOC_ST_... */
     uint8_t bound;                   /* core's: a live value waits for it at target */
     uint8_t passed;                  /* core's: the step gate let it through */
-    uint8_t spare;
+    uint8_t size;                    /* core's: in its allocator's units */
     uint32_t extra;                  /* byte offset of the host's part */
     boc_request_t req[];
 };

@@ -1,0 +1,159 @@
+/* The life of a behavior apart from its scheduling: made, begun, cancelled, finished, freed.
+ *
+ * state: PENDING -> RUNNING (begin) -> DONE, or PENDING -> CANCELLED; one CAS decides between the two.
+ * A cancelled behavior keeps its place in the queues; at its turn the host gives its result a value, on
+ * whatever thread made it ready, and it is finished like any other.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#define ALIGNED(n) (((n) + 15u) & ~(size_t)15u)
+
+/* The host's part stands behind the requests; extra finds it after requests were merged. */
+static size_t head_size(uint32_t nreq) {
+    return ALIGNED(sizeof(boc_behavior_t) + (size_t)nreq * sizeof(boc_request_t));
+}
+
+boc_behavior_t *boc_behavior_new(uint32_t nreq, size_t extra) {
+    boc__thread_t *t = boc__me();
+    size_t head = head_size(nreq), size = head + ALIGNED(extra);
+    if (nreq > UINT16_MAX || size > UINT32_MAX) {
+        return NULL;
+    }
+    boc_behavior_t *b = boc__alloc(t, size);
+    if (b == NULL) {
+        return NULL;
+    }
+    memset(b, 0, size);
+    b->id = boc__id(t);
+    b->nreq = (uint16_t)nreq;
+    b->kinds = BOC_KIND_ANY;
+    b->extra = (uint32_t)head;
+    b->size = boc__units(size);
+    for (uint32_t i = 0; i < nreq; i++) {
+        b->req[i].index = (uint16_t)i;
+    }
+    return b;
+}
+
+void boc_request_move(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode) {
+    boc_request_t *r = &b->req[i];
+    r->cown = c;
+    r->param = param;
+    r->mode = mode;
+    if ((c->flags & BOC_COWN_RESULT) && c->seq == 0) { /* nobody else knows it yet */
+        c->seq = 1;
+        b->id = c->id;
+    }
+}
+
+void boc_request_set(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode) {
+    boc_cown_retain(c);
+    boc_request_move(b, i, c, param, mode);
+}
+
+void boc_behavior_free(boc_behavior_t *b) {
+    for (uint32_t i = 0; i < b->nreq; i++) {
+        if (b->req[i].cown != NULL) {
+            boc_cown_release(b->req[i].cown);
+        }
+    }
+    boc__free_units(boc__me(), b, b->size);
+}
+
+/* ---- begin and cancel ---------------------------------------------------------- */
+bool boc__stale(const boc_behavior_t *b) {
+    boc_behavior_t *x = (boc_behavior_t *)b;
+    return boc__load_rlx(&x->state) == BOC_ST_CANCELLED || x->epoch != (uint16_t)boc__load_rlx(&boc__rt.epoch);
+}
+
+static void cancelled(boc_behavior_t *b) {
+    boc__thread_t *t = boc__me();
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_cancel, b->id, 0, 0, 0);
+    }
+    if (!boc__hidden(b) && boc__rt.call->cancelled != NULL) {
+        boc__rt.call->cancelled(b);
+    }
+}
+
+/* PENDING -> RUNNING, unless it was cancelled. No trace, no callback. */
+static bool claim(boc_behavior_t *b) {
+    uint8_t pending = BOC_ST_PENDING;
+    if (boc__unlikely(b->epoch != (uint16_t)boc__load_rlx(&boc__rt.epoch)) && !boc__hidden(b)) {
+        boc__cas(&b->state, &pending, BOC_ST_CANCELLED);
+        return false;
+    }
+    return boc__cas(&b->state, &pending, BOC_ST_RUNNING);
+}
+
+bool boc__begin(boc__thread_t *t, boc_behavior_t *b) {
+    if (boc__likely(claim(b))) {
+        boc__count_up(&t->started);
+        return true;
+    }
+    cancelled(b);
+    return false;
+}
+
+bool boc_begin(boc_behavior_t *b) {
+    boc__thread_t *t = boc__me();
+    if (!boc__begin(t, b)) {
+        return false;
+    }
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_start, b->id, 0, t->index, 0);
+    }
+    return true;
+}
+
+int boc_cancel(boc_behavior_t *b) {
+    uint8_t pending = BOC_ST_PENDING;
+    if (!boc__cas(&b->state, &pending, BOC_ST_CANCELLED)) {
+        return BOC_ESTATE;
+    }
+    boc__gate_swept();
+    return BOC_OK;
+}
+
+void boc_cancel_all(void) {
+    boc__add(&boc__rt.epoch, 1);
+    boc__gate_swept();
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+/* Everything after the body but the trace: hand on, drop, free, count. finished is counted last, so that
+   "nothing pending" means that nothing of it is left. */
+void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
+    boc__store_rlx(&b->state, boc__load_rlx(&b->state) == BOC_ST_RUNNING ? BOC_ST_DONE : BOC_ST_CANCELLED);
+    uint32_t n = b->nreq;
+    for (uint32_t i = 0; i < n; i++) {
+        boc__queue_leave(t, &b->req[i]);
+    }
+    if (boc__likely(!forget)) {
+        for (uint32_t i = 0; i < n; i++) {
+            boc_cown_release(b->req[i].cown);
+        }
+        if (!boc__hidden(b) && boc__rt.call->drop_behavior != NULL) {
+            boc__rt.call->drop_behavior(b);
+        }
+        boc__free_units(t, b, b->size);
+    }
+    boc__count_up(&t->finished);
+}
+
+void boc_finish(boc_behavior_t *b) {
+    boc__thread_t *t = boc__me();
+    int64_t now = boc__ticks();
+    t->grant_stamp = now;
+    if (boc__tracing(t)) {
+        bool ran = boc__load_rlx(&b->state) == BOC_ST_RUNNING;
+        boc__trace_one(t->ring, now, BOC_T_end, b->id, 0, 0, ran ? 0 : BOC__TF_CANCELLED);
+    }
+    boc__end(t, b, false);
+    boc__drain(t);
+    if (t->worker == NULL) { /* a worker looks when it has nothing left to do */
+        boc__quiesce_look();
+    }
+}

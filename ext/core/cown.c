@@ -1,0 +1,46 @@
+/* Cowns: made, counted, freed. Their queues are in queue.c. */
+#include "internal.h"
+
+boc_cown_t *boc_cown_new(uint8_t flags) {
+    boc__thread_t *t = boc__me();
+    boc_cown_t *c = boc__alloc(t, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    *c = (boc_cown_t){.id = boc__id(t), .flags = flags};
+    boc__store_rlx(&c->refs, 1);
+    return c;
+}
+
+void boc_cown_free(boc_cown_t *c) {
+    boc__free(boc__me(), c, sizeof *c);
+}
+
+void boc_cown_release(boc_cown_t *c) {
+    /* 1 is the caller's own: nobody else can raise it. Acquire: what the others did before they let go. */
+    if (boc__load_acq(&c->refs) != 1 && boc__sub(&c->refs, 1) != 1) {
+        return;
+    }
+    const boc_callbacks_t *call = boc__rt.call;
+    if (call == NULL || call->drop_value == NULL || call->drop_value(c)) {
+        boc_cown_free(c);
+    }
+}
+
+bool boc_cown_idle(const boc_cown_t *c) {
+    boc_cown_t *k = (boc_cown_t *)c;
+    return boc__load_acq(&k->tail) == NULL && boc__load_acq(&k->readers) == 0;
+}
+
+uint32_t boc_cown_queue(const boc_cown_t *c) {
+    boc_cown_t *k = (boc_cown_t *)c;
+    boc_request_t *tail = boc__load_acq(&k->tail);
+    if (tail == NULL) {
+        return boc__load_acq(&k->readers) != 0;
+    }
+    /* The tail may be freed while we look, so only its address is compared. */
+    if (boc__load_acq(&k->readers) == 0) {
+        return tail == boc__load_rlx(&k->writer) ? 1 : 2;
+    }
+    return boc__load_acq(&k->readers) & 1 ? 2 : 1;
+}

@@ -1,0 +1,175 @@
+/* The request queue of one cown: a fair queue for readers and writers, in the manner of Mellor-Crummey and
+ * Scott, with counts of behaviors in place of spinning threads.
+ *
+ * A queue is a list of requests, found by its last one (cown.tail). request.state is one word:
+ *   bit 0  MARKED  its behavior has finished phase 2: a successor may link itself
+ *   bit 1  ACTIVE  a reader that is granted
+ *   bit 2  NEXT_R  the successor is a reader; with a null pointer: it joined and needs nothing from here
+ *   rest           the successor
+ *
+ * Invariants
+ *  Q1 only the one who got r as its predecessor (by the exchange on tail) links behind r, and only once r
+ *     is MARKED; so "linked or tail" is settled by one CAS of the leaver;
+ *  Q2 cown.readers = 2 x active readers + 1 while a writer waits in cown.writer for them. That bit is set at
+ *     most once per group, no reader becomes active while it is set (each would stand behind the writer),
+ *     so exactly one decrement leaves 1: that reader grants the writer;
+ *  Q3 an active writer is alone: readers == 0, and it is the head of the queue;
+ *  Q4 between a writer's leaving and the next writer's grant stand only readers, each granted as soon as its
+ *     predecessor is;
+ *  Q5 cown.seq is bumped by whoever grants a writer or opens a group of readers, always before the grant,
+ *     while nobody else holds the cown.
+ */
+#include "internal.h"
+
+enum { MARKED = 1, ACTIVE = 2, NEXT_R = 4, BITS = 7 };
+
+static boc_request_t *next_of(uintptr_t s) {
+    return (boc_request_t *)(s & ~(uintptr_t)BITS);
+}
+
+static uintptr_t link_to(boc_request_t *r) {
+    return (uintptr_t)r | (r->mode == BOC_READ ? NEXT_R : 0);
+}
+
+/* No predecessor, so no writer is active. Readers that left the queue may be. */
+static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
+    if (first->mode == BOC_READ) {
+        if (boc__add(&c->readers, 2) == 0) {
+            c->seq++;
+        }
+        return true;
+    }
+    if (boc__load_acq(&c->readers) == 0) { /* sees all that the last reader did */
+        boc__store_rlx(&c->writer, first);
+        c->seq++;
+        return true;
+    }
+    if (alone) {
+        boc__store_rlx(&first->state, boc__load_rlx(&first->state) | MARKED);
+    }
+    boc__store_rlx(&c->writer, first);
+    if (boc__add(&c->readers, 1) == 0) { /* publishes cown.writer to the last reader */
+        boc__store_rlx(&c->readers, 0);
+        c->seq++;
+        return true;
+    }
+    return false;
+}
+
+bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, bool alone, uint64_t *pred_id) {
+    boc_request_t *pred = boc__swap(&c->tail, last);
+    if (pred == NULL) {
+        return enter_empty(c, first, alone);
+    }
+    uintptr_t s;
+    boc__spin_until((s = boc__load_acq(&pred->state)) & MARKED);
+    *pred_id = boc_behavior_of(pred)->id;
+    if (alone) { /* all cowns of this behavior are exchanged: it is through with phase 2 */
+        boc__store_rel(&first->state, boc__load_rlx(&first->state) | MARKED);
+    }
+    if (pred->mode != BOC_READ) {
+        boc__store_rel(&pred->state, s | link_to(first)); /* nobody else writes there any more */
+        return false;
+    }
+    if (first->mode != BOC_READ) {
+        boc__or(&pred->state, link_to(first)); /* its grant may set ACTIVE at this moment */
+        return false;
+    }
+    for (;;) {
+        if (s & ACTIVE) {
+            boc__add(&c->readers, 2); /* before pred may leave: it waits for NEXT_R */
+            boc__store_rel(&pred->state, s | NEXT_R);
+            return true;
+        }
+        if (boc__cas(&pred->state, &s, s | link_to(first))) {
+            return false; /* whoever grants pred grants first */
+        }
+    }
+}
+
+void boc__queue_chain(boc_request_t *r, boc_request_t *next) {
+    boc__store_rlx(&r->state, link_to(next));
+}
+
+void boc__queue_mark(boc_request_t *r) {
+    if (r->mode == BOC_READ) {
+        boc__or(&r->state, MARKED); /* its grant may set ACTIVE at this moment */
+    } else {
+        boc__store_rel(&r->state, boc__load_rlx(&r->state) | MARKED);
+    }
+}
+
+void boc__queue_born(boc_request_t *r) {
+    boc__store_rlx(&r->state, MARKED); /* the cown is not known to anybody yet */
+    boc__store_rlx(&r->cown->tail, r);
+    boc__store_rlx(&r->cown->writer, r);
+}
+
+void boc__queue_open(boc__thread_t *t, boc_request_t *first) {
+    boc_cown_t *c = first->cown;
+    uint64_t seq = c->seq;
+    for (boc_request_t *n = first, *next; n != NULL; n = next) {
+        uintptr_t s = boc__or(&n->state, ACTIVE);
+        next = s & NEXT_R ? next_of(s) : NULL;
+        if (next != NULL) {
+            boc__add(&c->readers, 2); /* before n may leave */
+        }
+        boc__granted(t, n, seq);
+    }
+}
+
+static void grant_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *w) {
+    uint64_t seq = ++c->seq;
+    boc__store_rlx(&c->writer, w);
+    boc__granted(t, w, seq);
+}
+
+static void leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+    uintptr_t s = boc__load_acq(&r->state);
+    if (next_of(s) == NULL) {
+        boc_request_t *me = r;
+        if (boc__load_rlx(&c->tail) == r && boc__cas(&c->tail, &me, NULL)) {
+            return;
+        }
+        boc__spin_until(next_of(s = boc__load_acq(&r->state)) != NULL);
+    }
+    if (s & NEXT_R) {
+        boc__store_rlx(&c->readers, 2); /* Q3: it was 0; open publishes it */
+        c->seq++;
+        boc__queue_open(t, next_of(s));
+    } else {
+        grant_writer(t, c, next_of(s));
+    }
+}
+
+static void leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+    uintptr_t s = boc__load_acq(&r->state);
+    bool linked = (s & ~(uintptr_t)(MARKED | ACTIVE)) != 0;
+    if (!linked) {
+        boc_request_t *me = r;
+        if (!boc__cas(&c->tail, &me, NULL)) {
+            boc__spin_until((s = boc__load_acq(&r->state)) & ~(uintptr_t)(MARKED | ACTIVE));
+            linked = true;
+        }
+    }
+    uint64_t left;
+    if (linked && !(s & NEXT_R)) {
+        boc__store_rlx(&c->writer, next_of(s)); /* published by the subtraction */
+        left = boc__sub(&c->readers, 1) - 1;
+    } else {
+        left = boc__sub(&c->readers, 2) - 2;
+    }
+    if (left == 1) { /* Q2: the last of its group, and a writer waits */
+        boc_request_t *w = boc__load_rlx(&c->writer);
+        boc__store_rlx(&c->readers, 0);
+        grant_writer(t, c, w);
+    }
+}
+
+void boc__queue_leave(boc__thread_t *t, boc_request_t *r) {
+    if (r->mode == BOC_READ) {
+        leave_reader(t, r->cown, r);
+    } else {
+        leave_writer(t, r->cown, r);
+    }
+}

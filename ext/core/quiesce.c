@@ -1,0 +1,162 @@
+/* Waiting: until nothing is pending, or for one event.
+ *
+ * Each thread counts what it scheduled and what it finished. A reader sums `finished` first and `scheduled`
+ * afterwards: counts only grow, and a finish is counted after its schedule, so if the sums are equal, nothing
+ * was pending at the moment between the two sums.
+ *
+ * Nobody is told at each finish. A worker that finds nothing to do, and any other thread at each finish, looks
+ * whether somebody waits, after a full fence behind its counts; a waiter registers, full fence, then sums:
+ * one of them sees the other.
+ *
+ * Waits that look at several things (nothing pending, an event, pinned work) sleep on one word, `pulse`.
+ */
+#include "internal.h"
+
+#define SLICE_NS 50000000
+
+static _Atomic uint32_t pulse_word, pulse_waiters;
+_Atomic uint32_t boc__quiesce_waiters;
+
+void boc__pulse(void) {
+    boc__fence(); /* what happened before the look for waiters */
+    if (boc__load_seq(&pulse_waiters) != 0) {
+        boc__add(&pulse_word, 1);
+        boc__os_wake(&pulse_word, UINT32_MAX);
+    }
+}
+
+void boc_counts(boc_counts_t *out) {
+    *out = (boc_counts_t){0};
+    boc__thread_t *all = boc__thread_all();
+    for (boc__thread_t *t = all; t != NULL; t = t->all) {
+        out->finished += boc__load_acq(&t->finished);
+    }
+    for (boc__thread_t *t = all; t != NULL; t = t->all) {
+        out->started += boc__load_acq(&t->started);
+    }
+    for (boc__thread_t *t = boc__thread_all(); t != NULL; t = t->all) { /* a new thread may have scheduled */
+        out->scheduled += boc__load_acq(&t->scheduled);
+    }
+}
+
+static bool nothing_pending(void) {
+    boc_counts_t n;
+    boc_counts(&n);
+    return n.finished == n.scheduled;
+}
+
+void boc__quiesce_look(void) {
+    boc__fence(); /* counts before the look for waiters */
+    if (boc__unlikely(boc__load_seq(&boc__quiesce_waiters) != 0) && nothing_pending()) {
+        boc__pulse();
+    }
+}
+
+static bool nobody_works(void) {
+    uint32_t n = boc__load_acq(&boc__rt.nworkers);
+    return boc__load_acq(&boc__rt.state) == BOC__RUNNING && n != 0 && boc__load_acq(&boc__rt.nfailed) == n;
+}
+
+/* Sleeps on the pulse unless done() is true. */
+static int pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pump) {
+    int64_t slice = boc_now() + SLICE_NS;
+    int64_t until = slice < deadline ? slice : deadline;
+    int rc = BOC_OK;
+    boc__add(&pulse_waiters, 1);
+    for (;;) {
+        uint32_t seen = boc__load_acq(&pulse_word);
+        boc__fence(); /* registered, and pulse read, before the looks */
+        if (done(arg)) {
+            break;
+        }
+        if (pump && boc_pinned_depth(NULL) != 0) {
+            rc = BOC_EPINNED;
+            break;
+        }
+        if (nobody_works()) {
+            rc = BOC_ESTATE;
+            break;
+        }
+        int64_t now = boc_now();
+        if (now >= until) {
+            rc = now >= deadline ? BOC_ETIME : BOC_EINTR;
+            break;
+        }
+        if (!boc__os_wait(&pulse_word, seen, until - now)) {
+            rc = done(arg) ? BOC_OK : BOC_EINTR;
+            break;
+        }
+    }
+    boc__sub(&pulse_waiters, 1);
+    return rc;
+}
+
+static bool quiescent(void *arg) {
+    (void)arg;
+    return nothing_pending();
+}
+
+int boc_wait_quiescent(int64_t deadline_ns, bool pump) {
+    if (nothing_pending()) {
+        return BOC_OK;
+    }
+    boc__add(&boc__quiesce_waiters, 1);
+    int rc = pulse_wait(quiescent, NULL, deadline_ns, pump);
+    boc__sub(&boc__quiesce_waiters, 1);
+    return rc;
+}
+
+/* ---- events --------------------------------------------------------------------------- */
+enum { SET = 1, SLEEPERS = 2, PULSED = 4 }; /* somebody sleeps on the word; on the pulse */
+
+void boc_event_set(boc_event_t *e) {
+    uint32_t was = boc__swap(&e->word, SET); /* the waiter may free e from here on */
+    if (was & SLEEPERS) {
+        boc__os_wake(&e->word, UINT32_MAX);
+    }
+    if (was & PULSED) {
+        boc__pulse();
+    }
+}
+
+static bool event_is_set(void *arg) {
+    return boc__load_acq(&((boc_event_t *)arg)->word) & SET;
+}
+
+int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump) {
+    for (uint32_t i = 0; !event_is_set(e) && i < boc__rt.spin * 16; i++) {
+        if (pump && boc_pinned_depth(NULL) != 0) {
+            return BOC_EPINNED;
+        }
+        boc__os_pause();
+    }
+    if (event_is_set(e)) {
+        return BOC_OK;
+    }
+    if (pump) {
+        return boc__or(&e->word, PULSED) & SET ? BOC_OK : pulse_wait(event_is_set, e, deadline_ns, true);
+    }
+    int64_t slice = boc_now() + SLICE_NS;
+    int64_t until = slice < deadline_ns ? slice : deadline_ns;
+    for (;;) {
+        uint32_t was = boc__or(&e->word, SLEEPERS);
+        if (was & SET) {
+            return BOC_OK;
+        }
+        if (nobody_works()) {
+            return BOC_ESTATE;
+        }
+        int64_t now = boc_now();
+        if (now >= until) {
+            return now >= deadline_ns ? BOC_ETIME : BOC_EINTR;
+        }
+        if (!boc__os_wait(&e->word, was | SLEEPERS, until - now) && !event_is_set(e)) {
+            return BOC_EINTR;
+        }
+    }
+}
+
+void boc__waits_fork_child(void) {
+    boc__store_rlx(&pulse_waiters, 0);
+    boc__store_rlx(&boc__quiesce_waiters, 0);
+}

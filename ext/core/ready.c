@@ -1,0 +1,232 @@
+/* From "all requests granted" to a run queue.
+ *
+ *   granted    count of requests left - 1; at zero:
+ *   ready      who may run it, and are its values there? If not, a fetch is posted for each (fetch.c)
+ *   enqueue    values are there: the pinned queue, the gate, or
+ *   push       a worker's lane, its pending slot
+ *
+ * Invariants
+ *  R1 count is touched by one kind of event at a time: grants until it is 0, then fetches until it is 0
+ *     again; whoever takes it to 0 goes on with the behavior, nobody else looks at it any more;
+ *  R2 native and cancelled behaviors run here and now, by the thread that made them ready; through a list, so
+ *     that a chain of them does not recurse, and never in the middle of an operation of the core;
+ *  R3 the pending slot is filled only by a worker between bodies, so what stands in it never waits for one.
+ */
+#include "internal.h"
+
+void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
+    boc_behavior_t *b = boc_behavior_of(r);
+    uint64_t id = b->id, cown = r->cown->id;
+    uint8_t read = r->mode == BOC_READ ? BOC__TF_READ : 0;
+    /* If 1 is left it is this grant: no other can come, so no exchange is needed. Acquire: what the others
+       who counted it down did before. */
+    bool last = boc__load_acq(&b->count) == 1;
+    if (last) {
+        boc__store_rlx(&b->count, 0);
+    } else {
+        last = boc__sub(&b->count, 1) == 1;
+    }
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, t->grant_stamp, BOC_T_grant, id, cown, (uint32_t)seq,
+                       (uint8_t)(read | (last ? BOC__TF_LAST : 0)));
+    }
+    if (last) {
+        boc__ready(t, b);
+    }
+}
+
+/* ---- in place ---------------------------------------------------------------------- */
+void boc__inplace(boc__thread_t *t, boc_behavior_t *b) {
+    boc__store_rlx(&b->next, NULL);
+    if (t->inplace == NULL) {
+        t->inplace = b;
+    } else {
+        boc__store_rlx(&t->inplace_last->next, b);
+    }
+    t->inplace_last = b;
+}
+
+static void run_native(boc__thread_t *t, boc_behavior_t *b) {
+    uint64_t id = b->id;
+    if (!boc__hidden(b) && boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_start, id, 0, t->index, 0);
+    }
+    if (b->run(b) == BOC_RAN) {
+        boc_finish(b);
+    }
+}
+
+void boc__drain_slow(boc__thread_t *t) {
+    t->draining = true;
+    while (t->inplace != NULL) {
+        boc_behavior_t *b = t->inplace;
+        t->inplace = boc__load_rlx(&b->next);
+        if (boc__begin(t, b)) {
+            run_native(t, b);
+        } else {
+            boc_finish(b);
+        }
+    }
+    t->draining = false;
+}
+
+/* ---- values ------------------------------------------------------------------------ */
+/* Posts a fetch for each value that is live elsewhere than at target (or anywhere, for a reader), then drops
+   the count that kept the behavior back meanwhile. True: nothing is missing, it can be queued. */
+static bool fetch_all(boc__thread_t *t, boc_behavior_t *b) {
+    uint32_t n = b->nreq;
+    boc__store_rlx(&b->count, 1);
+    b->bound = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        boc_request_t *r = &b->req[i];
+        uint16_t home = boc__load_acq(&r->cown->home);
+        if (home == 0) {
+            continue;
+        }
+        if (r->mode == BOC_WRITE && home == b->target) {
+            b->bound = 1;
+            continue;
+        }
+        boc__add(&b->count, 1); /* before the post: it may be served at once */
+        if (!boc__fetch_post(t, r, home - 1u)) {
+            boc__sub(&b->count, 1); /* that home has ended and has encoded what it had */
+        }
+    }
+    if (boc__load_acq(&b->count) != 1 && boc__sub(&b->count, 1) != 1) {
+        return false;
+    }
+    boc__store_rlx(&b->count, 0);
+    return true;
+}
+
+static uint16_t target_of(const boc_behavior_t *b) {
+    if (b->flags & (BOC_B_NATIVE | BOC_B_PINNED)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < b->nreq; i++) {
+        uint16_t home = boc__load_acq(&b->req[i].cown->home);
+        if (home != 0 && b->req[i].mode == BOC_WRITE &&
+            boc__load_acq(&boc__worker(home - 1u)->phase) == BOC__W_UP) { /* not one that is ending */
+            return home;
+        }
+    }
+    return 0;
+}
+
+void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
+    if (boc__unlikely(boc__stale(b))) {
+        boc__inplace(t, b);
+        return;
+    }
+    uint32_t n = b->nreq, live = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        live |= boc__load_acq(&b->req[i].cown->home);
+    }
+    if (boc__unlikely(live != 0)) {
+        b->target = target_of(b);
+        if (!fetch_all(t, b)) {
+            return;
+        }
+    }
+    boc__enqueue(t, b);
+}
+
+/* A worker took what is bound to another: the values come here. */
+void boc__retarget(boc__thread_t *t, boc_behavior_t *b) {
+    b->target = (uint16_t)(t->worker->index + 1);
+    if (fetch_all(t, b)) {
+        boc__enqueue(t, b);
+    }
+}
+
+/* ---- queues ------------------------------------------------------------------------ */
+void boc__enqueue(boc__thread_t *t, boc_behavior_t *b) {
+    if (boc__unlikely(b->flags & BOC_B_NATIVE) || boc__unlikely(boc__stale(b))) {
+        boc__inplace(t, b);
+        return;
+    }
+    if (boc__unlikely(boc__load_rlx(&boc__gate_shut) != 0) && boc__gate_hold(b, false)) {
+        return;
+    }
+    boc__push(t, b);
+}
+
+static bool long_lane(boc_worker_t *w) {
+    return boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG;
+}
+
+/* Its live values are at w. Others should only hear of it if w is busy and behind. */
+static void push_bound(boc_worker_t *w, boc_behavior_t *b, boc_worker_t *me) {
+    if (w == me) {
+        if (boc__lane_put(&w->lane[BOC__BOUND], b)) {
+            boc__count_up(&w->n.pushed_local);
+        }
+    } else {
+        boc__lane_post(&w->lane[BOC__BOUND], b);
+        if (boc__wake_worker(w)) {
+            return;
+        }
+    }
+    if (boc__idle_any()) {
+        if (long_lane(w)) {
+            boc__wake_any();
+        } else {
+            boc__porter_arm(w); /* looks whether a long body keeps w from it */
+        }
+    }
+}
+
+/* From a thread that is no worker: to one that sleeps, else in turn. */
+static void push_outside(boc__thread_t *t, boc_behavior_t *b) {
+    uint32_t n = boc__load_acq(&boc__rt.nup);
+    if (n == 0) {
+        n = boc__load_acq(&boc__rt.nworkers); /* none has come up yet: whoever does will look */
+    }
+    uint32_t i = t->next_worker++;
+    uint32_t sleeper = boc__load_acq(&boc__rt.searching) == 0 ? boc__idle_pick(i) : 0;
+    boc_worker_t *w = boc__worker(sleeper != 0 ? sleeper - 1 : i % n);
+    boc__lane_post(&w->lane[BOC__FREE], b);
+    if (sleeper == 0 || !boc__wake_worker(w)) {
+        boc__wake_any();
+    }
+    boc__late(t);
+}
+
+void boc__push(boc__thread_t *t, boc_behavior_t *b) {
+    if (boc__unlikely(b->flags & BOC_B_PINNED)) {
+        boc__pinned_push(t, b);
+        boc__late(t);
+        return;
+    }
+    boc_worker_t *me = t->worker;
+    if (boc__unlikely(b->target != 0) && (me == NULL || b->target != me->index + 1)) {
+        boc_worker_t *w = boc__worker(b->target - 1u);
+        if (b->bound) {
+            push_bound(w, b, me);
+        } else {
+            boc__lane_post(&w->lane[BOC__FREE], b);
+            if (!boc__wake_worker(w)) {
+                boc__wake_any();
+            }
+        }
+        boc__late(t);
+        return;
+    }
+    if (me == NULL) {
+        push_outside(t, b);
+        return;
+    }
+    if (!t->in_body && me->pending == NULL && boc__load_rlx(&me->phase) == BOC__W_UP) {
+        me->pending = b;
+        boc__count_up(&me->n.pending);
+        return;
+    }
+    if (b->bound) {
+        push_bound(me, b, me);
+        return;
+    }
+    boc__lane_put(&me->lane[BOC__FREE], b);
+    boc__count_up(&me->n.pushed_local);
+    boc__fence(); /* the put before the look for sleepers; the other half is in boc__park */
+    boc__wake_any();
+}

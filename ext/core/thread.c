@@ -1,0 +1,104 @@
+/* A record for each thread that calls into the core: its index, ids, counters and free lists.
+ *
+ * Workers bring their own, 0..n-1. Another thread takes one at its first call and gives it back when it
+ * ends; the next one goes on with it, counters and ring included, so sums over all records never fall.
+ * The process's main thread is always BOC_MAX_WORKERS + 0. Records are never freed: others read them.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#define IDS 1024u /* taken from the common counter at a time */
+
+#ifndef BOC_SYSTEMATIC
+_Thread_local boc__thread_t *boc__tls_record __attribute__((tls_model("initial-exec")));
+#endif
+
+static _Atomic(boc__thread_t *) all;
+static _Atomic uint64_t next_id = 1; /* 0 is "no id" */
+static _Atomic uint32_t next_foreign = 1;
+
+boc__thread_t *boc__thread_all(void) {
+    return boc__load_acq(&all);
+}
+
+uint64_t boc__id_refill(boc__thread_t *t) {
+    t->id_next = boc__add(&next_id, IDS);
+    t->id_end = t->id_next + IDS;
+    return t->id_next++;
+}
+
+boc__thread_t *boc__thread_new(uint32_t index) {
+    boc__thread_t *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
+    if (t == NULL) {
+        return NULL;
+    }
+    *t = (boc__thread_t){.index = index, .random = index * 2654435761u + 1};
+    atomic_init(&t->taken, true);
+    t->all = boc__load_rlx(&all);
+    while (!boc__cas(&all, &t->all, t)) {
+    }
+    return t;
+}
+
+static void thread_gone(void *arg) {
+    boc__thread_t *t = arg;
+    boc__shelves_return(t);
+    boc__store_rel(&t->taken, false);
+}
+
+void boc__thread_bind(boc__thread_t *t) {
+#ifdef BOC_SYSTEMATIC
+    boc__sys_tls_set(t);
+#else
+    boc__tls_record = t;
+#endif
+}
+
+boc__thread_t *boc__thread_attach(void) {
+    bool main = boc__os_main_thread();
+    boc__thread_t *t = NULL;
+    for (boc__thread_t *r = boc__thread_all(); r != NULL; r = r->all) {
+        bool no = false;
+        if (r->index >= BOC_MAX_WORKERS && (r->index == BOC_MAX_WORKERS) == main && !boc__load_rlx(&r->taken) &&
+            boc__cas(&r->taken, &no, true)) {
+            t = r;
+            break;
+        }
+    }
+    if (t == NULL) {
+        t = boc__thread_new(BOC_MAX_WORKERS + (main ? 0 : boc__add(&next_foreign, 1)));
+    }
+    if (t == NULL) {
+        abort(); /* a few hundred bytes are not to be had: nothing can go on */
+    }
+    boc__thread_bind(t);
+    boc__os_at_thread_exit(thread_gone, t);
+    return t;
+}
+
+uint32_t boc_self(void) {
+    return boc__me()->index;
+}
+
+bool boc_on_worker(void) {
+    return boc__me()->index < BOC_MAX_WORKERS;
+}
+
+/* The other threads are gone; what their records hold is lost but for the counters. */
+void boc__thread_fork_child(void) {
+    boc__thread_t *me = boc__tls;
+    for (boc__thread_t *r = boc__thread_all(); r != NULL; r = r->all) {
+        r->inplace = r->inplace_last = NULL;
+        r->draining = r->in_body = false;
+        boc__store_rlx(&r->scheduled, 0);
+        boc__store_rlx(&r->finished, 0);
+        boc__store_rlx(&r->started, 0);
+        if (r != me && r->index >= BOC_MAX_WORKERS) {
+            boc__store_rel(&r->taken, false);
+        }
+    }
+    if (me != NULL && me->index != BOC_MAX_WORKERS) {
+        boc__thread_bind(NULL); /* it is the main thread now: takes that record at its next call */
+    }
+}

@@ -1,0 +1,163 @@
+/* Trace rings and their readers.
+ *
+ * Invariants
+ *  C1 one thread writes a ring. It raises `claim` over the slots that it is about to write, writes them,
+ *     raises `head`;
+ *  C2 a reader copies slots below head, then reads claim: what is within one ring's length of claim was not
+ *     touched meanwhile; older records are dropped and counted as lost;
+ *  C3 rings stay with their thread records and are never freed while anybody may read them.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RINGS (BOC_MAX_WORKERS + BOC__FOREIGN)
+
+_Atomic uint32_t boc_trace_on;
+static _Atomic uint32_t ring_size;
+static _Atomic(boc__ring_t *) rings[RINGS];
+
+struct boc_trace_cursor {
+    boc__ring_t *ring[RINGS];
+    uint64_t at[RINGS];
+    uint32_t first; /* where the next read begins: all rings get their turn */
+};
+
+void boc__trace_size(uint32_t events) {
+    uint32_t size = events;
+    while (size & (size - 1)) {
+        size &= size - 1;
+    }
+    size = size != 0 && size < 1024 ? 1024 : size;
+    boc__store_rel(&ring_size, size);
+    boc__store_rel(&boc_trace_on, size != 0);
+}
+
+void boc_trace_enable(bool on) {
+    boc__store_rel(&boc_trace_on, on && boc__load_acq(&ring_size) != 0);
+}
+
+void boc__trace_thread(boc__thread_t *t) {
+    uint32_t size = boc__load_acq(&ring_size);
+    if (t->index >= RINGS || size == 0) {
+        return;
+    }
+    size_t bytes = sizeof(boc__ring_t) + (size_t)size * sizeof(boc__slot_t);
+    boc__ring_t *r = t->index < BOC_MAX_WORKERS ? malloc(bytes) : calloc(1, bytes);
+    if (r == NULL) {
+        return;
+    }
+    if (t->index < BOC_MAX_WORKERS) {
+        memset(r, 0, bytes); /* a worker takes its page faults now, not in its first bodies */
+    }
+    r->mask = size - 1;
+    r->thread = (uint64_t)t->index << 48;
+    t->ring = r;
+    boc__store_rel(&rings[t->index], r);
+}
+
+void boc_trace(uint8_t kind, uint64_t subject, uint64_t other, uint32_t seq, uint8_t flags) {
+    boc__thread_t *t = boc__me();
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, kind, subject, other, seq, flags);
+    }
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+boc_trace_cursor_t *boc_trace_open(void) {
+    boc__clock_init();
+    return calloc(1, sizeof(boc_trace_cursor_t));
+}
+
+void boc_trace_close(boc_trace_cursor_t *c) {
+    free(c);
+}
+
+void boc_trace_clear(void) {
+    for (uint32_t i = 0; i < RINGS; i++) {
+        boc__ring_t *r = boc__load_acq(&rings[i]);
+        if (r != NULL) {
+            boc__store_rel(&r->floor, boc__load_acq(&r->head));
+        }
+    }
+}
+
+static void record_of(boc__slot_t *s, boc_record_t *out) {
+    uint64_t w = atomic_load_explicit(&s->w[3], memory_order_relaxed);
+    out->time = (int64_t)atomic_load_explicit(&s->w[0], memory_order_relaxed);
+    out->subject = atomic_load_explicit(&s->w[1], memory_order_relaxed);
+    out->other = atomic_load_explicit(&s->w[2], memory_order_relaxed);
+    out->seq = (uint32_t)w;
+    out->kind = (uint8_t)(w >> 32);
+    out->flags = (uint8_t)(w >> 40);
+    out->thread = (uint16_t)(w >> 48);
+}
+
+/* Oldest record that a ring still holds whole, or that was not cleared. */
+static uint64_t oldest(boc__ring_t *r, uint64_t claim) {
+    uint64_t size = r->mask + 1;
+    return claim > size ? claim - size : 0;
+}
+
+static size_t read_ring(boc__ring_t *r, uint64_t *at, boc_record_t *out, size_t max, uint64_t *lost) {
+    uint64_t head = boc__load_acq(&r->head);
+    uint64_t from = *at, floor = boc__load_acq(&r->floor), keep = oldest(r, head);
+    if (from < floor) {
+        from = floor; /* cleared, not lost */
+    }
+    if (from < keep) {
+        *lost += keep - from;
+        from = keep;
+    }
+    uint64_t n = head > from ? head - from : 0;
+    n = n < max ? n : max;
+    for (uint64_t i = 0; i < n; i++) {
+        record_of(&r->slot[(from + i) & r->mask], &out[i]);
+    }
+    boc__fence_acq(); /* the copies before the look at claim */
+    keep = oldest(r, boc__load_acq(&r->claim));
+    uint64_t gone = keep > from ? keep - from : 0;
+    gone = gone < n ? gone : n;
+    if (gone != 0) {
+        *lost += gone;
+        memmove(out, out + gone, (n - gone) * sizeof *out);
+    }
+    *at = from + n;
+    return (size_t)(n - gone);
+}
+
+size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint64_t *lost) {
+    size_t got = 0;
+    boc__clock_tune();
+    for (uint32_t k = 0; k < RINGS && got < max; k++) {
+        uint32_t i = (c->first + k) % RINGS;
+        boc__ring_t *r = boc__load_acq(&rings[i]);
+        if (r == NULL) {
+            continue;
+        }
+        if (c->ring[i] != r) {
+            c->ring[i] = r;
+            c->at[i] = 0;
+        }
+        bool fresh = c->at[i] == 0; /* a cursor starts at the oldest: what is gone before was never its */
+        uint64_t gone = 0;
+        size_t n = read_ring(r, &c->at[i], out + got, max - got, &gone);
+        if (lost != NULL && !fresh) {
+            lost[i] += gone;
+        }
+        got += n;
+        if (got == max) {
+            c->first = i; /* it may have more: it comes first next time */
+        }
+    }
+    for (size_t i = 0; i < got; i++) {
+        out[i].time = boc__ticks_to_ns(out[i].time);
+    }
+    return got;
+}
+
+void boc__trace_fork_child(void) {
+    boc_trace_clear(); /* what the parent did is the parent's to show */
+    boc__clock_fork_child();
+}

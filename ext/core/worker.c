@@ -1,0 +1,332 @@
+/* A worker's loop: boundary, next behavior, body, finish; and how it looks for work elsewhere.
+ *
+ * Invariants
+ *  W1 fairness: at most BOC__IN_A_ROW behaviors come from the pending slot between two that come from a lane;
+ *     the two lanes take turns; every BOC__TICK dispatches from a lane (or 0.1 ms) the token fires: what was
+ *     posted is admitted to the order, and one other worker is looked at for work. So with n behaviors in
+ *     its lanes a worker starts what is posted to it after at most (2n + BOC__TICK + 2) * (BOC__IN_A_ROW + 1)
+ *     starts (tests/core/test_fair.c);
+ *  W2 fetches and mail are served at every boundary, before the next body;
+ *  W3 a worker searches only while fewer than half of the workers do, and never while it has work.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+/* ---- next -------------------------------------------------------------------------- */
+static boc_behavior_t *from_lanes(boc_worker_t *w) {
+    for (int i = 0; i < 2; i++) {
+        uint32_t turn = w->turn;
+        w->turn = turn ^ 1;
+        boc_behavior_t *b = boc__lane_take(&w->lane[turn]);
+        if (b != NULL) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* Whether a thief may take what is bound to w: its body keeps it waiting, or w has more than it can do. */
+static bool may_take_bound(boc_worker_t *w) {
+    if (boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG) {
+        return true;
+    }
+    return boc__load_rlx(&w->run_id) != 0 && !boc__lane_empty(&w->lane[BOC__BOUND]) &&
+           boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > 50000;
+}
+
+static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool one) {
+    boc_behavior_t *b = NULL;
+    boc__count_up(&w->n.attempts);
+    uint32_t n = boc__lane_steal(&victim->lane[BOC__FREE], one ? NULL : &w->lane[BOC__FREE], one ? 1 : 32, &b);
+    if (n == 0 && may_take_bound(victim)) {
+        n = boc__lane_steal(&victim->lane[BOC__BOUND], one ? NULL : &w->lane[BOC__BOUND], 1, &b);
+    }
+    if (n == 0) {
+        boc__count_up(&w->n.failures);
+        return NULL;
+    }
+    boc__count_up(&w->n.stolen);
+    boc__thread_t *t = w->thread;
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_steal, b->id, 0, victim->index, 0);
+    }
+    return b;
+}
+
+static boc_behavior_t *steal(boc_worker_t *w, bool one) {
+    uint32_t n = boc__load_acq(&boc__rt.nworkers);
+    uint32_t tries = one ? 1 : n;
+    for (uint32_t i = 0; i < tries; i++) {
+        w->victim = w->victim + 1 < n ? w->victim + 1 : 0;
+        boc_worker_t *v = boc__worker(w->victim);
+        if (v == w) {
+            tries += one && n > 1;
+            continue;
+        }
+        boc_behavior_t *b = steal_from(w, v, one);
+        if (b != NULL) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* The fairness token. May come back with a behavior of another worker. */
+static boc_behavior_t *token(boc_worker_t *w) {
+    w->tick = 0;
+    w->admitted = w->stamp;
+    boc__count_up(&w->n.arm);
+    boc__lane_admit(&w->lane[BOC__FREE]);
+    boc__lane_admit(&w->lane[BOC__BOUND]);
+    return steal(w, true);
+}
+
+static boc_behavior_t *next(boc_worker_t *w) {
+    boc_behavior_t *b = w->pending;
+    if (b != NULL && w->in_a_row < BOC__IN_A_ROW) {
+        w->in_a_row++;
+        w->pending = NULL;
+        return b;
+    }
+    w->in_a_row = 0;
+    boc_behavior_t *queued = NULL;
+    if (++w->tick >= BOC__TICK || w->stamp - w->admitted > w->patience) {
+        queued = token(w);
+    }
+    if (queued == NULL) {
+        queued = from_lanes(w);
+    }
+    if (queued == NULL) {
+        w->pending = NULL;
+        return b;
+    }
+    boc__count_up(&w->n.popped);
+    if (b != NULL) { /* its turn is over: to the end of the lane, then the queue's turn */
+        w->pending = NULL;
+        boc__lane_put(&w->lane[b->bound ? BOC__BOUND : BOC__FREE], b);
+    }
+    return queued;
+}
+
+/* ---- search ------------------------------------------------------------------------ */
+/* After the idle bit is set: is there anything for w? Looks at what it would wait for in vain. */
+bool boc__work_somewhere(boc_worker_t *w) {
+    boc__fence(); /* the idle bit before the looks; the other half is with those who push */
+    if (!boc__lane_empty(&w->lane[BOC__FREE]) || !boc__lane_empty(&w->lane[BOC__BOUND]) ||
+        boc__load_acq(&w->mail) != NULL || boc__load_seq(&boc__rt.state) != BOC__RUNNING ||
+        (boc__load_acq(&boc__gate_shut) & BOC__GATE_SWEEP) ||
+        (boc__load_acq(&w->fetches) != NULL && boc__load_acq(&w->serving) == 0)) {
+        return true;
+    }
+    uint32_t n = boc__load_acq(&boc__rt.nworkers);
+    for (uint32_t i = 0; i < n; i++) {
+        boc_worker_t *v = boc__worker(i);
+        if (!boc__lane_empty(&v->lane[BOC__FREE])) {
+            return true;
+        }
+        if (!boc__lane_empty(&v->lane[BOC__BOUND])) {
+            if (may_take_bound(v)) {
+                return true;
+            }
+            boc__porter_arm(v); /* wakes somebody if v's body turns out to be long */
+        }
+    }
+    return false;
+}
+
+static void search_end(boc_worker_t *w, bool found) {
+    if (w->searching) {
+        w->searching = false;
+        if (boc__sub(&boc__rt.searching, 1) == 1 && found) {
+            boc__wake_any(); /* pushes meanwhile woke nobody, relying on this one */
+        }
+    }
+}
+
+static boc_behavior_t *search(boc_worker_t *w) {
+    uint32_t n = boc__load_rlx(&boc__rt.nworkers);
+    if (!w->searching && 2 * boc__load_acq(&boc__rt.searching) < n) {
+        boc__add(&boc__rt.searching, 1);
+        w->searching = true;
+    }
+    for (uint32_t round = 0; w->searching; round++) {
+        boc_behavior_t *b = from_lanes(w);
+        b = b != NULL ? b : steal(w, false);
+        if (b != NULL) {
+            search_end(w, true);
+            return b;
+        }
+        if (round >= boc__rt.spin || boc__load_rlx(&w->mail) != NULL || boc__load_rlx(&w->fetches) != NULL ||
+            boc__load_rlx(&boc__rt.state) != BOC__RUNNING) {
+            break;
+        }
+        if (round == 0) {
+            boc__quiesce_look();
+        }
+        for (int i = 0; i < 16; i++) {
+            boc__os_pause();
+        }
+    }
+    search_end(w, false);
+    return NULL;
+}
+
+/* ---- a body ------------------------------------------------------------------------ */
+static bool given_up(boc_worker_t *w) {
+    if (boc__likely(boc__load_rlx(&w->verdict) == BOC__V_NONE)) {
+        return false;
+    }
+    uint32_t v; /* stop asked whether this body is stuck, and decides at once */
+    while ((v = boc__load_acq(&w->verdict)) == BOC__V_ASKED) {
+        boc__os_wait(&w->verdict, BOC__V_ASKED, -1);
+    }
+    if (v == BOC__V_GO_ON) {
+        boc__store_rlx(&w->verdict, BOC__V_NONE);
+    }
+    return v == BOC__V_ABANDONED;
+}
+
+static int64_t cpu_sample(boc_worker_t *w, int64_t now) {
+    if (now - w->cpu_at < w->cpu_every) {
+        return 0;
+    }
+    w->cpu_at = now;
+    return boc__os_cpu();
+}
+
+/* Runs b, which this worker has begun. False: the worker was given up meanwhile, b is no longer ours. */
+static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stolen) {
+    uint64_t id = b->id;
+    int64_t start = w->stamp != 0 ? w->stamp : boc__ticks();
+    bool tracing = boc__tracing(t);
+    int64_t cpu = 0;
+    if (tracing) {
+        cpu = cpu_sample(w, start);
+        boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, w->index, stolen ? BOC__TF_STOLEN : 0);
+    }
+    boc__store_rlx(&w->run_name, b->name);
+    boc__store_rlx(&w->run_since, start);
+    boc__store_rlx(&w->body, b);
+    boc__store_rel(&w->run_id, id);
+    t->in_body = true;
+    int rc = boc__rt.host->run(w->index, b);
+    t->in_body = false;
+    boc__store_rel(&w->run_id, 0);
+    boc__store_rlx(&w->body, NULL);
+#ifdef BOC_SYSTEMATIC
+    boc__fence(); /* in other builds stop's boc__os_barrier stands for both halves */
+#endif
+    if (boc__unlikely(given_up(w))) {
+        return false;
+    }
+    int64_t now = boc__ticks();
+    w->stamp = now;
+    boc__store_rlx(&w->n.busy_ticks, boc__load_rlx(&w->n.busy_ticks) + (uint64_t)(now - start));
+    if (boc__unlikely(rc != BOC_RAN)) {
+        return true; /* boc_finish comes later */
+    }
+    t->grant_stamp = now;
+    if (boc__tracing(t)) {
+        if (cpu != 0 || now - start > w->cpu_long) {
+            cpu = boc__os_cpu();
+        }
+        boc__trace_one(t->ring, now, BOC_T_end, id, (uint64_t)cpu, 0, 0);
+    }
+    boc__end(t, b, false);
+    boc__drain(t);
+    return true;
+}
+
+static bool dispatch(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stolen) {
+    if (boc__unlikely(b->bound && b->target != w->index + 1) && !boc__stale(b)) {
+        boc__retarget(t, b);
+        return true;
+    }
+    if (boc__unlikely(boc__load_rlx(&boc__gate_shut) != 0) && boc__gate_hold(b, true)) {
+        return true;
+    }
+    if (boc__likely(boc__begin(t, b))) {
+        return body(w, t, b, stolen);
+    }
+    boc_finish(b);
+    return true;
+}
+
+/* ---- the loop ------------------------------------------------------------------------ */
+static void serve(boc_worker_t *w, boc__thread_t *t) {
+    if (boc__load_rlx(&w->fetches) != NULL) {
+        boc__fetch_serve(w, t, false);
+        w->stamp = 0;
+    }
+    if (boc__load_rlx(&w->mail) != NULL) {
+        boc__mail_serve(w);
+        w->stamp = 0;
+    }
+    if (boc__unlikely(boc__load_rlx(&boc__gate_shut) & BOC__GATE_SWEEP)) {
+        boc__gate_sweep(t, false);
+    }
+}
+
+static bool loop(boc_worker_t *w, boc__thread_t *t) {
+    for (;;) {
+        serve(w, t);
+        boc_behavior_t *b = next(w);
+        bool stolen = false;
+        if (boc__unlikely(b == NULL)) {
+            b = search(w);
+            w->stamp = 0;
+            stolen = b != NULL;
+        } else if (boc__unlikely(w->searching)) {
+            search_end(w, true);
+        }
+        if (b != NULL) {
+            if (!dispatch(w, t, b, stolen)) {
+                return false;
+            }
+            continue;
+        }
+        if (boc__load_acq(&boc__rt.state) != BOC__RUNNING) {
+            return true;
+        }
+        boc__park(w);
+    }
+}
+
+void boc__worker_main(void *arg) {
+    boc_worker_t *w = arg;
+    boc__thread_t *t = w->thread;
+    const boc_host_t *host = boc__rt.host;
+    boc__thread_bind(t);
+    w->cpu_every = boc__ns_to_ticks(1000000);
+    w->cpu_long = boc__ns_to_ticks(200000);
+    w->patience = boc__ns_to_ticks(100000);
+    int rc = host->enter != NULL ? host->enter(w->index) : 0;
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, rc < 0 ? BOC_T_worker_down : BOC_T_worker_up, w->index, 0, host->kind, 0);
+    }
+    boc__worker_up(w, rc);
+    if (rc < 0) {
+        boc__shelves_return(t);
+        return;
+    }
+    if (!loop(w, t)) {
+        return; /* given up: nothing here is ours any more */
+    }
+    boc__mail_close(w);
+    if (host->park != NULL) {
+        host->park(w->index); /* the porter may need what we have, to end */
+    }
+    boc__porter_end(w, false);
+    if (host->unpark != NULL) {
+        host->unpark(w->index);
+    }
+    if (host->leave != NULL) {
+        host->leave(w->index);
+    }
+    boc__home_close(w);
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_worker_down, w->index, 0, 0, 0);
+    }
+    boc__shelves_return(t);
+}
