@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import CodeType, FunctionType
 
-from boc import _reduce, _scan
+from boc import _hints, _reduce, _scan
 from boc._reach import Reach
 
 TYPE_CHECKING = False
@@ -25,35 +25,49 @@ def analyse(
 ) -> tuple[bytes | None, list[tuple[int, Any, str, str]], list[tuple[str, str, str]]]:
     """Check a body and find what it reaches: (recipe id, entries, hints).
 
-    `values`: what its cells, defaults and captures hold now. `frame`: where `@when` was applied, to see whether a
-    decorator stands above it. The recipe id is None for a callable that is no Python function. Entries are those of
-    `boc._reach.Reach`; hints are (place, name, text). `SyntaxError` for a body that cannot work.
+    `values`: what its cells, defaults and captures hold now. `frame`: where `@when` was applied, to see
+    whether a decorator stands above it. The recipe id is None for a callable that is no Python function.
+    Entries are those of `boc._reach.Reach`; hints are (place, name, text). `SyntaxError` for a body that
+    cannot work.
     """
     reach = Reach()
     if type(func) is not FunctionType:
-        check_code(innermost(func))
+        check_rebinding(innermost(func))
         reach.values((func, *values))
-        return None, reach.entries, []
+        return None, reach.entries, changed_captures(innermost(func))
     check_kind(func)
-    check_code(innermost(func))
-    if frame is not None:
-        check_decorators(innermost(func), frame)
+    body = innermost(func)
+    check_rebinding(body)
+    if frame is not None and body is not None:
+        check_decorators(body.__code__, frame)
     key = _reduce.recipe(func.__code__, func.__globals__, values)
     reach.code(func.__code__, func.__globals__)
     reach.values(values)
     reach.values(func.__dict__.values())
-    return key, reach.entries, []
+    return key, reach.entries, changed_captures(body)
 
 
-def innermost(func: Any) -> Any:
-    """Return the code of the function under its wrappers, or None where there is none."""
+def changed_captures(body: FunctionType | None) -> list[tuple[str, str, str]]:
+    """Return the hints for a body: (place, name, text) of each change to a captured object."""
+    if body is None:
+        return []
+    closed = {}
+    for name, cell in zip(body.__code__.co_freevars, body.__closure__ or (), strict=True):
+        try:
+            closed[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return _hints.hints(body.__code__, body.__globals__, closed)
+
+
+def innermost(func: Any) -> FunctionType | None:
+    """Return the function under the wrappers of a callable, or None where there is none."""
     for _ in range(100):
         wrapped = getattr(func, "__wrapped__", None) or getattr(func, "__func__", None)
         if wrapped is None:
             break
         func = wrapped
-    code = getattr(func, "__code__", None)
-    return code if type(code) is CodeType else None
+    return func if type(func) is FunctionType else None
 
 
 def _refusal(code: CodeType, message: str, line: int | None = None) -> SyntaxError:
@@ -72,24 +86,25 @@ def check_kind(func: FunctionType) -> None:
             )
 
 
-def check_code(code: CodeType | None) -> None:
+def check_rebinding(body: FunctionType | None) -> None:
     """Refuse a body that rebinds a name outside it: the change could not reach the program."""
-    if code is None:
+    if body is None:
         return
+    code = body.__code__
     found = _scan.rebound(code, frozenset(code.co_freevars))
     if found is not None:
         statement, name = found
         raise _refusal(
             code,
-            f"behavior '{code.co_name}' rebinds the outer name '{name}' ({statement} {name}), but a behavior has "
-            f"copies of what it captures. Put '{name}' in a Cown and assign its .value, return the new value, "
-            f"or take it as a trailing parameter with a default ({name}={name})",
+            f"behavior '{code.co_name}' rebinds the outer name '{name}' ({statement} {name}), but a behavior "
+            f"has copies of what it captures. Put '{name}' in a Cown and assign its .value, return the new "
+            f"value, or take it as a trailing parameter with a default ({name}={name})",
         )
 
 
-def check_decorators(code: CodeType | None, frame: FrameType) -> None:
+def check_decorators(code: CodeType, frame: FrameType) -> None:
     """Refuse a decorator above `@when`, where there is source to see it."""
-    if code is None or frame.f_code.co_filename != code.co_filename or frame.f_lineno <= code.co_firstlineno:
+    if frame.f_code.co_filename != code.co_filename or frame.f_lineno <= code.co_firstlineno:
         return
     import linecache
 
@@ -109,7 +124,7 @@ def check_decorators(code: CodeType | None, frame: FrameType) -> None:
 
 
 def _decorator_above(node: Any, first: int, applied: int) -> int | None:
-    """Return the first line of the decorators if the one applied at line `applied` is not the first of them."""
+    """Return the line of the first decorator if another one was applied at line `applied`."""
     todo = [node]
     while todo:
         node = todo.pop()

@@ -33,7 +33,8 @@ __all__ = [
 _MOST_NAMES_BYTES = 8 << 20  # a larger global stays at home: pass it, or put it in a cown
 _MOST_VERSIONS = 16  # ids kept per code object; a closure over a loop variable goes by value after that
 
-_references = IdentityMap()  # definition -> (id of its reference, values its names had)
+_references = IdentityMap()  # definition -> (id of its reference, marks of its names' values, its reduction)
+_code_names = IdentityMap()  # code of functions that go by value -> (id of its names, marks of their values)
 _versions = IdentityMap()  # code -> how many ids its functions have
 _stale = IdentityMap()  # class -> whether its reference lacks the last patch
 _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
@@ -124,8 +125,8 @@ def _function_id(func: FunctionType) -> bytes | None:
 def define(obj: Any) -> bytes | None:
     """Return the id under which `load` finds this function or class, or None.
 
-    None: it is found by name in a module that workers import, or what it closes over may change, so that it goes
-    by value each time. The pickler's error is raised for a class with an attribute that cannot move.
+    None: it is found by name in a module that workers import, or what it closes over may change, so that it
+    goes by value each time. The pickler's error is raised for a class with an attribute that cannot move.
     """
     if isinstance(obj, type):
         return _reference(obj) if _names.is_made_here(obj) else None
@@ -146,7 +147,7 @@ def _reference(obj: Any) -> bytes:
     definition = _class_id(obj) if isinstance(obj, type) else _function_id(obj)
     names, watched = _names_id(obj)
     key = _store.put(b"D" + marshal.dumps((definition, names, _last_patch.get(obj) or b""), 2))
-    _references.set(obj, (key, watched))
+    _references.set(obj, (key, watched, (_load.load, (key,))))
     _stale.set(obj, False)
     if key not in _load.loaded:
         _load.own[key] = ref(obj)
@@ -187,7 +188,7 @@ def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], list[tuple[dict[st
 
 
 def names_for(obj: Any) -> dict[str, dict[str, Any]]:
-    """Return `{namespace key: {name: value}}` of the globals that a function, or a class's methods, use now."""
+    """Return `{namespace key: {name: value}}` of the globals that a function or a class uses now."""
     return _used_names(obj)[0]
 
 
@@ -217,22 +218,26 @@ def changes(cls: type) -> bytes | None:
 
 
 def reduce_for_pickle(obj: Any) -> Any:
-    """Return how the pickler of values refers to a function, class, module or part of one, or NotImplemented."""
+    """Return how the pickler of values refers to a definition, a module or part of one, or NotImplemented."""
+    known = _references.get(obj)
+    if known is not None and not _stale.get(obj) and _as_before(known[1]):
+        return known[2]
     return _reduce.reduce(obj, _class_for_value, _function_for_value)
 
 
 def _class_for_value(cls: type) -> tuple[Any, ...]:
-    return _load.load, (_reference(cls),)
+    key = _reference(cls)
+    return _load.load, (key,)
 
 
 def _function_for_value(func: FunctionType) -> tuple[Any, ...]:
     if _function_id(func) is not None:
         return _load.load, (_reference(func),)
-    known = _references.get(func.__code__)
+    known = _code_names.get(func.__code__)
     if known is None or not _as_before(known[1]):
         # What the closure leads to refers to its own names; here only those of the code.
         bare = FunctionType(func.__code__, func.__globals__, None, None, func.__closure__)
         known = _names_id(bare)
-        _references.set(func.__code__, known)
+        _code_names.set(func.__code__, known)
     carried = _load.carried.get(func)
     return _reduce.function_parts(func, known[0] if carried is None else carried)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class IdentityMap:
-    """`{object: value}` by identity; an entry goes when its object does. Not iterable: look up and store only."""
+    """`{object: value}` by identity; an entry goes when its object does. To look up and store only."""
 
     __slots__ = ("_items",)
 
@@ -56,7 +56,7 @@ class Mark:
             self._what = id(value)
 
     def fits(self, value: object) -> bool:
-        """Whether this is the object. The address of one that has died since may deceive, but only within its type."""
+        """Whether this is the object; the address of a dead one of the same type may deceive."""
         what = self._what
         if type(value) is not self._kind:
             return False

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    Maker = Callable[..., Any]
+
 loaded: dict[bytes, Any] = {}  # id -> object built here
 own: dict[bytes, ref[Any]] = {}  # id -> object that was defined here
 ids = IdentityMap()  # definition -> its id, for both
@@ -138,7 +140,7 @@ def _register(found: Any, key: bytes) -> None:
 
 
 def _show_in_main(cls: type) -> None:
-    """Let `__main__.<name>` of a worker lead to the newest version seen, so that plain pickling works there."""
+    """Let a worker's `__main__.<name>` lead to the newest version seen, so that plain pickling works."""
     if _store.is_main:
         return
     space = sys.modules["__main__"].__dict__
@@ -171,9 +173,12 @@ def load_recipe(key: bytes) -> tuple[CodeType, dict[str, Any]]:
 
 
 def function(
-    recipe: bytes, closure: tuple[CellType, ...] | None, names: bytes = b"", sealed: dict[str, Any] | None = None
+    recipe: bytes,
+    closure: tuple[CellType, ...] | None,
+    names: bytes = b"",
+    sealed: dict[str, Any] | None = None,
 ) -> FunctionType:
-    """Make a function; `names`: id of the values that its globals need, `sealed`: globals of generated code."""
+    """Make a function; `names`: id of what its globals need, `sealed`: globals of generated code."""
     code, globals_ = load_recipe(recipe)
     if sealed is not None:
         globals_ = {"__builtins__": {}, **sealed}
@@ -205,7 +210,7 @@ def make_class(
     meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: tuple[bytes, int]
 ) -> type:
     """Make a class with nothing in it, without running the user's metaclass or `__init_subclass__` again."""
-    maker: Callable[..., type] = type.__new__
+    maker: Maker = type.__new__
     for owner in meta.__mro__:
         if "__new__" in owner.__dict__ and tokens.get(owner) is None:
             maker = owner.__new__
@@ -215,7 +220,7 @@ def make_class(
     for base, _ in quiet:
         type.__setattr__(base, "__init_subclass__", classmethod(_ignore))
     try:
-        made = _make(maker, meta, name, bases, space)
+        made: type = _make(maker, meta, name, bases, space)
     finally:
         for base, hook in quiet:
             type.__setattr__(base, "__init_subclass__", hook)
@@ -223,12 +228,11 @@ def make_class(
     return made
 
 
-def _ignore(cls: type, **options: Any) -> None:
+def _ignore(cls: type, /, **options: Any) -> None:
     pass
 
 
-def _make(maker: Callable[..., type], meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> type:
-    prepare = meta.__prepare__
+def _make(maker: Maker, meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> Any:
     enum = sys.modules.get("enum")
     if enum is not None and issubclass(meta, enum.EnumType):
         ready = enum.EnumType.__prepare__(name, bases)
@@ -238,7 +242,7 @@ def _make(maker: Callable[..., type], meta: Any, name: str, bases: tuple[type, .
     try:
         return maker(meta, name, bases, dict(space))
     except Exception:
-        if maker is type.__new__ or prepare is None:
+        if maker is type.__new__:
             raise
         # A metaclass of a library that wants more than the bare class: its results are in the attributes.
         return type.__new__(meta, name, bases, dict(space))
@@ -265,7 +269,7 @@ def _set_attributes(cls: type, attributes: dict[str, Any]) -> None:
 def _add_member(
     cls: Any, names: list[str], canonical: bool, value: Any, arguments: tuple[Any, ...], state: dict[str, Any]
 ) -> None:
-    """Add one enum member under its name and aliases, without running the enum's own `__new__` or `__init__`."""
+    """Add an enum member under its names, without running the enum's own `__new__` or `__init__`."""
     base = cls._member_type_
     made = object.__new__(cls) if base is object or not arguments else base.__new__(cls, *arguments)
     made.__dict__.update(state)
@@ -300,7 +304,7 @@ def cache(func: FunctionType, size: int | None, typed: bool) -> Any:
 
 
 def named(module: str, qualname: str, epoch: int) -> Any:
-    """Return a function or class of a module that was reloaded `epoch` times where the reference comes from."""
+    """Return a function or class of a module that was reloaded `epoch` times at its origin."""
     found: Any = _names.module(module, epoch)
     for part in qualname.split("."):
         found = getattr(found, part)

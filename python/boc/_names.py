@@ -1,8 +1,8 @@
 """Namespaces: which dict of globals stands for which in another interpreter, and what goes by name.
 
-A globals dict has a key: "__main__"; "mod:<name>" for a module that a worker can import itself (with "@<n>" after
-the n-th reload that was seen, so that workers reload too); "ns:<origin>:<n>" for a dict given to exec. In a worker
-the key leads to the dict that stands in for it.
+A globals dict has a key: "__main__"; "mod:<name>" for a module that a worker can import itself (with "@<n>"
+after the n-th reload that was seen, so that workers reload too); "ns:<origin>:<n>" for a dict given to exec.
+In a worker the key leads to the dict that stands in for it.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def reloads(name: str) -> int:
 
 
 def is_sealed(globals_: dict[str, Any]) -> bool:
-    """Whether these are the private globals of generated code (collections.namedtuple): they go with the code."""
+    """Whether these are the private globals of generated code (collections.namedtuple)."""
     return globals_.get("__builtins__") == {}
 
 
@@ -170,7 +170,7 @@ def is_made_here(cls: type) -> bool:
 
 
 def is_user_module(holder: ModuleType) -> bool:
-    """Whether a module belongs to the user's program: importable, with a file outside the installed libraries."""
+    """Whether a module is of the user's program: importable, its file outside the libraries."""
     spec = getattr(holder, "__spec__", None)
     origin = getattr(spec, "origin", None)
     if type(origin) is not str or "-packages" in origin or not origin.endswith(".py"):
@@ -183,7 +183,7 @@ def is_user_module(holder: ModuleType) -> bool:
 def submodules_used(names: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:
     """Return the imported submodules of the packages in `values` that code with these names can address.
 
-    `concurrent.futures` is reached as an attribute of `concurrent`; a worker has it only if it is imported there.
+    `concurrent.futures` is reached as an attribute of `concurrent`; a worker has it only once imported there.
     """
     packages = [v.__name__ for v in values if type(v) is ModuleType and hasattr(v, "__path__")]
     if not packages:

@@ -1,4 +1,4 @@
-"""What a body reaches: the global names and classes that it, and the definitions it uses, need in a worker."""
+"""What a body reaches: the global names and classes that it and the definitions it uses need."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Reach:
 
 
 def _holds_cowns(value: Any) -> bool:
-    """Whether a module's value is a cown, or a list, tuple or dict with one: then main's is meant everywhere."""
+    """Whether a module's value is a cown, or a list, tuple or dict with one: main's is meant everywhere."""
     cowns = _store.cown_types
     if isinstance(value, cowns):
         return True

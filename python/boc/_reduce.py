@@ -1,7 +1,7 @@
 """Taking functions and classes apart: what a pickle of them says.
 
-References to other definitions are ids, so each travels once; a function inside a class, or one that closes over
-values that may change, goes with what holds it. Its globals are those of the namespace on the other side.
+References to other definitions are ids, so each travels once; a function inside a class, or one that closes
+over values that may change, goes with what holds it. Its globals are its namespace's on the other side.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import (
     ModuleType,
 )
 
-from boc import _load, _names, _scan, _store
+from boc import _load, _names, _scan, _stable, _store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     OfClass = Callable[[type], tuple[Any, ...]]
 
 _NOT_SENT = frozenset((
-    "__dict__", "__weakref__", "__module__", "__qualname__", "__orig_bases__", "__annotate_func__", "__annotate__",
-    "__annotations_cache__", "_abc_impl", "_member_names_", "_member_map_", "_value2member_map_", "_member_type_",
-    "_new_member_", "_unhashable_values_", "_unhashable_values_map_", "_hashable_values_",
+    "__dict__", "__weakref__", "__module__", "__qualname__", "__orig_bases__", "__annotate_func__",
+    "__annotate__", "__annotations_cache__", "_abc_impl", "_member_names_", "_member_map_", "_member_type_",
+    "_value2member_map_", "_new_member_", "_unhashable_values_", "_unhashable_values_map_",
+    "_hashable_values_",
 ))  # fmt: skip
+_STATIC_TYPES = (
+    "FunctionType", "CodeType", "CellType", "ModuleType", "MethodType", "BuiltinFunctionType",
+    "MappingProxyType", "GeneratorType", "CoroutineType", "FrameType", "TracebackType",
+)  # fmt: skip
 _counter = [0]
 
 
@@ -92,8 +97,7 @@ def _named(obj: Any) -> Any:
 def _static_type(cls: type) -> Any:
     import types
 
-    for name in ("FunctionType", "CodeType", "CellType", "ModuleType", "MethodType", "BuiltinFunctionType",
-                 "MappingProxyType", "GeneratorType", "CoroutineType", "FrameType", "TracebackType"):  # fmt: skip
+    for name in _STATIC_TYPES:
         if getattr(types, name) is cls:
             return getattr, (types, name)
     return NotImplemented
@@ -197,7 +201,7 @@ def _members(cls: Any) -> list[tuple[Any, ...]] | None:
             found[id(member)][0].append(name)
             continue
         # What the member's built-in base was made from: `object`'s way asks that base, not the enum.
-        arguments = object.__reduce_ex__(member, 2)[1][1:]  # type: ignore[index]
+        arguments = object.__reduce_ex__(member, 2)[1][1:]
         canonical = member._name_ in cls._member_names_
         state = {k: v for k, v in member.__dict__.items() if k != "__objclass__"}
         found[id(member)] = ([name], canonical, member._value_, arguments, state)
@@ -207,7 +211,7 @@ def _members(cls: Any) -> list[tuple[Any, ...]] | None:
 def _registered(cls: type) -> list[type] | None:
     if "_abc_impl" not in cls.__dict__:
         return None
-    import _abc
+    import _abc  # type: ignore[import-not-found]
 
     return [c for r in _abc._get_dump(cls)[0] if (c := r()) is not None] or None
 
@@ -243,14 +247,13 @@ def _reduce_cache(cache: Any) -> Any:
     if _names.by_name(cache):
         return NotImplemented
     parameters = cache.cache_parameters()
-    state = {k: v for k, v in cache.__dict__.items() if k != "__wrapped__"} or None
+    state = {k: v for k, v in cache.__dict__.items() if k not in _stable.CACHE_ATTRIBUTES} or None
     return _load.cache, (cache.__wrapped__, parameters["maxsize"], parameters["typed"]), state
 
 
 def _reduce_type_variable(variable: Any) -> Any:
-    if getattr(sys.modules.get(variable.__module__), variable.__name__, None) is variable and _names.importable(
-        variable.__module__
-    ):
+    module = variable.__module__
+    if getattr(sys.modules.get(module), variable.__name__, None) is variable and _names.importable(module):
         return NotImplemented
     kind = type(variable).__name__
     options = {} if kind == "TypeVarTuple" else {

@@ -1,4 +1,4 @@
-"""What a code object names: globals used, and outer names rebound. Reads the bytecode itself, without `dis`."""
+"""What a code object names: globals used, outer names rebound. Reads the bytecode without `dis`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ REBIND_GLOBAL = frozenset((opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]))
 REBIND_CELL = frozenset((opmap["STORE_DEREF"], opmap["DELETE_DEREF"]))
 
 # The module's own, never captured: every namespace has its own.
-_IGNORED = frozenset(("__builtins__", "__loader__", "__spec__", "__class__", "__classdict__", "__conditional_annotations__"))
+_IGNORED = frozenset(("__builtins__", "__loader__", "__spec__", "__class__", "__classdict__"))
 _CLASS_OWN = frozenset(("__name__", "__module__", "__qualname__", "__annotations__", "__firstlineno__"))
 
 
-def instructions(code: CodeType) -> Iterator[tuple[int, int]]:
-    """Yield (opcode, argument) of every instruction, EXTENDED_ARG folded in; caches come as opcode 0."""
+def instructions(code: CodeType) -> Iterator[tuple[int, int, int]]:
+    """Yield (offset, opcode, argument) of each instruction, EXTENDED_ARG folded in; caches are opcode 0."""
     raw = code.co_code
     extended = 0
     for i in range(0, len(raw), 2):
@@ -35,7 +35,7 @@ def instructions(code: CodeType) -> Iterator[tuple[int, int]]:
             extended = arg << 8
         else:
             extended = 0
-            yield op, arg
+            yield i, op, arg
 
 
 def nested(code: CodeType) -> list[CodeType]:
@@ -53,7 +53,7 @@ def global_names(code: CodeType) -> tuple[str, ...]:
         return known
     names: dict[str, None] = {}
     stored = set()
-    for op, arg in instructions(code):
+    for _, op, arg in instructions(code):
         if op == LOAD_GLOBAL:
             names[code.co_names[arg >> 1]] = None
         elif op in LOAD_BY_NAME:
@@ -83,7 +83,7 @@ def rebound(code: CodeType, outer: frozenset[str]) -> tuple[str, str] | None:
 
     `outer`: the free variables of the body, as far as they are free in this code too.
     """
-    for op, arg in instructions(code):
+    for _, op, arg in instructions(code):
         if op in REBIND_GLOBAL:
             return "global", code.co_names[arg]
         if op in REBIND_CELL:

@@ -1,4 +1,4 @@
-"""The source lines that a code object was compiled from, for tracebacks shown after the file or cell has changed."""
+"""The source lines of a code object, for tracebacks shown after the file or cell has changed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-# filename -> (the list that linecache held, its lines); linecache makes a new list for each version of a file.
+# filename -> (the list that linecache held, its lines); linecache makes a new list for each version.
 _kept: dict[str, tuple[list[str], tuple[str, ...]]] = {}
 
 
 def source_lines(code: CodeType) -> tuple[str, ...] | None:
     """Return all lines of the file or cell of `code` as they are now, or None where there is no source.
 
-    Equal versions of one file share one tuple. Lines are numbered from `co_firstlineno` = 1, with their newlines.
+    Equal versions of one file share one tuple. The first item is line 1; newlines are kept.
     """
     import linecache
 

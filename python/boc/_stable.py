@@ -26,6 +26,11 @@ ATOMS: frozenset[type] = frozenset(
 )
 _DESCRIPTORS = frozenset((MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType))
 _FIXED_ATTRIBUTES = frozenset(("__wrapped__",))
+# What functools.lru_cache gives to the wrapper that it makes.
+CACHE_ATTRIBUTES = _FIXED_ATTRIBUTES | {
+    "__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__annotate__", "__type_params__",
+    "cache_parameters",
+}  # fmt: skip
 
 
 def classify(value: object) -> str:
@@ -48,7 +53,7 @@ def is_stable(value: Any, seen: set[int]) -> bool:
     if isinstance(value, _store.cown_types):
         return True
     if is_cache(value):
-        return is_stable(value.__wrapped__, seen) and value.__dict__.keys() <= _FIXED_ATTRIBUTES
+        return is_stable(value.__wrapped__, seen) and value.__dict__.keys() <= CACHE_ATTRIBUTES
     enum = sys.modules.get("enum")
     return enum is not None and isinstance(kind, enum.EnumType)
 
@@ -60,7 +65,7 @@ def is_cache(value: Any) -> bool:
 
 
 def is_settled(func: FunctionType, seen: set[int]) -> bool:
-    """Whether a function means the same for ever: by name, or nothing it closes over can be rebound or change."""
+    """Whether a function means the same for ever: nothing it closes over can be rebound or change."""
     if id(func) in seen or _names.by_name(func):
         return True
     seen.add(id(func))

@@ -30,7 +30,7 @@ def _number() -> int:
             import _interpreters
 
             return int(_interpreters.get_current()[0])
-        import _xxsubinterpreters
+        import _xxsubinterpreters  # type: ignore[import-not-found,unused-ignore]
 
         return int(_xxsubinterpreters.get_current())
     except ImportError:
@@ -41,13 +41,13 @@ put: Callable[[bytes], bytes] = _put
 get: Callable[[bytes], bytes | None] = _blobs.get
 cown_types: tuple[type, ...] = ()
 try:
-    from boc import _core
+    from boc import _core  # type: ignore[attr-defined,unused-ignore]
 except ImportError:
     pass
 else:
     put = getattr(_core, "store_put", _put)
     get = getattr(_core, "store_get", _blobs.get)
-    cown_types = tuple(t for t in (getattr(_core, "Cown", None), getattr(_core, "PinnedCown", None)) if t is not None)
+    cown_types = tuple(getattr(_core, name) for name in ("Cown", "PinnedCown") if hasattr(_core, name))
 
 is_main: bool = _number() == 0
 

@@ -4,6 +4,7 @@
 sub-interpreter: it decodes everything first, then binds the names, then calls the body.
 """
 
+# ruff: noqa: E501 - cells are written as a user would type them
 from __future__ import annotations
 
 import _pickle

@@ -1,5 +1,6 @@
 """Functions and classes of a notebook, taken apart here and used in real sub-interpreters."""
 
+# ruff: noqa: E501 - cells are written as a user would type them
 from __future__ import annotations
 
 import pytest
