@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define TABLE(name, test) {#name, &boc__map_##name, &boc__fold_##name, &boc__product_##name},
+#define TABLE(name, test) {#name, &boc__map_##name, &boc__fold_##name, &boc__product_rounded_##name, &boc__product_fused_##name},
 static const boc__kernels_t tables[] = {BOC_ISAS(TABLE)};
 
 #define COUNT (sizeof tables / sizeof tables[0])

@@ -4,8 +4,8 @@
  * machine's compiler knows (BOC_ISA names it) and exports one table. All
  * variants of a table give the same bits: element-wise loops round each
  * operation once, folds deal elements to a fixed number of partial results
- * whatever the width of a register (see kernels_fold.c), and products fuse
- * each multiplication and addition (kernels_product.c says where not).
+ * whatever the width of a register (see kernels_fold.c), and products go along
+ * k in order (kernels_product.c, which says where fusing differs).
  */
 #ifndef BOC_MATRIX_KERNELS_H
 #define BOC_MATRIX_KERNELS_H
@@ -94,7 +94,8 @@ typedef struct {
     void (*arg_columns)(double *index, double *best, const double *x, size_t rows, size_t columns, int want_max);
 } boc__fold_t;
 
-/* out (m x n) = a (m x k) @ b (k x n), all row-major, out no operand.
+/* out (m x n) = a (m x k) @ b (k x n), all row-major, out no operand. `rounded`
+ * rounds each product and each sum, `fused` each step once (kernels_product.c).
  * scratch: product_scratch(m, k, n) doubles, 64-byte aligned. */
 typedef struct {
     void (*product)(double *out, const double *a, const double *b, size_t m, size_t k, size_t n, double *scratch);
@@ -105,7 +106,7 @@ typedef struct {
     const char *isa;
     const boc__map_t *map;
     const boc__fold_t *fold;
-    const boc__product_t *product;
+    const boc__product_t *rounded, *fused;
 } boc__kernels_t;
 
 /* Every instruction set that a build may contain: name, test at run time. */
@@ -123,7 +124,7 @@ typedef struct {
 #define BOC_DECLARE_ISA(name, test)                                                                           \
     extern const boc__map_t boc__map_##name;                                                                   \
     extern const boc__fold_t boc__fold_##name;                                                                 \
-    extern const boc__product_t boc__product_##name;
+    extern const boc__product_t boc__product_rounded_##name, boc__product_fused_##name;
 BOC_ISAS(BOC_DECLARE_ISA)
 
 #define BOC_PASTE_(a, b) a##b

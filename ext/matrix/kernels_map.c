@@ -106,15 +106,23 @@ static void select_from(double *out, const double *mask, const double *a, int a_
     }
 }
 
-/* Equal-width intervals: scale, round down (right: up, less one), clamp; NaN is -1. */
+/* Equal-width intervals: scale, round down (right: up, less one), clamp; NaN is
+ * -1. A range that overflows is halved first; one of no or infinite width is
+ * all interval 0. */
 static void bin(double *out, const double *a, size_t n, double low, double high, double count, int right)
 {
-    const double scale = count / (high - low), last = count - 1.0;
-    const double shift = right ? 1.0 : 0.0;
+    const double half = high - low == INFINITY ? 0.5 : 1.0;
+    const double width = high * half - low * half, scale = count / width, last = count - 1.0;
+    const double shift = right ? 1.0 : 0.0, from = low * half;
 
+    if (!(width > 0.0) || width == INFINITY) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = a[i] != a[i] ? -1.0 : 0.0;
+        return;
+    }
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
-        const double x = a[i], at = (x - low) * scale;
+        const double x = a[i], at = (x * half - from) * scale;
         double k = right ? __builtin_ceil(at) - shift : __builtin_floor(at);
 
         k = k < 0.0 ? 0.0 : k;

@@ -1,9 +1,11 @@
 /* kernels_product.c: the matrix product, in tiles that stay in registers.
  *
- * Every element of the result is folded along k from first to last, each step
- * one fused multiplication and addition (two roundings where the processor
- * has no such instruction, as the plain x86-64 variant). Blocking does not
- * change that order: a later block of k goes on from the stored element.
+ * Every element of the result is folded along k from first to last. The build
+ * compiles this file twice: in the rounded variant each product and each sum
+ * is rounded, as in the same loop in Python; in the fused one each step is one
+ * fused multiplication and addition (where the processor has none, as in the
+ * plain x86-64 variant, two roundings). Blocking does not change the order: a
+ * later block of k goes on from the stored element.
  *
  * Small operands are read where they lie. Larger ones are first packed: b in
  * panels of one tile's width, a in strips of one tile's height, both in the
@@ -12,7 +14,7 @@
 
 #include <string.h>
 
-#define NAME(x) BOC_PASTE(x##_, BOC_ISA)
+#define NAME BOC_PASTE(BOC_PASTE(boc__product_, BOC_ROUNDING), BOC_PASTE(_, BOC_ISA))
 
 /* A tile is HEIGHT rows of WIDTH registers: accumulators, a row of b and one
  * element of a fit into the register file. */
@@ -260,4 +262,4 @@ static void product(double *out, const double *a, const double *b, size_t m, siz
         blocked(out, a, b, m, k, n, scratch);
 }
 
-const boc__product_t NAME(boc__product) = {.product = product, .product_scratch = product_scratch};
+const boc__product_t NAME = {.product = product, .product_scratch = product_scratch};

@@ -124,13 +124,15 @@ PyObject *boc__matrix_vectorcall(PyObject *type, PyObject *const *args, size_t n
     return construct((PyTypeObject *)type, args, PyVectorcall_NARGS(nargsf), kwnames);
 }
 
-/* Matrix.__new__: the same through a tuple and a dict. */
+/* Matrix.__new__: the same through a tuple and a dict; without any arguments an empty object. */
 PyObject *boc__matrix_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     PyObject *stack[2 * BOC_MAX_ARGS], *names = NULL, *key, *value, *result;
     const Py_ssize_t nargs = PyTuple_GET_SIZE(args), keywords = kwargs == NULL ? 0 : PyDict_GET_SIZE(kwargs);
     Py_ssize_t position = 0, at = 0;
 
+    if (nargs + keywords == 0)
+        return boc__new_empty(PyType_GetModuleState(type));
     if (nargs > BOC_MAX_ARGS || keywords > BOC_MAX_ARGS) {
         PyErr_SetString(PyExc_TypeError, "Matrix() takes at most 3 arguments");
         return NULL;
@@ -373,9 +375,8 @@ BOC_FUNCTION(concat)
     }
     count = PyTuple_GET_SIZE(fast);
     if (count == 0) {
-        PyErr_SetString(PyExc_ValueError, "concat: no parts, and a Matrix has at least one element");
         Py_DECREF(fast);
-        return NULL;
+        Py_RETURN_NONE; /* there is no empty Matrix */
     }
     parts = PyMem_Calloc((size_t)count, sizeof *parts);
     if (parts == NULL)

@@ -58,6 +58,7 @@ static inline boc__state_t *boc__state_of(PyObject *self)
 boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 boc__matrix_t *boc__new_copy(boc__state_t *state, const boc__matrix_t *from);
+PyObject *boc__new_empty(boc__state_t *state); /* as if its contents had moved */
 int boc__check_shape(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 /* Scratch memory of no interpreter, 64-byte aligned; free with free(). */
 double *boc__scratch(size_t doubles);
@@ -248,7 +249,7 @@ static inline boc__matrix_t *boc__as_matrix(PyObject *o)
 enum { BOC_LONG_WORK = 1 << 21 }; /* kernel steps above which the GIL is worth releasing */
 #define BOC_WITHOUT_GIL(work, m, n, statement)                                                                \
     do {                                                                                                       \
-        if ((work) < (size_t)BOC_LONG_WORK) {                                                                  \
+        if ((double)(work) < (double)BOC_LONG_WORK) {                                                                  \
             statement;                                                                                         \
         } else {                                                                                               \
             boc__matrix_t *const pin_m = (m), *const pin_n = (n);                                              \

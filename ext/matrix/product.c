@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_SCRATCH = 2048 };
+enum {
+    STACK_SCRATCH = 2048,
+    ROUNDED_UP_TO = 32 * 32 * 32, /* steps of a product up to which each rounds as in Python */
+};
 
-static void multiply(double *out, const boc__operand_t *a, const boc__operand_t *b, double *scratch)
+static void multiply(const boc__product_t *kernel, double *out, const boc__operand_t *a, const boc__operand_t *b,
+                     double *scratch)
 {
     const size_t m = (size_t)a->rows, k = (size_t)a->columns, n = (size_t)b->columns;
 
@@ -14,7 +18,7 @@ static void multiply(double *out, const boc__operand_t *a, const boc__operand_t 
     if (n == 1)
         boc__kernels->fold->rows[BOC_OP_dot](out, a->data, b->data, 0, m, k);
     else
-        boc__kernels->product->product(out, a->data, b->data, m, k, n, scratch);
+        kernel->product(out, a->data, b->data, m, k, n, scratch);
 }
 
 PyObject *boc__product_of(boc__state_t *state, const boc__operand_t *a, const boc__operand_t *b)
@@ -22,6 +26,8 @@ PyObject *boc__product_of(boc__state_t *state, const boc__operand_t *a, const bo
     double on_stack[STACK_SCRATCH] __attribute__((aligned(64)));
     double *scratch = on_stack;
     boc__matrix_t *result;
+    const boc__product_t *kernel;
+    double steps;
     size_t need;
 
     if (a->columns != b->rows) {
@@ -34,15 +40,16 @@ PyObject *boc__product_of(boc__state_t *state, const boc__operand_t *a, const bo
     result = boc__new(state, a->rows, b->columns);
     if (result == NULL)
         return NULL;
-    need = boc__kernels->product->product_scratch((size_t)a->rows, (size_t)a->columns, (size_t)b->columns);
+    steps = (double)a->rows * (double)a->columns * (double)b->columns;
+    kernel = steps <= ROUNDED_UP_TO ? boc__kernels->rounded : boc__kernels->fused;
+    need = kernel->product_scratch((size_t)a->rows, (size_t)a->columns, (size_t)b->columns);
     if (need > STACK_SCRATCH && (scratch = boc__scratch(need)) == NULL) {
         Py_DECREF(result);
         return PyErr_NoMemory();
     }
     {
         boc__matrix_t *const x = a->source, *const y = b->source;
-        const size_t work = (size_t)a->rows * (size_t)a->columns * (size_t)b->columns / 8;
-        BOC_WITHOUT_GIL(work, x, y, multiply(result->data, a, b, scratch));
+        BOC_WITHOUT_GIL(steps / 8, x, y, multiply(kernel, result->data, a, b, scratch));
     }
     if (scratch != on_stack)
         free(scratch);

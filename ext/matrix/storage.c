@@ -137,6 +137,17 @@ boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns
     return m;
 }
 
+PyObject *boc__new_empty(boc__state_t *state)
+{
+    boc__matrix_t *m = object_get(state);
+
+    if (m != NULL) {
+        m->data = NULL;
+        m->rows = m->columns = 0;
+    }
+    return (PyObject *)m;
+}
+
 boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
 {
     boc__matrix_t *m = boc__new(state, rows, columns);

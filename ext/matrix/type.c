@@ -129,6 +129,28 @@ static PyObject *iterate(PyObject *self)
     return boc__cursor(boc__state_of(self), self, BOC_EACH_ROW, false);
 }
 
+/* float(m) of 1x1; without it, float() would read the buffer as text. */
+static PyObject *as_float(PyObject *self)
+{
+    const boc__matrix_t *m = boc__as_matrix(self);
+
+    if (boc__live(m) < 0)
+        return NULL;
+    if (boc__size(m) != 1) {
+        PyErr_Format(PyExc_TypeError, "only a 1x1 Matrix is a number, not %zdx%zd", m->rows, m->columns);
+        return NULL;
+    }
+    return PyFloat_FromDouble(m->data[0]);
+}
+
+static PyObject *as_int(PyObject *self)
+{
+    PyObject *number = as_float(self), *whole = number == NULL ? NULL : PyNumber_Long(number);
+
+    Py_XDECREF(number);
+    return whole;
+}
+
 /* A row of x, or a float: compared as == does, also with lists. */
 static int contains(PyObject *self, PyObject *value)
 {
@@ -214,7 +236,13 @@ BOC_FUNCTION(__reduce__)
     const boc__matrix_t *m = boc__as_matrix(self);
     PyObject *bytes, *result;
 
-    if (boc__parse(&signature, args, nargs, kwnames, NULL) < 0 || boc__live(m) < 0)
+    if (boc__parse(&signature, args, nargs, kwnames, NULL) < 0)
+        return NULL;
+    if (m->rows == 0) {
+        PyErr_SetString(PyExc_ValueError, "this Matrix was made by __new__ alone and has no shape");
+        return NULL;
+    }
+    if (boc__live(m) < 0)
         return NULL;
     bytes = PyBytes_FromStringAndSize((const char *)m->data, (Py_ssize_t)(boc__size(m) * sizeof(double)));
     if (bytes == NULL)
@@ -306,6 +334,8 @@ static PyType_Slot slots[] = {
     {Py_nb_inplace_subtract, boc__nb_inplace_subtract},
     {Py_nb_inplace_multiply, boc__nb_inplace_multiply},
     {Py_nb_inplace_true_divide, boc__nb_inplace_divide},
+    {Py_nb_float, as_float},
+    {Py_nb_int, as_int},
     {Py_bf_getbuffer, get_buffer},
     {Py_bf_releasebuffer, release_buffer},
     {0, NULL},
