@@ -104,7 +104,7 @@ def status_line() -> str:
     """What is now, in one line."""
     if not _core._running():
         return "boc is not running; the first behavior starts it"
-    scheduled, started, finished = _core._counts()
+    scheduled, _, finished = _core._counts()
     running = len(_core.running())
     pending = max(0, scheduled - finished)
     paused = _find("paused")
@@ -242,18 +242,24 @@ def _passed(name: str, what: str) -> Run:
     return run
 
 
+_ALL = ("--all",)
 COMMANDS: dict[str, Command] = {
     "live": Command("live", "a chart that follows what happens, here", _live, ("gantt",)),
     "gantt": Command(
-        "gantt [worker|cown|behavior] [--last S] [--all]", "what ran where, what was held by whom", _gantt,
-        ("gantt",), ("--by=", "--last=", "--all"),
+        "gantt [worker|cown|behavior] [--last S] [--all]",
+        "what ran where, and what was held by whom",
+        _gantt,
+        ("gantt",),
+        ("--by=", "--last=", "--all"),
     ),
-    "board": Command("board", "the noticeboard and its history", _chart("board"), ("board",), ("--all",)),
+    "board": Command("board", "the noticeboard and its history", _chart("board"), ("board",), _ALL),
     "throughput": Command(
-        "throughput", "behaviors finished per second", _chart("throughput"), ("throughput",), ("--all",)
+        "throughput", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL
     ),
-    "summary": Command("summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), ("--all",)),
-    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace.Trace.explain",), ("--all",)),
+    "summary": Command(
+        "summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL
+    ),
+    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace.Trace.explain",), _ALL),
     "status": Command("status", "what is now, in one line", _status),
     "start": Command(
         "start [-w N] [--kind K]", "start the workers", _start, ("start",), ("-w=", "--kind=", "--trace=")
@@ -262,13 +268,17 @@ COMMANDS: dict[str, Command] = {
     "pause": Command("pause", "hold what has not started", _steered("pause"), ("pause",)),
     "step": Command("step [N|NAME]", "let one behavior run", _step, ("step",)),
     "resume": Command("resume", "let all run again", _steered("resume"), ("resume",)),
-    "replay": Command("replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)),
+    "replay": Command(
+        "replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)
+    ),
     "save": Command("save FILE", "write the trace to a file", _save, ("trace.Trace.save",)),
-    "attach": Command("attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace.attach",)),
+    "attach": Command(
+        "attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace.attach",)
+    ),
     "doctor": Command("doctor", "where each imported module can run", _passed("doctor", ""), ("doctor",)),
     "stacks": Command("stacks", "which bodies run, since when, at which line", _stacks, ("stacks",)),
     "reset": Command("reset", "cancel all, forget board, names and trace", _steered("reset"), ("reset",)),
-}  # fmt: skip
+}
 
 
 def available() -> dict[str, Command]:
@@ -287,6 +297,8 @@ def listing() -> str:
 @magics_class
 class BocMagics(Magics):
     """The line magic and what its commands share: cells, and the live view."""
+
+    shell: Any
 
     def __init__(self, shell: Any, cells: Cells, router: Router | None) -> None:
         super().__init__(shell)

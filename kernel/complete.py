@@ -68,7 +68,8 @@ def make_matcher(
             "suppress": True,
         }
 
-    return boc_matcher
+    matcher: Callable[[CompletionContext], Any] = boc_matcher
+    return matcher
 
 
 def _first(context: CompletionContext) -> int:

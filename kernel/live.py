@@ -19,6 +19,8 @@ class View(Protocol):
 
     @property
     def alive(self) -> bool: ...
+    @property
+    def finished(self) -> bool: ...
     def catch_up(self) -> None: ...
     def end(self) -> None: ...
 
@@ -49,14 +51,12 @@ class LiveViews:
         """A cell ended: what it left on screen is what a saved notebook will show."""
         if not self.views:
             return
-        if not _core._running():
-            for view in self.views:
+        scheduled, _, finished = _core._counts()
+        for view in self.views:
+            if view.finished:
                 view.end()
-        else:
-            scheduled, _, finished = _core._counts()
-            if scheduled == finished:
-                for view in self.views:
-                    view.catch_up()
+            elif scheduled == finished:
+                view.catch_up()
         self.views = [v for v in self.views if v.alive]
 
     def close(self) -> None:

@@ -110,7 +110,7 @@ class LoopHook:
 
 def input_hook(fd: int, pump: Callable[[int], Any]) -> Callable[[Any], None]:
     """A prompt_toolkit input hook that pumps while a terminal waits for input."""
-    import select  # noqa: PLC0415  (terminals only)
+    import select
 
     def hook(context: Any) -> None:
         while not context.input_is_ready():

@@ -39,8 +39,14 @@ def cown_bundle(cown: Any) -> dict[str, str]:
     body = html.escape(_short(text))
     if kind == "exception":
         state = _badge("exception", "#d92d20")
-        return {"text/plain": f"{plain}: {_short(text)}", "text/html": f"<div><b>{name}</b> · {state} <code>{body}</code></div>"}
-    return {"text/plain": f"{plain}: {_short(text)}", "text/html": f"<div><b>{name}</b> · value <code>{body}</code></div>"}
+        return {
+            "text/plain": f"{plain}: {_short(text)}",
+            "text/html": f"<div><b>{name}</b> · {state} <code>{body}</code></div>",
+        }
+    return {
+        "text/plain": f"{plain}: {_short(text)}",
+        "text/html": f"<div><b>{name}</b> · value <code>{body}</code></div>",
+    }
 
 
 def peek(cown: Any) -> tuple[str, str]:

@@ -52,6 +52,8 @@ def _read_sample() -> Any:
 class WhenMagics(Magics):
     """The cell magic; `cells` knows the text of the running cell."""
 
+    shell: Any
+
     def __init__(self, shell: Any, cells: Cells) -> None:
         super().__init__(shell)
         self.cells = cells
@@ -101,7 +103,12 @@ class WhenMagics(Magics):
         name = header.name or header.result or f"cell {self._count(source)}"
         try:
             body = compile_body(
-                text, source, name, [i.name for i in header.items], self.shell.user_ns, self.shell.transform_cell
+                text,
+                source,
+                name,
+                [i.name for i in header.items],
+                self.shell.user_ns,
+                self.shell.transform_cell,
             )
         except CellSyntaxError as error:
             raise _Shown(error.error, self._syntax_error(error.error)) from None
@@ -127,7 +134,7 @@ class WhenMagics(Magics):
             raise HeaderError(f"{item.expression}: {type(error).__name__}: {error}") from None
         if not is_cown(value):
             raise HeaderError(
-                f"{item.expression!r} is not a cown, it is of type {type(value).__name__}: wrap it in Cown(...)"
+                f"{item.expression!r} is not a cown but of type {type(value).__name__}: wrap it in Cown(...)"
             )
         return boc.read(value) if item.read else value
 
@@ -164,7 +171,8 @@ class WhenMagics(Magics):
             return
         self._hinted.add((name, source.filename))
         _log.warning(
-            "the behavior works on a copy of %r: what it assigns stays there; put it in a Cown to keep it", name
+            "the behavior works on a copy of %r: what it assigns stays there; put it in a Cown to keep it",
+            name,
         )
 
 

@@ -38,7 +38,9 @@ class Ran:
 
     def stream(self, name: str = "stdout") -> str:
         return "".join(
-            m["content"]["text"] for m in self.messages if m["msg_type"] == "stream" and m["content"]["name"] == name
+            m["content"]["text"]
+            for m in self.messages
+            if m["msg_type"] == "stream" and m["content"]["name"] == name
         )
 
     @property
@@ -52,7 +54,11 @@ class Ran:
     @property
     def errors(self) -> list[str]:
         """The tracebacks shown under the cell, without colours."""
-        return [_ANSI.sub("", "\n".join(m["content"]["traceback"])) for m in self.messages if m["msg_type"] == "error"]
+        return [
+            _ANSI.sub("", "\n".join(m["content"]["traceback"]))
+            for m in self.messages
+            if m["msg_type"] == "error"
+        ]
 
     @property
     def text(self) -> str:
@@ -83,7 +89,13 @@ class Kernel:
     def __init__(self, **options: Any) -> None:
         self.manager = KernelManager(kernel_name="python3")
         # The interpreter that runs the tests, whatever kernel spec is installed.
-        self.manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        self.manager.kernel_spec.argv = [
+            sys.executable,
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+        ]
         self.manager.start_kernel(env=clean_environment(), **options)
         self.client = self.manager.blocking_client()
         self.client.start_channels()

@@ -1,0 +1,165 @@
+"""The live view as a picture: drawn by one background thread, replaced in place.
+
+At most four pictures a second, fewer where drawing is slow, none while nothing changes.
+It draws with a Figure of its own, never with pyplot, so a cell may plot meanwhile. At the
+end (`wait`, `stop`, unload) the last picture stays, with its text.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+import uuid
+from typing import Any
+
+import boc
+from boc import _core
+
+from .cells import Cell, Cells
+from .routing import Router
+
+PERIOD = 0.25  # seconds between two pictures, at least
+SHARE = 3.0  # times the drawing time that passes between two pictures, at least
+LARGEST = 190_000  # bytes of one picture
+DPI = (100, 80, 62)  # tried in this order until the picture is small enough; 1000 to 620 wide
+
+EMPTY = "No behavior has run yet. Schedule one, and its bar appears here."
+
+
+def picture(figure: Any) -> bytes:
+    """The PNG of a figure, at least 600 wide and under 200 kB where that is possible."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    data = b""
+    for dpi in DPI:
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=dpi)
+        data = out.getvalue()
+        if len(data) <= LARGEST:
+            break
+    return data
+
+
+def _text(figure: Any) -> str:
+    """What the chart says in words."""
+    bundle = getattr(figure, "_repr_mimebundle_", None)
+    made = bundle(include=["text/plain"]) if bundle is not None else {}
+    data = made[0] if isinstance(made, tuple) else made
+    return str((data or {}).get("text/plain") or "behaviors")
+
+
+class PictureView:
+    """One live view. Any thread may end it."""
+
+    def __init__(self, router: Router, cells: Cells, cell: Cell) -> None:
+        self.router = router
+        self.cells = cells
+        self.cell = cell
+        self.display_id = uuid.uuid4().hex
+        self._guard = threading.Condition()
+        self._drawing = threading.Lock()
+        self._ended = False
+        self._first = _core._counts()[0]
+        self._shown: Any = None
+        self._ran = _core._running()
+        content = {
+            "data": {"text/plain": EMPTY},
+            "metadata": {},
+            "transient": {"display_id": self.display_id},
+        }
+        router.outbox.post(cell, "display_data", content)
+        self._thread = threading.Thread(target=self._run, name="boc-live", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return not self._ended
+
+    # ---- what there is to see --------------------------------------------------
+    def _state(self) -> Any:
+        """What a picture shows depends on this; while a body runs, on the time too."""
+        return (_core._counts(), _core._board_version(), _core._running())
+
+    def _moving(self) -> bool:
+        return bool(_core.running())
+
+    @property
+    def finished(self) -> bool:
+        """The runtime ran since this view was opened, and has ended."""
+        running = bool(_core._running())
+        self._ran = self._ran or running or _core._counts()[0] != self._first
+        return self._ran and not running
+
+    # ---- the thread --------------------------------------------------------------
+    def _run(self) -> None:
+        wait = 0.0
+        while True:
+            with self._guard:
+                self._guard.wait_for(lambda: self._ended, wait)
+                if self._ended:
+                    return
+            wait = PERIOD
+            if self.finished:
+                self.end()
+                return
+            if self._state() == self._shown and not self._moving():
+                continue
+            began = time.monotonic()
+            try:
+                self.draw()
+            except Exception as error:
+                self._give_up(error)
+                return
+            wait = max(PERIOD, SHARE * (time.monotonic() - began))
+
+    def _give_up(self, error: Exception) -> None:
+        """The picture cannot be drawn: say so in its place."""
+        self._ended = True
+        self._send({"text/plain": f"the live view ended: {type(error).__name__}: {error}"})
+
+    def draw(self) -> None:
+        """Draw what is now, and send it if something has run."""
+        with self._drawing:
+            state = self._state()
+            if state[0][0] == 0:
+                self._shown = state
+                return
+            figure = boc.gantt(self._trace())
+            png = picture(figure)
+            self._send({"image/png": base64.b64encode(png).decode("ascii"), "text/plain": _text(figure)})
+            self._shown = state
+
+    def _trace(self) -> Any:
+        from boc.trace import Trace
+
+        return Trace.now_of()
+
+    def _send(self, data: dict[str, str]) -> None:
+        # To the cell that runs now, if one does: executors that save a notebook take updates from
+        # the running cell only, and front ends find the display by its id.
+        target = self.cells.any_running() or self.cell
+        content = {"data": data, "metadata": {}, "transient": {"display_id": self.display_id}}
+        self.router.outbox.post(target, "update_display_data", content)
+
+    # ---- cells, the end ------------------------------------------------------------
+    def catch_up(self) -> None:
+        """Nothing is pending: show the picture that will stay if nothing more happens."""
+        if not self._ended and self._state() != self._shown:
+            self.draw()
+
+    def end(self) -> None:
+        """Draw once more and leave the picture; again: nothing."""
+        with self._guard:
+            if self._ended:
+                return
+            self._ended = True
+            self._guard.notify_all()
+        try:
+            self.draw()
+        except Exception as error:
+            self._give_up(error)
+        self.router.flush()
