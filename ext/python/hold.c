@@ -1,0 +1,342 @@
+/* Cowns held or asked for from outside behaviors.
+ *
+ * `with c:` takes an idle cown in place. Whatever has to wait its turn is a native behavior in the cown's queue:
+ * it runs in place on whichever thread makes it ready, with no value live, so it may copy what the slot
+ * says without an interpreter; then it wakes the thread that asked. A waiter is shared by that thread and
+ * the behavior: whoever lets go last frees it, so a timeout leaves nothing dangling. */
+#include "hold.h"
+#include "live.h"
+
+#include <stdlib.h>
+
+typedef struct waiter {
+    boc_event_t event;
+    _Atomic uint32_t refs;
+    bool hold;              /* keep the cown until boc__let_go */
+    boc_behavior_t *b;      /* set when held */
+    boc_value_t value;      /* else: the snapshot */
+    uint64_t token;         /* of watch(): tell the service */
+} waiter_t;
+
+static void waiter_drop(waiter_t *w) {
+    if (atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    boc__value_drop(&w->value);
+    free(w);
+}
+
+void boc__native_drop(boc_behavior_t *b) {
+    waiter_t *w = *(waiter_t **)boc_behavior_extra(b);
+    if (w != NULL)
+        waiter_drop(w);
+}
+
+static int native_run(boc_behavior_t *b) {
+    waiter_t *w = *(waiter_t **)boc_behavior_extra(b);
+    boc_cown_t *c = b->req[0].cown;
+    if (w->hold) {
+        w->b = b;
+        boc_event_set(&w->event);
+        return BOC_LATER;
+    }
+    if (w->token)
+        boc__emit(K_NOTICE + 1, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
+    else
+        boc__value_copy(&w->value, &c->value);
+    boc_event_set(&w->event);
+    return BOC_RAN;
+}
+
+static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
+    waiter_t *w = calloc(1, sizeof *w);
+    boc_behavior_t *b = w ? boc_behavior_new(1, sizeof(waiter_t *)) : NULL;
+    if (b == NULL) {
+        free(w);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    atomic_init(&w->refs, 2);
+    w->hold = hold;
+    w->token = token;
+    *(waiter_t **)boc_behavior_extra(b) = w;
+    b->run = native_run;
+    b->flags = BOC_B_NATIVE | BOC_B_URGENT;
+    b->kinds = BOC_KIND_ANY;
+    boc_request_set(b, 0, c, 0, mode);
+    int rc = boc_schedule(b, 0);
+    if (rc < 0) {
+        *(waiter_t **)boc_behavior_extra(b) = NULL;
+        boc_behavior_free(b);
+        free(w);
+        boc__raise_code(rc, "waiting for a cown");
+        return NULL;
+    }
+    return w;
+}
+
+/* Until the waiter's event; pumps on the main thread. -1 with an exception. */
+static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
+    boc_state_t *st = boc__st();
+    bool pump = boc__may_pump();
+    for (;;) {
+        int rc;
+        Py_BEGIN_ALLOW_THREADS
+        rc = boc_event_wait(&w->event, deadline, pump);
+        Py_END_ALLOW_THREADS
+        if (rc == 0)
+            return 0;
+        if (rc == BOC_ETIME) {
+            char label[80];
+            PyErr_Format(PyExc_TimeoutError, "%s was not reached in time; it goes on",
+                         boc__cown_label(c, label, sizeof label));
+            return -1;
+        }
+        if (boc__wait_slice(st, rc, pump) < 0)
+            return -1;
+    }
+}
+
+/* ---- with c: ------------------------------------------------------------------ */
+static struct held {
+    boc_cown_t *cown;
+    boc_behavior_t *b;
+    bool native;
+} *held;
+static uint32_t nheld, held_cap; /* under the GIL of main */
+
+static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
+    if (nheld == held_cap) {
+        uint32_t cap = held_cap ? held_cap * 2 : 8;
+        void *t = realloc(held, cap * sizeof *held);
+        if (t == NULL)
+            return -1;
+        held = t;
+        held_cap = cap;
+    }
+    held[nheld++] = (struct held){c, b, native};
+    return 0;
+}
+
+static int busy(const boc_cown_t *c) {
+    char label[80], owner[60];
+    boc__cown_label(c, label, sizeof label);
+    boc__owner_text(c, owner, sizeof owner);
+    PyErr_Format(PyExc_RuntimeError, "%s is %s; schedule a behavior on it with @when(c), or wait for c.result()", label, owner);
+    return -1;
+}
+
+int boc__hold(boc_cown_t *c) {
+    if (boc__not_in_body("with c: / acquire()") < 0)
+        return -1;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return -1;
+    if (atomic_load_explicit(&c->holder, memory_order_acquire))
+        return busy(c);
+    boc_behavior_t *b = boc_behavior_new(1, sizeof(waiter_t *));
+    if (b == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    b->run = native_run;
+    b->flags = BOC_B_NATIVE;
+    boc_request_set(b, 0, c, 0, BOC_WRITE);
+    uint16_t home = 0;
+    bool native = false;
+    int rc = boc_acquire(b, &home);
+    if (rc == BOC_EBUSY && home != 0) { /* idle, but its value rests live with a worker: ask for it */
+        boc_behavior_free(b);
+        waiter_t *w = ask(c, BOC_WRITE, true, 0);
+        if (w == NULL)
+            return -1;
+        if (await_event(w, INT64_MAX, c) < 0) {
+            /* left by a signal: nobody will release it, so it releases itself when reached */
+            w->hold = false;
+            if (w->b != NULL)
+                boc_finish(w->b);
+            waiter_drop(w);
+            return -1;
+        }
+        b = w->b;
+        native = true;
+        waiter_drop(w);
+    } else if (rc < 0) {
+        boc_behavior_free(b);
+        return busy(c);
+    }
+    if (held_add(c, b, native) < 0) {
+        native ? boc_finish(b) : boc_acquire_end(b);
+        PyErr_NoMemory();
+        return -1;
+    }
+    atomic_store_explicit(&c->holder, boc_self() + 1, memory_order_release);
+    return 0;
+}
+
+int boc__let_go(boc_cown_t *c) {
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return -1;
+    uint32_t i = 0;
+    while (i < nheld && held[i].cown != c)
+        i++;
+    if (i == nheld || atomic_load_explicit(&c->holder, memory_order_acquire) != boc_self() + 1) {
+        char label[80];
+        PyErr_Format(PyExc_RuntimeError, "%s is not held by this thread", boc__cown_label(c, label, sizeof label));
+        return -1;
+    }
+    struct held h = held[i];
+    held[i] = held[--nheld];
+    boc__settle(st, h.b);
+    atomic_store_explicit(&c->holder, 0, memory_order_release);
+    h.native ? boc_finish(h.b) : boc_acquire_end(h.b);
+    return 0;
+}
+
+/* ---- result() and unwrap() ------------------------------------------------------ */
+/* A decoded value to hand out: a captured or lost one is raised. Steals o. */
+static PyObject *hand_out(boc_state_t *st, PyObject *o, uint16_t flags) {
+    if (o == NULL || !(flags & VF_EXC) || !PyExceptionInstance_Check(o))
+        return o;
+    if (!PyErr_GivenExceptionMatches(o, PyExc_Exception)) {
+        PyObject *type = boc__error_type(st, "BehaviorError");
+        PyObject *e = type ? PyObject_CallFunction(type, "O", o) : NULL;
+        if (e != NULL) {
+            PyException_SetCause(e, o);
+            o = e;
+        }
+    }
+    PyErr_SetRaisedException(o);
+    return NULL;
+}
+
+/* Would only this thread's own release end the wait? */
+static int waits_for_itself(const boc_cown_t *c) {
+    if (atomic_load_explicit(&c->holder, memory_order_acquire) != boc_self() + 1)
+        return 0;
+    char label[80];
+    PyErr_Format(PyExc_RuntimeError, "%s is held by this thread itself: release it first (leave the `with` block)",
+                 boc__cown_label(c, label, sizeof label));
+    return 1;
+}
+
+/* A fast look at an idle cown: 1 taken into *v, 0 not idle. */
+static int peek(boc_cown_t *c, boc_value_t *v) {
+    boc_behavior_t *b = boc_behavior_new(1, sizeof(waiter_t *));
+    if (b == NULL)
+        return 0;
+    b->flags = BOC_B_NATIVE;
+    boc_request_set(b, 0, c, 0, BOC_WRITE);
+    uint16_t home = 0;
+    if (boc_acquire(b, &home) < 0) {
+        boc_behavior_free(b);
+        return 0;
+    }
+    if (c->value.flags & VF_EXC)
+        c->value.flags |= VF_SEEN;
+    boc__value_copy(v, &c->value);
+    boc_acquire_end(b);
+    return 1;
+}
+
+static PyObject *pinned_result(boc_state_t *st, boc_cown_t *c, int64_t deadline) {
+    if (st->worker >= 0) {
+        PyErr_SetString(PyExc_RuntimeError, "the value of a PinnedCown never leaves the main interpreter");
+        return NULL;
+    }
+    waiter_t *w = ask(c, BOC_WRITE, true, 0);
+    if (w == NULL)
+        return NULL;
+    PyObject *o = NULL;
+    if (await_event(w, deadline, c) == 0) {
+        o = c->value.tag == V_LIVE ? Py_NewRef((PyObject *)c->value.u.p) : boc__decode(st, &c->value);
+        boc_finish(w->b);
+    }
+    waiter_drop(w);
+    return o;
+}
+
+PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
+    boc_state_t *st = boc__st();
+    int64_t deadline;
+    if (st == NULL || boc__not_in_body("result()") < 0 || boc__deadline(timeout, &deadline) < 0 || waits_for_itself(c))
+        return NULL;
+    boc_value_t v = {0};
+    if (!(c->flags & BOC_COWN_PINNED) && peek(c, &v)) {
+        /* idle */
+    } else if (!boc_running()) {
+        if (!(c->flags & BOC_COWN_PINNED)) {
+            PyErr_SetString(PyExc_RuntimeError, "the runtime does not run and the cown is not idle");
+            return NULL;
+        }
+        return c->value.tag == V_LIVE ? Py_NewRef((PyObject *)c->value.u.p) : boc__decode(st, &c->value);
+    } else if (c->flags & BOC_COWN_PINNED) {
+        return pinned_result(st, c, deadline);
+    } else {
+        waiter_t *w = ask(c, BOC_READ, false, 0);
+        if (w == NULL)
+            return NULL;
+        if (await_event(w, deadline, c) < 0) {
+            waiter_drop(w);
+            return NULL;
+        }
+        v = w->value;
+        w->value.tag = V_EMPTY;
+        waiter_drop(w);
+        if (v.flags & VF_EXC)
+            boc__mark_seen(c);
+    }
+    boc__drain_output();
+    uint16_t flags = v.flags;
+    PyObject *o = boc__decode(st, &v);
+    boc__value_drop(&v);
+    return hand_out(st, o, flags);
+}
+
+PyObject *boc__unwrap(boc_cown_t *c) {
+    boc_state_t *st = boc__st();
+    if (st == NULL || boc__not_in_body("unwrap()") < 0)
+        return NULL;
+    bool mine = atomic_load_explicit(&c->holder, memory_order_acquire) == boc_self() + 1;
+    if (!mine && !boc_cown_idle(c)) {
+        char label[80];
+        PyErr_Format(PyExc_RuntimeError, "%s is still in flight: a behavior holds or awaits it; wait with c.result() or quiesce()",
+                     boc__cown_label(c, label, sizeof label));
+        return NULL;
+    }
+    if (!mine && boc__hold(c) < 0)
+        return NULL;
+    uint16_t flags = c->value.flags;
+    c->value.flags &= (uint16_t)~VF_LOST;
+    PyObject *o = boc__slot_get(st, c);
+    if (o != NULL)
+        boc__slot_set(st, c, Py_None);
+    if (!mine) {
+        PyObject *exc = PyErr_GetRaisedException();
+        if (boc__let_go(c) < 0)
+            PyErr_Clear();
+        PyErr_SetRaisedException(exc);
+    }
+    return hand_out(st, o, flags);
+}
+
+PyObject *boc__watch(PyObject *module, PyObject *args) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    PyObject *cown;
+    unsigned long long token;
+    if (st == NULL || !PyArg_ParseTuple(args, "OK:_watch", &cown, &token))
+        return NULL;
+    boc_cown_t *c = boc__cown_core(st, cown);
+    if (c == NULL || token == 0) {
+        PyErr_SetString(PyExc_TypeError, "_watch(cown, token)");
+        return NULL;
+    }
+    if (!boc_running() || boc_cown_idle(c))
+        Py_RETURN_FALSE;
+    waiter_t *w = ask(c, BOC_READ, false, token);
+    if (w == NULL)
+        return NULL;
+    waiter_drop(w);
+    Py_RETURN_TRUE;
+}

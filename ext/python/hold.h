@@ -1,0 +1,17 @@
+/* Cowns held or asked for from outside behaviors: with c:, result(), unwrap(). */
+#ifndef BOC_HOLD_H
+#define BOC_HOLD_H
+
+#include "binding.h"
+
+int boc__hold(boc_cown_t *c);               /* -1 with an exception */
+int boc__let_go(boc_cown_t *c);
+PyObject *boc__result(boc_cown_t *c, PyObject *timeout);
+PyObject *boc__unwrap(boc_cown_t *c);
+PyObject *boc__watch(PyObject *module, PyObject *args);   /* _watch(cown, token): tells the service when it is reached */
+PyObject *boc__cown_reduce(PyObject *self, PyObject *unused);
+PyObject *boc__cown_from_handle(PyObject *module, PyObject *args);
+int boc__read_view(PyObject *handle, PyObject *value);    /* the body's reading handle keeps its copy until the body ends */
+void boc__native_drop(boc_behavior_t *b);
+
+#endif
