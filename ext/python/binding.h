@@ -78,7 +78,7 @@ typedef struct boc_recipe {  /* a body's code, once per content; never freed */
 /* How parameters follow from requests when they are not simply one distinct cown each. */
 typedef struct boc_shape {
     uint32_t nitems;         /* cowns in all parameters together */
-    struct { uint32_t param; uint16_t request; uint8_t in_list, mode; } item[];
+    struct { boc_cown_t *cown; uint32_t param; bool in_list; } item[]; /* the requests keep the cowns alive */
 } boc_shape_t;
 
 typedef struct boc_job {     /* the binding's part of a behavior */

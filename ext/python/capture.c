@@ -1,0 +1,372 @@
+/* What a body takes along: the content store, captured values shared by behaviors, and their installation in a worker.
+ *
+ * The store maps SHA-256 of bytes to the bytes, for the whole process, append-only. A captured name becomes a
+ * boc_capture_t, which many behaviors share as long as the name keeps its value; a capset is all names of one
+ * schedule. In a worker the names live in the dicts of its namespaces; before a body runs each name that
+ * does not yet have the captured value gets it. One body runs at a time in an interpreter, so that is enough. */
+#include "binding.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the store ------------------------------------------------------------------ */
+typedef struct entry {
+    unsigned char id[32];
+    size_t len;
+    boc_recipe_t recipe;
+    struct entry *chain;
+    unsigned char data[];
+} entry_t;
+
+static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER; /* held for a few instructions, never across a call out */
+static entry_t *buckets[4096];
+static uint32_t store_count;
+
+static unsigned bucket_of(const unsigned char *id) { return (unsigned)(id[0] | id[1] << 8) & 4095; }
+
+static entry_t *find(const unsigned char *id) {
+    entry_t *e = buckets[bucket_of(id)];
+    while (e != NULL && memcmp(e->id, id, 32) != 0)
+        e = e->chain;
+    return e;
+}
+
+void boc__store_after_fork(void) { pthread_mutex_init(&store_lock, NULL); }
+
+PyObject *boc__store_put(PyObject *module, PyObject *data) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    if (st == NULL || !PyBytes_Check(data)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "store_put(bytes)");
+        return NULL;
+    }
+    PyObject *mod = PyImport_ImportModule("_sha2");
+    if (mod == NULL) {
+        PyErr_Clear();
+        mod = PyImport_ImportModule("hashlib");
+    }
+    PyObject *h = mod ? PyObject_CallMethod(mod, "sha256", "O", data) : NULL;
+    PyObject *id = h ? PyObject_CallMethod(h, "digest", NULL) : NULL;
+    Py_XDECREF(h);
+    Py_XDECREF(mod);
+    if (id == NULL)
+        return NULL;
+    size_t n = (size_t)PyBytes_GET_SIZE(data);
+    entry_t *e = malloc(sizeof *e + n);
+    if (e == NULL) {
+        Py_DECREF(id);
+        return PyErr_NoMemory();
+    }
+    memcpy(e->id, PyBytes_AS_STRING(id), 32);
+    memcpy(e->recipe.id, e->id, 32);
+    memcpy(e->data, PyBytes_AS_STRING(data), n);
+    e->len = n;
+    pthread_mutex_lock(&store_lock);
+    if (find(e->id) == NULL) {
+        e->recipe.index = store_count++;
+        e->chain = buckets[bucket_of(e->id)];
+        buckets[bucket_of(e->id)] = e;
+        e = NULL;
+    }
+    pthread_mutex_unlock(&store_lock);
+    if (e == NULL)
+        boc_trace(BOC_T_ship, *(uint64_t *)(void *)PyBytes_AS_STRING(id), n, 0, 0);
+    free(e);
+    return id;
+}
+
+static entry_t *lookup(const unsigned char *id) {
+    pthread_mutex_lock(&store_lock);
+    entry_t *e = find(id);
+    pthread_mutex_unlock(&store_lock);
+    return e;
+}
+
+PyObject *boc__store_get(PyObject *module, PyObject *id) {
+    (void)module;
+    if (!PyBytes_Check(id) || PyBytes_GET_SIZE(id) != 32) {
+        PyErr_SetString(PyExc_TypeError, "store_get(id): 32 bytes");
+        return NULL;
+    }
+    entry_t *e = lookup((unsigned char *)PyBytes_AS_STRING(id));
+    if (e == NULL)
+        Py_RETURN_NONE;
+    return PyBytes_FromStringAndSize((char *)e->data, (Py_ssize_t)e->len);
+}
+
+boc_recipe_t *boc__recipe(const unsigned char id[32]) {
+    entry_t *e = lookup(id);
+    return e ? &e->recipe : NULL;
+}
+
+/* ---- captures --------------------------------------------------------------------- */
+void boc__capture_drop(boc_capture_t *c) {
+    if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    boc__value_drop(&c->v);
+    free(c);
+}
+
+boc_capture_t *boc__capture_def(const unsigned char id[32]) {
+    boc_capture_t *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    atomic_init(&c->refs, 1);
+    if (id != NULL) {
+        memcpy(c->id, id, 32);
+        c->is_def = 1;
+    }
+    return c;
+}
+
+/* Would a body that got the very object rather than a copy be able to tell? */
+static int is_stable(boc_state_t *st, PyObject *v) {
+    PyObject *f = boc__py(st, PY_CLASSIFY);
+    PyObject *kind = f ? PyObject_CallOneArg(f, v) : NULL;
+    if (kind == NULL)
+        return -1;
+    int stable = PyUnicode_Check(kind) && PyUnicode_CompareWithASCIIString(kind, "stable") == 0;
+    Py_DECREF(kind);
+    return stable;
+}
+
+boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *what) {
+    boc_capture_t *c = boc__capture_def(NULL);
+    if (c == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (value == NULL) {
+        c->v.tag = V_ABSENT;
+        return c;
+    }
+    if (boc__atom(&c->v, value))
+        return c;
+    if (PyFunction_Check(value) || PyType_Check(value)) {
+        PyObject *f = boc__py(st, PY_DEFINE);
+        PyObject *id = f ? PyObject_CallOneArg(f, value) : NULL;
+        if (id == NULL)
+            goto refuse;
+        if (id != Py_None) {
+            memcpy(c->id, PyBytes_AS_STRING(id), 32);
+            c->is_def = 1;
+            Py_DECREF(id);
+            return c;
+        }
+        Py_DECREF(id);
+    }
+    int stable = is_stable(st, value);
+    if (stable < 0)
+        goto refuse;
+    c->mutable = !stable;
+    if (boc__encode(st, value, &c->v, what) < 0)
+        goto fail;
+    return c;
+refuse:
+    if (!PyErr_ExceptionMatches(PyExc_SyntaxError)) {
+        PyObject *exc = PyErr_GetRaisedException();
+        PyObject *f = boc__py(st, PY_REFUSAL);
+        PyObject *err = f ? PyObject_CallFunction(f, "OOs", value, exc, what) : NULL;
+        if (err != NULL) {
+            Py_SETREF(exc, err);
+        } else {
+            PyErr_Clear();
+        }
+        PyErr_SetRaisedException(exc);
+    }
+fail:
+    boc__capture_drop(c);
+    return NULL;
+}
+
+void boc__capset_drop(boc_capset_t *s) {
+    if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->entry[i].capture != NULL)
+            boc__capture_drop(s->entry[i].capture);
+    free(s);
+}
+
+/* ---- installation ------------------------------------------------------------------- */
+struct boc_installed {
+    uint64_t key; /* ns << 32 | name, 0: free */
+    boc_capture_t *capture;
+    PyObject *object; /* NULL: absent */
+    PyObject *dict;
+};
+
+PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
+    if (name >= st->nnames) {
+        uint32_t n = name + 64;
+        PyObject **t = realloc(st->names, n * sizeof *t);
+        if (t == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        memset(t + st->nnames, 0, (n - st->nnames) * sizeof *t);
+        st->names = t;
+        st->nnames = n;
+    }
+    if (st->names[name] == NULL)
+        st->names[name] = PyUnicode_InternFromString(boc_name_text(name));
+    return st->names[name];
+}
+
+static struct boc_installed *slot_of(boc_state_t *st, uint64_t key) {
+    if (st->ninstalled * 2 >= st->installed_cap) {
+        uint32_t cap = st->installed_cap ? st->installed_cap * 2 : 128;
+        struct boc_installed *t = calloc(cap, sizeof *t);
+        if (t == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        for (uint32_t i = 0; i < st->installed_cap; i++) {
+            if (st->installed[i].key == 0)
+                continue;
+            uint32_t h = (uint32_t)((st->installed[i].key * 0x9E3779B97F4A7C15ull) >> 32) & (cap - 1);
+            while (t[h].key != 0)
+                h = (h + 1) & (cap - 1);
+            t[h] = st->installed[i];
+        }
+        free(st->installed);
+        st->installed = t;
+        st->installed_cap = cap;
+    }
+    uint32_t h = (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 32) & (st->installed_cap - 1);
+    while (st->installed[h].key != 0 && st->installed[h].key != key)
+        h = (h + 1) & (st->installed_cap - 1);
+    if (st->installed[h].key == 0) {
+        st->installed[h].key = key;
+        st->ninstalled++;
+    }
+    return &st->installed[h];
+}
+
+PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]) {
+    PyObject *f = boc__py(st, PY_LOAD);
+    return f ? PyObject_CallFunction(f, "y#", (const char *)id, (Py_ssize_t)32) : NULL;
+}
+
+static PyObject *namespace_dict(boc_state_t *st, uint32_t ns) {
+    PyObject *f = boc__py(st, PY_NAMESPACE);
+    PyObject *name = f ? boc__name_object(st, ns) : NULL;
+    return name ? PyObject_CallOneArg(f, name) : NULL;
+}
+
+/* A fresh or shared object for a capture: new reference, or NULL; absent is told by *absent. */
+static PyObject *materialise(boc_state_t *st, boc_capture_t *c) {
+    if (c->is_def)
+        return boc__load_def(st, c->id);
+    return boc__decode(st, &c->v);
+}
+
+static int install_one(boc_state_t *st, struct boc_capset_entry *e) {
+    boc_capture_t *c = e->capture;
+    struct boc_installed *s = slot_of(st, (uint64_t)e->ns << 32 | e->name);
+    if (s == NULL)
+        return -1;
+    PyObject *name = boc__name_object(st, e->name);
+    if (name == NULL)
+        return -1;
+    if (s->dict == NULL && !c->is_patch && (s->dict = namespace_dict(st, e->ns)) == NULL)
+        return -1;
+    if (s->capture == c && !c->mutable) {
+        if (c->is_patch)
+            return 0;
+        PyObject *now = PyDict_GetItemWithError(s->dict, name);
+        if (now == s->object)
+            return 0; /* still there: no body rebound it */
+    }
+    PyObject *o = NULL;
+    if (c->v.tag != V_ABSENT || c->is_def) {
+        o = s->capture == c && !c->mutable && s->object ? Py_NewRef(s->object) : materialise(st, c);
+        if (o == NULL)
+            return -1;
+    }
+    int rc = 0;
+    if (o == NULL) {
+        rc = PyDict_Contains(s->dict, name);
+        if (rc > 0)
+            rc = PyDict_DelItem(s->dict, name);
+    } else if (!c->is_patch) {
+        rc = PyDict_SetItem(s->dict, name, o);
+    }
+    if (rc < 0) {
+        Py_XDECREF(o);
+        return -1;
+    }
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    boc_capture_t *old = s->capture;
+    s->capture = c;
+    Py_XSETREF(s->object, o);
+    if (old != NULL)
+        boc__capture_drop(old);
+    return 0;
+}
+
+int boc__capset_install(boc_state_t *st, boc_capset_t *set) {
+    if (set == st->last_set && !set->any_mutable)
+        return 0;
+    for (uint32_t i = 0; i < set->n; i++)
+        if (install_one(st, &set->entry[i]) < 0)
+            return -1;
+    boc_capset_t *old = st->last_set;
+    atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+    st->last_set = set;
+    boc__capset_drop(old);
+    return 0;
+}
+
+/* The body's own copies of mutable captures go when it ends, so that a value it stored them in is theirs alone. */
+void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *set) {
+    PyObject *exc = PyErr_GetRaisedException();
+    for (uint32_t i = 0; i < set->n; i++) {
+        if (!set->entry[i].capture->mutable)
+            continue;
+        struct boc_installed *s = slot_of(st, (uint64_t)set->entry[i].ns << 32 | set->entry[i].name);
+        PyObject *name = boc__name_object(st, set->entry[i].name);
+        if (s == NULL || name == NULL || s->dict == NULL || s->object == NULL)
+            continue;
+        if (PyDict_GetItemWithError(s->dict, name) == s->object)
+            PyDict_DelItem(s->dict, name);
+        Py_CLEAR(s->object);
+    }
+    PyErr_Clear();
+    if (exc != NULL)
+        PyErr_SetRaisedException(exc);
+}
+
+boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value) {
+    if (st->worker < 0 || st->installed_cap == 0)
+        return NULL;
+    uint64_t key = (uint64_t)ns << 32 | name;
+    uint32_t h = (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 32) & (st->installed_cap - 1);
+    while (st->installed[h].key != 0 && st->installed[h].key != key)
+        h = (h + 1) & (st->installed_cap - 1);
+    struct boc_installed *s = &st->installed[h];
+    if (s->key == 0 || s->capture == NULL || s->capture->mutable || s->object != value)
+        return NULL;
+    return s->capture;
+}
+
+void boc__installed_clear(boc_state_t *st) {
+    for (uint32_t i = 0; i < st->installed_cap; i++) {
+        Py_CLEAR(st->installed[i].object);
+        Py_CLEAR(st->installed[i].dict);
+        if (st->installed[i].capture != NULL)
+            boc__capture_drop(st->installed[i].capture);
+    }
+    free(st->installed);
+    st->installed = NULL;
+    st->installed_cap = st->ninstalled = 0;
+    boc__capset_drop(st->last_set);
+    st->last_set = NULL;
+    for (uint32_t i = 0; i < st->nnames; i++)
+        Py_XDECREF(st->names[i]);
+    free(st->names);
+    st->names = NULL;
+    st->nnames = 0;
+}

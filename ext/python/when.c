@@ -1,0 +1,637 @@
+/* From `@when(...) def f(...)` to a scheduled behavior.
+ *
+ * A body's code object carries a template: what analysis found out about it once (its recipe in the store, the
+ * names it uses) and the captures of its last schedule. Scheduling a known body compares each watched name by
+ * identity with last time's; where nothing changed, nothing is hashed or encoded. */
+#include "when.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void watch_clear(watch_t *w) {
+    Py_CLEAR(w->container);
+    Py_CLEAR(w->key);
+    Py_CLEAR(w->last);
+}
+
+void boc__template_free(void *p) {
+    template_t *t = p;
+    if (t == NULL)
+        return;
+    for (uint32_t i = 0; i < t->nwatch; i++)
+        watch_clear(&t->watch[i]);
+    PyMem_Free(t->watch);
+    for (uint32_t i = 0; i < t->nslots; i++) {
+        Py_XDECREF(t->slots[i].last);
+        if (t->slots[i].capture != NULL)
+            boc__capture_drop(t->slots[i].capture);
+    }
+    PyMem_Free(t->slots);
+    Py_XDECREF(t->globals);
+    Py_XDECREF(t->texts);
+    boc__capset_drop(t->set);
+    PyMem_Free(t);
+}
+
+/* Does what a name holds decide which further names are reached? */
+static bool reaches(PyObject *v) {
+    if (v == NULL || v == Py_None)
+        return false;
+    PyTypeObject *t = Py_TYPE(v);
+    return !(t == &PyLong_Type || t == &PyUnicode_Type || t == &PyFloat_Type || t == &PyBool_Type || t == &PyBytes_Type ||
+             t == &PyModule_Type || t == &PyList_Type || t == &PyDict_Type || t == &PySet_Type || t == &PyCFunction_Type);
+}
+
+static uint32_t name_id(PyObject *str) {
+    Py_ssize_t n;
+    const char *s = PyUnicode_AsUTF8AndSize(str, &n);
+    if (s == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    return boc_name(s, (size_t)n);
+}
+
+/* entries: what analyse() returned; fills t->watch anew. */
+static int take_entries(template_t *t, PyObject *entries) {
+    PyObject *seq = PySequence_Fast(entries, "analyse() must return a sequence of entries");
+    if (seq == NULL)
+        return -1;
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(seq);
+    watch_t *w = PyMem_Calloc((size_t)n ? (size_t)n : 1, sizeof *w);
+    if (w == NULL) {
+        Py_DECREF(seq);
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *e = PySequence_Fast_GET_ITEM(seq, i), *container, *key, *ns;
+        int kind;
+        if (!PyArg_ParseTuple(e, "iOOO", &kind, &container, &key, &ns)) {
+            Py_DECREF(seq);
+            PyMem_Free(w);
+            return -1;
+        }
+        w[i].kind = (uint8_t)kind;
+        w[i].container = Py_NewRef(container);
+        w[i].key = Py_NewRef(key);
+        if (PyUnicode_CheckExact(key)) {
+            PyUnicode_InternInPlace(&w[i].key);
+        }
+        w[i].ns = name_id(ns);
+        w[i].name = name_id(key);
+        w[i].dirty = true;
+    }
+    Py_DECREF(seq);
+    for (uint32_t i = 0; i < t->nwatch; i++)
+        watch_clear(&t->watch[i]);
+    PyMem_Free(t->watch);
+    t->watch = w;
+    t->nwatch = (uint32_t)n;
+    boc__capset_drop(t->set);
+    t->set = NULL;
+    return 0;
+}
+
+static int analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *values) {
+    PyObject *f = boc__py(st, PY_ANALYSE);
+    PyObject *r = f ? PyObject_CallFunctionObjArgs(f, func, values, NULL) : NULL;
+    if (r == NULL)
+        return -1;
+    PyObject *id, *entries, *hints;
+    int rc = -1;
+    if (PyArg_ParseTuple(r, "OOO", &id, &entries, &hints) && PyBytes_Check(id) && PyBytes_GET_SIZE(id) == 32) {
+        t->recipe = boc__recipe((unsigned char *)PyBytes_AS_STRING(id));
+        rc = take_entries(t, entries);
+        if (rc == 0 && PyObject_IsTrue(hints) > 0 && !t->hinted) {
+            t->hinted = true;
+            PyObject *h = boc__py(st, PY_HINT);
+            PyObject *done = h ? PyObject_CallOneArg(h, hints) : NULL;
+            if (done == NULL)
+                PyErr_Clear();
+            Py_XDECREF(done);
+        }
+    } else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_SystemError, "analyse() returned no recipe");
+    }
+    Py_DECREF(r);
+    return rc;
+}
+
+/* ---- captures of one schedule ------------------------------------------------------ */
+static PyObject *watched(watch_t *w) { /* borrowed, NULL: absent */
+    if (w->kind == WATCH_GLOBAL)
+        return PyDict_GetItemWithError(w->container, w->key);
+    return w->container;
+}
+
+static uint32_t type_version(PyObject *cls) {
+    PyTypeObject *t = (PyTypeObject *)cls;
+    if (t->tp_version_tag == 0)
+        PyUnstable_Type_AssignVersionTag(t);
+    return t->tp_version_tag;
+}
+
+static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
+    if (w->kind == WATCH_TYPE) {
+        PyObject *f = boc__py(st, PY_CHANGES);
+        PyObject *id = f ? PyObject_CallOneArg(f, w->container) : NULL;
+        if (id == NULL)
+            return NULL;
+        boc_capture_t *c = boc__capture_def(id == Py_None ? NULL : (unsigned char *)PyBytes_AS_STRING(id));
+        if (c == NULL)
+            PyErr_NoMemory();
+        else
+            c->is_patch = 1;
+        Py_DECREF(id);
+        w->version = type_version(w->container);
+        return c;
+    }
+    boc_capture_t *known = v ? boc__installed_capture(st, w->ns, w->name, v) : NULL;
+    if (known != NULL) {
+        atomic_fetch_add_explicit(&known->refs, 1, memory_order_relaxed);
+        return known;
+    }
+    char what[120];
+    snprintf(what, sizeof what, "the name '%.80s' used by the behavior", boc_name_text(w->name));
+    return boc__capture_new(st, v, what);
+}
+
+/* 0: set is current; 1: another set was made; 2: analyse again; -1 */
+static int refresh(boc_state_t *st, template_t *t) {
+    bool changed = t->set == NULL;
+    for (uint32_t i = 0; i < t->nwatch; i++) {
+        watch_t *w = &t->watch[i];
+        PyObject *v = watched(w);
+        bool dirty = w->dirty || w->mutable || (w->kind == WATCH_TYPE ? w->version != type_version(v) : v != w->last);
+        if (!dirty)
+            continue;
+        if (w->kind == WATCH_GLOBAL && !w->dirty && v != w->last && (reaches(v) || reaches(w->last)) &&
+            !(w->last != NULL && v != NULL && boc__cown_check(st, v) && boc__cown_check(st, w->last)))
+            return 2;
+        w->dirty = true;
+        changed = true;
+    }
+    if (!changed)
+        return 0;
+    boc_capset_t *s = calloc(1, sizeof *s + t->nwatch * sizeof s->entry[0]);
+    if (s == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    atomic_init(&s->refs, 1);
+    s->n = t->nwatch;
+    for (uint32_t i = 0; i < t->nwatch; i++) {
+        watch_t *w = &t->watch[i];
+        s->entry[i].ns = w->ns;
+        s->entry[i].name = w->name;
+        if (!w->dirty) {
+            boc_capture_t *c = t->set->entry[i].capture;
+            atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+            s->entry[i].capture = c;
+        } else {
+            PyObject *v = Py_XNewRef(watched(w));
+            s->entry[i].capture = watch_capture(st, w, v);
+            if (s->entry[i].capture == NULL) {
+                Py_XDECREF(v);
+                boc__capset_drop(s);
+                return -1;
+            }
+            w->mutable = s->entry[i].capture->mutable;
+            if (w->mutable) {
+                Py_CLEAR(w->last);
+                Py_XDECREF(v);
+            } else {
+                Py_XSETREF(w->last, v);
+            }
+        }
+        s->any_mutable |= s->entry[i].capture->mutable;
+    }
+    for (uint32_t i = 0; i < t->nwatch; i++)
+        t->watch[i].dirty = false;
+    boc__capset_drop(t->set);
+    t->set = s;
+    return 1;
+}
+
+/* Value i of those that belong to the schedule itself: closure cells, captures after the cowns, keyword-only ones.
+   Borrowed; NULL without an exception: an empty cell. */
+static PyObject *dyn_value(template_t *t, PyFunctionObject *fn, spec_t *s, uint32_t ndefaults, uint32_t i, uint32_t *slot) {
+    *slot = i;
+    if (i < t->nfree)
+        return PyCell_GET(PyTuple_GET_ITEM(fn->func_closure, i));
+    uint32_t k = i - t->nfree;
+    if (k < ndefaults) {
+        uint32_t param = (uint32_t)s->nargs + k;
+        *slot = t->nfree + param;
+        if (k < (uint32_t)s->ncaptures)
+            return s->captures[k];
+        return PyTuple_GET_ITEM(fn->func_defaults, PyTuple_GET_SIZE(fn->func_defaults) - (Py_ssize_t)(t->argcount - param));
+    }
+    k -= ndefaults;
+    *slot = t->nfree + t->argcount + k;
+    PyObject *names = PyCode_GetVarnames((PyCodeObject *)fn->func_code);
+    if (names == NULL)
+        return NULL;
+    PyObject *key = PyTuple_GET_ITEM(names, t->argcount + k);
+    PyObject *v = s->kwcaptures ? PyDict_GetItemWithError(s->kwcaptures, key) : NULL;
+    if (v == NULL && fn->func_kwdefaults)
+        v = PyDict_GetItemWithError(fn->func_kwdefaults, key);
+    if (v == NULL && !PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "keyword-only parameter '%U' of a behavior needs a default: it is a capture", key);
+    Py_DECREF(names);
+    return v;
+}
+
+/* For messages only: what a value of the schedule is called. */
+static void slot_text(template_t *t, PyFunctionObject *fn, uint32_t slot, char *buf, size_t n) {
+    PyObject *names = slot < t->nfree ? PyCode_GetFreevars((PyCodeObject *)fn->func_code)
+                                      : PyCode_GetVarnames((PyCodeObject *)fn->func_code);
+    Py_ssize_t i = slot < t->nfree ? (Py_ssize_t)slot : (Py_ssize_t)(slot - t->nfree);
+    const char *name = names && i < PyTuple_GET_SIZE(names) ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, i)) : NULL;
+    snprintf(buf, n, "the captured name '%.80s'", name ? name : "?");
+    PyErr_Clear();
+    Py_XDECREF(names);
+}
+
+/* A captured value that is no atom. Definitions are remembered by identity, the rest is encoded at each schedule. */
+static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint32_t slot, PyObject *v, boc_value_t *out,
+                     bool *again) {
+    memset(out, 0, sizeof *out);
+    if (v == NULL) {
+        out->tag = V_ABSENT;
+        return 0;
+    }
+    bool keep = slot < t->nslots;
+    boc_capture_t *c;
+    if (keep && t->slots[slot].last == v) {
+        c = t->slots[slot].capture;
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+        out->tag = V_DEF;
+        out->u.p = c;
+        return 0;
+    }
+    if (reaches(v))
+        *again = true;
+    char what[120];
+    slot_text(t, fn, slot, what, sizeof what);
+    c = boc__capture_new(st, v, what);
+    if (c == NULL)
+        return -1;
+    if (!c->is_def) {
+        *out = c->v;
+        c->v.tag = V_EMPTY;
+        boc__capture_drop(c);
+        return 0;
+    }
+    if (keep) {
+        Py_XSETREF(t->slots[slot].last, Py_NewRef(v));
+        if (t->slots[slot].capture != NULL)
+            boc__capture_drop(t->slots[slot].capture);
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+        t->slots[slot].capture = c;
+    }
+    out->tag = V_DEF;
+    out->u.p = c;
+    return 0;
+}
+
+static template_t *template_of(boc_state_t *st, PyObject *func) {
+    PyObject *code = PyFunction_GET_CODE(func), *globals = PyFunction_GET_GLOBALS(func);
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra(code, st->code_extra, &extra) < 0)
+        return NULL;
+    template_t *t = extra;
+    if (t != NULL && t->globals == globals)
+        return t;
+    t = PyMem_Calloc(1, sizeof *t);
+    if (t == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    PyCodeObject *co = (PyCodeObject *)code;
+    t->globals = Py_NewRef(globals);
+    t->argcount = (uint32_t)co->co_argcount;
+    t->kwonly = (uint32_t)co->co_kwonlyargcount;
+    t->varargs = (co->co_flags & CO_VARARGS) != 0;
+    t->nfree = (uint32_t)co->co_nfreevars;
+    t->nslots = t->nfree + t->argcount + t->kwonly;
+    t->slots = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *t->slots);
+    if (t->slots == NULL || PyUnstable_Code_SetExtra(code, st->code_extra, t) < 0) {
+        boc__template_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+/* ---- filling the behavior ----------------------------------------------------------- */
+static PyObject *body_name(boc_state_t *st, PyObject *func, uint32_t *id) {
+    PyObject *name = PyFunction_Check(func) ? Py_NewRef(((PyFunctionObject *)func)->func_name) : NULL;
+    if (name == NULL) {
+        name = PyObject_GetAttrString(func, "__name__");
+        if (name == NULL || !PyUnicode_Check(name)) {
+            PyErr_Clear();
+            Py_XDECREF(name);
+            name = PyUnicode_FromString(Py_TYPE(func)->tp_name);
+        }
+    }
+    if (name != NULL && PyFunction_Check(func) &&
+        (PyUnicode_CompareWithASCIIString(name, "_") == 0 || PyUnicode_CompareWithASCIIString(name, "<lambda>") == 0)) {
+        PyObject *f = boc__py(st, PY_PLACE);
+        PyObject *place = f ? PyObject_CallOneArg(f, PyFunction_GET_CODE(func)) : NULL;
+        if (place != NULL && PyUnicode_Check(place))
+            Py_SETREF(name, Py_NewRef(place));
+        else
+            PyErr_Clear();
+        Py_XDECREF(place);
+    }
+    if (name == NULL)
+        return NULL;
+    *id = name_id(name);
+    return name;
+}
+
+static int wrong_count(PyObject *func, template_t *t, Py_ssize_t n, uint32_t ndefaults) {
+    PyObject *name = PyFunction_Check(func) ? ((PyFunctionObject *)func)->func_name : Py_None;
+    uint32_t need = t->argcount - ndefaults;
+    if ((Py_ssize_t)need > n)
+        PyErr_Format(PyExc_TypeError,
+                     "behavior '%S' has %u parameter(s) without a default, but @when names %zd cown(s); name one more cown for each, "
+                     "or give the others a default: then they are captured",
+                     name, need, n);
+    else
+        PyErr_Format(PyExc_TypeError, "behavior '%S' has %u parameter(s), but @when names %zd cown(s); add a parameter for each", name,
+                     t->argcount, n);
+    return -1;
+}
+
+/* Names of cowns that have none yet: from the text of the arguments, else from the parameters. */
+static void name_cowns(boc_state_t *st, template_t *t, PyObject *func, spec_t *s) {
+    if (t->texts == NULL) {
+        PyObject *f = boc__py(st, PY_ARGUMENTS);
+        t->texts = f ? PyObject_CallFunction(f, "On", PyFunction_GET_CODE(func), s->nargs) : NULL;
+        if (t->texts == NULL || !PyTuple_Check(t->texts)) {
+            PyErr_Clear();
+            Py_XSETREF(t->texts, PyTuple_New(0));
+        }
+    }
+    PyObject *vars = PyCode_GetVarnames((PyCodeObject *)PyFunction_GET_CODE(func));
+    uint32_t place = 0, last = UINT32_MAX;
+    for (uint32_t i = 0; i < s->nitems; i++) {
+        place = s->items[i].param == last ? place + 1 : 0;
+        last = s->items[i].param;
+        boc_cown_t *c = s->items[i].core;
+        if (c == NULL || c->name != 0)
+            continue;
+        const char *text = NULL;
+        if (t->texts != NULL && (Py_ssize_t)last < PyTuple_GET_SIZE(t->texts) &&
+            PyUnicode_Check(PyTuple_GET_ITEM(t->texts, last)))
+            text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(t->texts, last));
+        else if (vars != NULL && last < t->argcount && (Py_ssize_t)last < PyTuple_GET_SIZE(vars))
+            text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(vars, last));
+        if (text == NULL) {
+            PyErr_Clear();
+            continue;
+        }
+        char full[160];
+        if (s->items[i].in_list)
+            snprintf(full, sizeof full, "%.120s[%u]", text, place);
+        else
+            snprintf(full, sizeof full, "%.150s", text);
+        c->name = boc_name(full, strlen(full));
+        boc_trace(BOC_T_cown, c->id, 0, c->name,
+                  (uint8_t)(((c->flags & BOC_COWN_PINNED) ? 1 : 0) | ((c->flags & BOC_COWN_RESULT) ? 2 : 0)));
+    }
+    Py_XDECREF(vars);
+}
+
+static uint32_t count_cowns(const spec_t *s) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->nitems; i++)
+        n += s->items[i].core != NULL;
+    return n;
+}
+
+/* Requests and, where parameters are not one distinct cown each, the shape. */
+static int fill_requests(boc_behavior_t *b, spec_t *s, boc_cown_t *result) {
+    boc_job_t *job = boc__job(b);
+    bool plain = true;
+    uint32_t n = 0;
+    boc_request_move(b, count_cowns(s), result, UINT16_MAX, BOC_WRITE);
+    for (uint32_t i = 0; i < s->nitems; i++) {
+        item_t *it = &s->items[i];
+        plain = plain && !it->in_list;
+        if (it->core == NULL)
+            continue; /* an empty list */
+        for (uint32_t k = 0; plain && s->nitems <= 64 && k < i; k++)
+            plain = s->items[k].core != it->core;
+        boc_request_set(b, n++, it->core, (uint16_t)i, it->mode);
+        if (it->core->flags & BOC_COWN_PINNED)
+            b->flags |= BOC_B_PINNED;
+    }
+    if (plain && s->nitems <= 64 && s->nitems == (uint32_t)s->nargs)
+        return 0;
+    boc_shape_t *shape = calloc(1, sizeof *shape + s->nitems * sizeof shape->item[0]);
+    if (shape == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    shape->nitems = s->nitems;
+    for (uint32_t i = 0; i < s->nitems; i++) {
+        shape->item[i].cown = s->items[i].core;
+        shape->item[i].param = s->items[i].param;
+        shape->item[i].in_list = s->items[i].in_list;
+    }
+    job->shape = shape;
+    return 0;
+}
+
+static PyObject *submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result, spec_t *s) {
+    boc_cown_retain(result); /* the handle's */
+    PyObject *handle = boc__cown_wrap(st, result);
+    if (handle == NULL)
+        return NULL;
+    uint64_t parent = boc__in_body() ? boc__ctx->current->id : 0;
+    if (boc__batching()) {
+        if (boc__batch_add(b) < 0) {
+            Py_DECREF(handle);
+            return NULL;
+        }
+        return handle;
+    }
+    int rc = boc_schedule(b, parent);
+    if (rc < 0) {
+        Py_DECREF(handle);
+        return boc__raise_code(rc, "@when");
+    }
+    return handle;
+}
+
+PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
+    if (!PyCallable_Check(func)) {
+        PyErr_Format(PyExc_TypeError, "@when(...) decorates a function, not %.100s", Py_TYPE(func)->tp_name);
+        return NULL;
+    }
+    if (boc__ensure_started() < 0)
+        return NULL;
+    if (!PyFunction_Check(func))
+        return boc__schedule_callable(st, func, s);
+    template_t *t = template_of(st, func);
+    if (t == NULL)
+        return NULL;
+    PyFunctionObject *fn = (PyFunctionObject *)func;
+    uint32_t ndef = fn->func_defaults ? (uint32_t)PyTuple_GET_SIZE(fn->func_defaults) : 0;
+    Py_ssize_t given = s->nargs + s->ncaptures;
+    if (given + (Py_ssize_t)ndef < (Py_ssize_t)t->argcount || (given > (Py_ssize_t)t->argcount && !t->varargs)) {
+        wrong_count(func, t, given, ndef);
+        return NULL;
+    }
+    uint32_t trailing = given < (Py_ssize_t)t->argcount ? t->argcount - (uint32_t)given : 0;
+    uint32_t ndefaults = (uint32_t)s->ncaptures + trailing, ndyn = t->nfree + ndefaults + t->kwonly;
+    if (t->nfree > 255 || ndefaults > 255 || t->kwonly > 255 || s->nitems > 60000) {
+        PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind and 60,000 cowns");
+        return NULL;
+    }
+    boc_cown_t *result = boc_cown_new(BOC_COWN_RESULT);
+    boc_behavior_t *b = result ? boc_behavior_new(count_cowns(s) + 1, sizeof(boc_job_t) + ndyn * sizeof(boc_value_t)) : NULL;
+    if (b == NULL) {
+        if (result != NULL)
+            boc_cown_release(result);
+        return PyErr_NoMemory();
+    }
+    boc_job_t *job = boc__job(b);
+    job->nparams = (uint16_t)s->nargs;
+    job->nclosure = (uint8_t)t->nfree;
+    job->ndefaults = (uint8_t)ndefaults;
+    job->nkw = (uint8_t)t->kwonly;
+    b->kinds = BOC_KIND_INTERPRETER;
+    if (s->on_main)
+        b->flags |= BOC_B_PINNED;
+    bool again = t->recipe == NULL;
+    PyObject *seen = NULL;
+    if (fill_requests(b, s, result) < 0)
+        goto fail;
+    for (uint32_t i = 0; i < ndyn; i++) {
+        uint32_t slot;
+        PyObject *v = dyn_value(t, fn, s, ndefaults, i, &slot);
+        if (v == NULL && PyErr_Occurred())
+            goto fail_seen;
+        if (v != NULL && boc__atom(&job->dyn[i], v))
+            continue;
+        Py_XINCREF(v);
+        int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], &again);
+        if (rc == 0 && v != NULL && reaches(v)) {
+            if (seen == NULL)
+                seen = PyList_New(0);
+            rc = seen ? PyList_Append(seen, v) : -1;
+        }
+        Py_XDECREF(v);
+        if (rc < 0)
+            goto fail_seen;
+    }
+    for (int round = 0;; round++) {
+        if (again) {
+            PyObject *values = seen ? PyList_AsTuple(seen) : PyTuple_New(0);
+            int rc = values ? analyse(st, t, func, values) : -1;
+            Py_XDECREF(values);
+            if (rc < 0)
+                goto fail_seen;
+        }
+        int rc = t->nwatch ? refresh(st, t) : 0;
+        if (rc < 0)
+            goto fail_seen;
+        if (rc != 2)
+            break;
+        again = true;
+        if (round > 8) {
+            PyErr_SetString(PyExc_RuntimeError, "the names that this behavior uses change while it is scheduled");
+            goto fail_seen;
+        }
+    }
+    Py_CLEAR(seen);
+    job->recipe = t->recipe;
+    if (t->set != NULL) {
+        atomic_fetch_add_explicit(&t->set->refs, 1, memory_order_relaxed);
+        job->captures = t->set;
+    }
+    if (s->name != 0) {
+        b->name = s->name;
+    } else {
+        if (t->name == 0 || t->named_for != fn->func_name) {
+            PyObject *name = body_name(st, func, &t->name);
+            if (name == NULL)
+                goto fail;
+            Py_DECREF(name);
+            t->named_for = fn->func_name;
+        }
+        b->name = t->name;
+    }
+    result->name = b->name;
+    for (uint32_t i = 0; i < s->nitems; i++) {
+        if (s->items[i].core != NULL && s->items[i].core->name == 0) {
+            name_cowns(st, t, func, s);
+            break;
+        }
+    }
+    job->origin = boc__origin();
+    PyObject *handle = submit(st, b, result, s);
+    if (handle != NULL)
+        return handle;
+fail_seen:
+    Py_XDECREF(seen);
+fail:
+    boc__drop_behavior(b);
+    boc_behavior_free(b);
+    return NULL;
+}
+
+/* A partial, a bound method, a builtin, an instance with __call__: captured itself. */
+PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
+    uint32_t ndyn = 1 + (uint32_t)s->ncaptures;
+    boc_cown_t *result = boc_cown_new(BOC_COWN_RESULT);
+    boc_behavior_t *b = result ? boc_behavior_new(count_cowns(s) + 1, sizeof(boc_job_t) + ndyn * sizeof(boc_value_t)) : NULL;
+    if (b == NULL) {
+        if (result != NULL)
+            boc_cown_release(result);
+        return PyErr_NoMemory();
+    }
+    boc_job_t *job = boc__job(b);
+    job->nparams = (uint16_t)s->nargs;
+    b->kinds = BOC_KIND_INTERPRETER;
+    if (s->on_main)
+        b->flags |= BOC_B_PINNED;
+    if (fill_requests(b, s, result) < 0)
+        goto fail;
+    job->nclosure = 1;
+    for (uint32_t i = 0; i < ndyn; i++) {
+        boc_capture_t *c = boc__capture_new(st, i ? s->captures[i - 1] : func, i ? "a capture of the behavior" : "the callable");
+        if (c == NULL)
+            goto fail;
+        if (c->is_def) {
+            job->dyn[i].tag = V_DEF;
+            job->dyn[i].u.p = c;
+        } else {
+            job->dyn[i] = c->v;
+            c->v.tag = V_EMPTY;
+            boc__capture_drop(c);
+        }
+        if (i)
+            job->ndefaults++;
+    }
+    b->name = s->name;
+    if (b->name == 0) {
+        PyObject *name = body_name(st, func, &b->name);
+        if (name == NULL)
+            goto fail;
+        Py_DECREF(name);
+    }
+    result->name = b->name;
+    job->origin = boc__origin();
+    PyObject *handle = submit(st, b, result, s);
+    if (handle != NULL)
+        return handle;
+fail:
+    boc__drop_behavior(b);
+    boc_behavior_free(b);
+    return NULL;
+}

@@ -1,0 +1,56 @@
+/* What a decorator call says (spec_t) and what is known of a body (template_t). */
+#ifndef BOC_WHEN_H
+#define BOC_WHEN_H
+
+#include "binding.h"
+
+enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2 };
+
+typedef struct watch {   /* one name that the body or what it reaches uses */
+    PyObject *container; /* dict, or the class whose attributes are watched */
+    PyObject *key;
+    PyObject *last;      /* its value at the last schedule, NULL: absent, or mutable */
+    uint32_t ns, name, version;
+    uint8_t kind;
+    bool mutable, dirty;
+} watch_t;
+
+typedef struct template {  /* hangs on the code object of a body, per interpreter */
+    PyObject *globals;
+    boc_recipe_t *recipe;  /* NULL: not analysed yet */
+    watch_t *watch;
+    uint32_t nwatch;
+    boc_capset_t *set;     /* of the last schedule */
+    struct { PyObject *last; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
+    uint32_t nslots, nfree, argcount, kwonly;
+    bool varargs, hinted;
+    uint32_t name;
+    PyObject *named_for;   /* only compared */
+    PyObject *texts;       /* of the arguments in the @when line */
+} template_t;
+
+typedef struct item {      /* one cown of one argument */
+    boc_cown_t *core;
+    uint32_t param;
+    uint8_t mode;
+    bool in_list;
+} item_t;
+
+typedef struct spec {
+    Py_ssize_t nargs;      /* parameters that get cowns */
+    uint32_t nitems;
+    item_t *items;
+    uint32_t name;
+    bool on_main;
+    PyObject *const *captures; /* values after the cowns */
+    Py_ssize_t ncaptures;
+    PyObject *kwcaptures;
+} spec_t;
+
+PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s);
+PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s);
+void boc__template_free(void *p);
+bool boc__batching(void);
+int boc__batch_add(boc_behavior_t *b);
+
+#endif
