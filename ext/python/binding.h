@@ -100,7 +100,8 @@ typedef struct boc_ctx {     /* a thread that runs a body */
     boc_state_t *st;
     boc_behavior_t *current; /* NULL between bodies */
     struct boc_ctx *outer;
-    struct boc_cown_object *read_handles; /* chained by ->next_read while the body runs */
+    PyObject *reads;         /* list of the handles that keep a reader's copy until the body ends */
+    bool ended;              /* the end of the body was traced */
     PyObject *board;         /* the view that this body has taken, or NULL */
     uint64_t board_version;
     bool dirty_output;
@@ -170,7 +171,6 @@ void boc__value_copy(boc_value_t *to, const boc_value_t *from); /* shares; not V
 int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
 /* what a behavior leaves in a slot, see value.c */
 void boc__settle(boc_state_t *st, boc_behavior_t *b);
-int boc__take_result(boc_state_t *st, boc_cown_t *c, PyObject *result);
 void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of the exception that is set now */
 void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a live value rest nowhere */
 void boc__live_add(boc_state_t *st, boc_cown_t *c);
@@ -235,7 +235,9 @@ int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR 
 enum { K_OUT = 1, K_ERR, K_LOG, K_WARN, K_UNSEEN, K_HINT, K_DISPLAY, K_NOTICE };
 void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin);
 void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin);  /* takes over the blob */
-int64_t boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */
+int boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */
+bool boc__may_pump(void);             /* on main's main thread, and no pump runs */
+void boc__drain_output(void);         /* what bodies printed so far is written */
 uint32_t boc__origin(void);
 void boc__notice_reset(void);
 void boc__notice_body_end(boc_ctx_t *ctx);

@@ -284,6 +284,11 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags) {
 
 /* Makes the live object in c's slot rest nowhere: inline or encoded, or the error of trying. */
 static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
+    boc_ctx_t *ctx = boc__ctx;
+    if (ctx != NULL && ctx->current != NULL && !ctx->ended) {
+        ctx->ended = true;
+        boc_trace(BOC_T_body_end, ctx->current->id, 0, 0, 0);
+    }
     PyObject *o = c->value.u.p;
     uint16_t flags = c->value.flags & (VF_EXC | VF_SEEN);
     boc_value_t v;

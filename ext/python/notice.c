@@ -1,0 +1,722 @@
+/* The noticeboard: up to 64 keys, one order of writes, one consistent view for each behavior.
+ *
+ * Invariants
+ *  - every write takes a ticket under the board's lock; writes are applied in the order of tickets. One that finds
+ *    the queue empty is applied at once by the caller, the others by main's service thread (updates run
+ *    Python, on main). So each producer's writes are applied in its order, by one mutator at a time;
+ *  - a view is immutable and shared; the board's version says whether a worker's last view still holds;
+ *  - values are encoded: no object of any interpreter is ever on the board. */
+#include "binding.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define KEYS 64
+#define KEY_BYTES 63
+#define HISTORY 10000
+#define HISTORY_BLOB 4096
+
+typedef struct note {
+    uint32_t name; /* of the key, in the name table */
+    Py_hash_t hash;
+    boc_value_t v;
+} note_t;
+
+typedef struct boc_view {
+    _Atomic uint32_t refs;
+    uint32_t n;
+    uint64_t version;
+    note_t note[];
+} boc_view_t;
+
+enum { OP_WRITE, OP_UPDATE, OP_DELETE, OP_CLEAR };
+typedef struct op {
+    struct op *next;
+    uint64_t ticket;
+    int what;
+    uint32_t key;
+    Py_hash_t hash;
+    boc_value_t value, fn;
+    uint64_t writer;
+    uint32_t writer_name, origin;
+} op_t;
+
+typedef struct past {
+    uint64_t version, writer;
+    int64_t time;
+    uint32_t key, writer_name;
+    boc_value_t v; /* V_ABSENT: deleted */
+} past_t;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t applied_more;
+    note_t note[KEYS];
+    uint32_t n;
+    _Atomic uint64_t version;
+    boc_view_t *view; /* of this version, or NULL */
+    op_t *head, **tail;
+    bool applying;
+    uint64_t tickets, applied;
+    past_t *past;
+    uint64_t npast;
+} board = {.lock = PTHREAD_MUTEX_INITIALIZER, .applied_more = PTHREAD_COND_INITIALIZER, .tail = &board.head};
+
+static _Thread_local uint64_t my_ticket; /* of this thread's last write that was queued */
+static _Thread_local bool in_update;
+
+void boc__notice_after_fork(void) {
+    pthread_mutex_init(&board.lock, NULL);
+    pthread_cond_init(&board.applied_more, NULL);
+    board.n = 0;
+    board.view = NULL;
+    board.head = NULL;
+    board.tail = &board.head;
+    board.applying = false;
+    board.applied = board.tickets;
+    atomic_fetch_add(&board.version, 1);
+}
+
+static void view_drop(boc_view_t *v) {
+    if (v == NULL || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < v->n; i++)
+        boc__value_drop(&v->note[i].v);
+    free(v);
+}
+
+/* ---- applying, under the lock -------------------------------------------------------- */
+static note_t *find(uint32_t key) {
+    for (uint32_t i = 0; i < board.n; i++)
+        if (board.note[i].name == key)
+            return &board.note[i];
+    return NULL;
+}
+
+/* What a write displaces is given back in *old: dropping it may run destructors of cowns, never under the lock. */
+static bool store(const op_t *op, boc_value_t *v, boc_value_t *old) {
+    note_t *n = find(op->key);
+    old->tag = V_EMPTY;
+    if (n == NULL) {
+        if (board.n == KEYS)
+            return false;
+        n = &board.note[board.n++];
+        n->name = op->key;
+        n->hash = op->hash;
+    } else {
+        *old = n->v;
+    }
+    n->v = *v;
+    return true;
+}
+
+static void forget(uint32_t key, boc_value_t *old) {
+    note_t *n = find(key);
+    old->tag = V_EMPTY;
+    if (n == NULL)
+        return;
+    *old = n->v;
+    *n = board.note[--board.n];
+}
+
+/* The version goes up, the view is stale, the past remembers. */
+static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc_value_t *oldest) {
+    uint64_t version = atomic_fetch_add_explicit(&board.version, 1, memory_order_release) + 1;
+    boc_trace(event, op->writer, op->key, (uint32_t)version, 0);
+    if (board.past == NULL)
+        board.past = calloc(HISTORY, sizeof *board.past);
+    oldest->tag = V_EMPTY;
+    if (board.past != NULL) {
+        past_t *p = &board.past[board.npast++ % HISTORY];
+        *oldest = p->v;
+        *p = (past_t){.version = version, .writer = op->writer, .time = boc_now(), .key = op->key, .writer_name = op->writer_name};
+        p->v.tag = V_ABSENT;
+        if (v != NULL && (v->tag != V_BLOB || ((boc_blob_t *)v->u.p)->len <= HISTORY_BLOB))
+            boc__value_copy(&p->v, v);
+        else if (v != NULL)
+            p->v.tag = V_EMPTY;
+    }
+    boc_view_t *stale = board.view;
+    board.view = NULL;
+    return stale;
+}
+
+static void warn_full(const op_t *op) {
+    char text[300];
+    const char *who = op->writer ? boc_name_text(op->writer_name) : "main";
+    int n = snprintf(text, sizeof text,
+                     "the noticeboard is full (64 keys): '%.80s' written by %.80s was not applied; delete a key first, or keep the data "
+                     "in a Cown",
+                     boc_name_text(op->key), who);
+    boc__emit(K_HINT, text, (size_t)n, "", 0, op->writer, op->writer_name, op->origin);
+}
+
+/* A write or delete; consumes op->value. */
+static void apply_plain(op_t *op) {
+    boc_value_t old = {0}, oldest = {0};
+    boc_view_t *stale = NULL;
+    bool ok = true;
+    if (op->what == OP_WRITE) {
+        ok = store(op, &op->value, &old);
+        if (ok) {
+            stale = bump(op, &op->value, BOC_T_notice_write, &oldest);
+            op->value.tag = V_EMPTY;
+        }
+    } else {
+        forget(op->key, &old);
+        if (old.tag != V_EMPTY)
+            stale = bump(op, NULL, BOC_T_notice_delete, &oldest);
+    }
+    pthread_mutex_unlock(&board.lock);
+    boc__value_drop(&old);
+    boc__value_drop(&oldest);
+    boc__value_drop(&op->value);
+    view_drop(stale);
+    if (!ok)
+        warn_full(op);
+    pthread_mutex_lock(&board.lock);
+}
+
+/* ---- submitting ----------------------------------------------------------------------- */
+static int wait_applied(uint64_t ticket, int64_t deadline) {
+    while (true) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        t.tv_nsec += 50000000;
+        if (t.tv_nsec >= 1000000000) {
+            t.tv_nsec -= 1000000000;
+            t.tv_sec++;
+        }
+        pthread_mutex_lock(&board.lock);
+        if (board.applied < ticket)
+            pthread_cond_timedwait(&board.applied_more, &board.lock, &t);
+        bool done = board.applied >= ticket;
+        pthread_mutex_unlock(&board.lock);
+        if (done)
+            return 0;
+        if (boc_now() >= deadline)
+            return BOC_ETIME;
+        return BOC_EINTR;
+    }
+}
+
+static int await_mine(int64_t deadline) {
+    while (my_ticket != 0) {
+        int rc;
+        uint64_t t = my_ticket;
+        Py_BEGIN_ALLOW_THREADS
+        rc = wait_applied(t, deadline);
+        Py_END_ALLOW_THREADS
+        if (rc == 0)
+            my_ticket = 0;
+        else if (rc == BOC_ETIME)
+            return BOC_ETIME;
+        else if (PyErr_CheckSignals() < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int submit(op_t *op) {
+    boc_ctx_t *ctx = boc__in_body() ? boc__ctx : NULL;
+    op->writer = ctx ? ctx->current->id : 0;
+    op->writer_name = ctx ? ctx->current->name : 0;
+    op->origin = boc__origin();
+    bool direct;
+    op_t *queued = NULL;
+    pthread_mutex_lock(&board.lock);
+    op->ticket = ++board.tickets;
+    direct = op->what != OP_UPDATE && board.head == NULL && !board.applying;
+    if (direct) {
+        board.applying = true; /* a drop below may free the lock for a moment */
+        apply_plain(op);
+        board.applying = false;
+        board.applied = op->ticket;
+        if (board.head != NULL)
+            direct = false; /* others queued meanwhile: the service takes them */
+        pthread_mutex_unlock(&board.lock);
+        if (!direct)
+            boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0);
+        return 0;
+    }
+    queued = malloc(sizeof *queued);
+    if (queued == NULL) {
+        pthread_mutex_unlock(&board.lock);
+        PyErr_NoMemory();
+        return -1;
+    }
+    *queued = *op;
+    queued->next = NULL;
+    *board.tail = queued;
+    board.tail = &queued->next;
+    my_ticket = op->ticket;
+    pthread_mutex_unlock(&board.lock);
+    boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0);
+    if (ctx == NULL && op->what != OP_UPDATE && boc__interp_is_main()) {
+        boc_counts_t c;
+        boc_counts(&c);
+        if (c.scheduled == c.finished && await_mine(INT64_MAX) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- updates: on the service thread ----------------------------------------------------- */
+static int run_update(boc_state_t *st, op_t *op, boc_value_t *now, boc_value_t *out) {
+    PyObject *fn = boc__decode(st, &op->fn);
+    PyObject *cur = fn ? boc__decode(st, now) : NULL;
+    in_update = true;
+    PyObject *r = cur ? PyObject_CallOneArg(fn, cur) : NULL;
+    in_update = false;
+    Py_XDECREF(cur);
+    Py_XDECREF(fn);
+    if (r == NULL)
+        return -1;
+    PyObject *errors = PyImport_ImportModule("boc._board");
+    PyObject *removed = errors ? PyObject_GetAttrString(errors, "REMOVED") : NULL;
+    Py_XDECREF(errors);
+    int rc = 0;
+    if (removed != NULL && r == removed)
+        out->tag = V_ABSENT;
+    else
+        rc = boc__encode(st, r, out, "what the update function of the noticeboard returned");
+    Py_XDECREF(removed);
+    Py_DECREF(r);
+    return rc;
+}
+
+static void warn_update(const op_t *op) {
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *text = PyUnicode_FromFormat("the update of '%s' on the noticeboard by %s failed, the old value stays: %S: %S",
+                                          boc_name_text(op->key), op->writer ? boc_name_text(op->writer_name) : "main",
+                                          (PyObject *)Py_TYPE(exc), exc);
+    Py_ssize_t n = 0;
+    const char *s = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
+    if (s != NULL)
+        boc__emit(K_HINT, s, (size_t)n, "", 0, op->writer, op->writer_name, op->origin);
+    PyErr_Clear();
+    Py_XDECREF(text);
+    Py_XDECREF(exc);
+}
+
+static void apply_update(boc_state_t *st, op_t *op) {
+    boc_value_t now = {0}, out = {0}, old = {0}, oldest = {0};
+    note_t *n = find(op->key);
+    boc__value_copy(&now, n ? &n->v : &op->value);
+    pthread_mutex_unlock(&board.lock);
+    bool ok = run_update(st, op, &now, &out) == 0, full = false;
+    if (!ok)
+        warn_update(op);
+    boc_view_t *stale = NULL;
+    pthread_mutex_lock(&board.lock);
+    if (ok && out.tag == V_ABSENT) {
+        forget(op->key, &old);
+        if (old.tag != V_EMPTY)
+            stale = bump(op, NULL, BOC_T_notice_delete, &oldest);
+        out.tag = V_EMPTY;
+    } else if (ok) {
+        full = !store(op, &out, &old);
+        if (!full) {
+            stale = bump(op, &out, BOC_T_notice_update, &oldest);
+            out.tag = V_EMPTY;
+        }
+    }
+    pthread_mutex_unlock(&board.lock);
+    boc__value_drop(&now);
+    boc__value_drop(&old);
+    boc__value_drop(&oldest);
+    boc__value_drop(&out);
+    boc__value_drop(&op->value);
+    boc__value_drop(&op->fn);
+    view_drop(stale);
+    if (full)
+        warn_full(op);
+    pthread_mutex_lock(&board.lock);
+}
+
+/* notice_apply(): all that is queued, in order; one thread at a time. */
+static PyObject *notice_apply(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    pthread_mutex_lock(&board.lock);
+    if (board.applying) {
+        pthread_mutex_unlock(&board.lock);
+        Py_RETURN_NONE;
+    }
+    board.applying = true;
+    op_t *op;
+    while ((op = board.head) != NULL) {
+        board.head = op->next;
+        if (board.head == NULL)
+            board.tail = &board.head;
+        uint64_t ticket = op->ticket;
+        if (op->what == OP_UPDATE)
+            apply_update(st, op);
+        else
+            apply_plain(op);
+        free(op);
+        board.applied = ticket;
+        pthread_cond_broadcast(&board.applied_more);
+    }
+    board.applying = false;
+    board.applied = board.applied > board.tickets ? board.tickets : board.applied;
+    pthread_mutex_unlock(&board.lock);
+    Py_RETURN_NONE;
+}
+
+/* ---- Python's writes ---------------------------------------------------------------------- */
+static int key_of(PyObject *key, op_t *op) {
+    if (in_update) {
+        PyErr_SetString(PyExc_RuntimeError, "an update function of the noticeboard cannot call boc: it must only compute the new value");
+        return -1;
+    }
+    if (!PyUnicode_Check(key)) {
+        PyErr_Format(PyExc_TypeError, "a noticeboard key is a string, not %.100s", Py_TYPE(key)->tp_name);
+        return -1;
+    }
+    Py_ssize_t n;
+    const char *s = PyUnicode_AsUTF8AndSize(key, &n);
+    if (s == NULL) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_ValueError, "a noticeboard key must be valid UTF-8: %A", key);
+        return -1;
+    }
+    if (n > KEY_BYTES || strlen(s) != (size_t)n) {
+        if (n > KEY_BYTES)
+            PyErr_Format(PyExc_ValueError, "a noticeboard key has at most %d bytes of UTF-8, this one has %zd: %.80R", KEY_BYTES, n, key);
+        else
+            PyErr_Format(PyExc_ValueError, "a noticeboard key has no NUL: %R", key);
+        return -1;
+    }
+    op->key = boc_name(s, (size_t)n);
+    op->hash = PyObject_Hash(key);
+    return 0;
+}
+
+bool boc__in_update(void) { return in_update; }
+
+static PyObject *notice_write(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    op_t op = {.what = OP_WRITE};
+    if (n != 2) {
+        PyErr_SetString(PyExc_TypeError, "notice_write(key, value)");
+        return NULL;
+    }
+    if (st == NULL || key_of(args[0], &op) < 0 || boc__ensure_started() < 0 ||
+        boc__encode(st, args[1], &op.value, "the value for the noticeboard") < 0)
+        return NULL;
+    if (submit(&op) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *notice_delete(PyObject *module, PyObject *key) {
+    (void)module;
+    op_t op = {.what = OP_DELETE};
+    if (boc__st() == NULL || key_of(key, &op) < 0 || boc__ensure_started() < 0 || submit(&op) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *notice_update(PyObject *module, PyObject *args, PyObject *kw) {
+    (void)module;
+    static char *keys[] = {"key", "fn", "default", NULL};
+    PyObject *key, *fn, *dflt = Py_None;
+    boc_state_t *st = boc__st();
+    op_t op = {.what = OP_UPDATE};
+    if (st == NULL || !PyArg_ParseTupleAndKeywords(args, kw, "OO|O:notice_update", keys, &key, &fn, &dflt) || key_of(key, &op) < 0)
+        return NULL;
+    if (!PyCallable_Check(fn)) {
+        PyErr_Format(PyExc_TypeError, "the update function must be callable, not %.100s", Py_TYPE(fn)->tp_name);
+        return NULL;
+    }
+    if (boc__ensure_started() < 0 || boc__encode(st, dflt, &op.value, "the default of the update") < 0)
+        return NULL;
+    boc_capture_t *c = boc__capture_function(st, fn, "the update function");
+    if (c == NULL) {
+        boc__value_drop(&op.value);
+        return NULL;
+    }
+    op.fn.tag = V_DEF;
+    op.fn.u.p = c;
+    if (!c->is_def) {
+        op.fn = c->v;
+        c->v.tag = V_EMPTY;
+        boc__capture_drop(c);
+    }
+    if (submit(&op) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
+    (void)module;
+    static char *keys[] = {"timeout", NULL};
+    PyObject *timeout = NULL, *thirty = NULL;
+    int64_t deadline;
+    if (!PyArg_ParseTupleAndKeywords(args, kw, "|O:notice_sync", keys, &timeout))
+        return NULL;
+    if (timeout == NULL)
+        timeout = thirty = PyFloat_FromDouble(30.0);
+    int rc = boc__deadline(timeout, &deadline);
+    Py_XDECREF(thirty);
+    if (rc < 0)
+        return NULL;
+    if (!boc_running()) {
+        PyErr_SetString(PyExc_RuntimeError, "notice_sync(): the boc runtime is not started");
+        return NULL;
+    }
+    rc = await_mine(deadline);
+    if (rc == BOC_ETIME) {
+        PyErr_SetString(PyExc_TimeoutError, "notice_sync(): this thread's writes were not applied in time");
+        return NULL;
+    }
+    if (rc < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+static boc_view_t *current_view(boc_state_t *st) {
+    uint64_t version = atomic_load_explicit(&board.version, memory_order_acquire);
+    if (st->view != NULL && st->view->version == version)
+        return st->view;
+    pthread_mutex_lock(&board.lock);
+    boc_view_t *v = board.view;
+    if (v == NULL) {
+        v = malloc(sizeof *v + board.n * sizeof v->note[0]);
+        if (v != NULL) {
+            atomic_init(&v->refs, 1);
+            v->n = board.n;
+            v->version = atomic_load_explicit(&board.version, memory_order_relaxed);
+            for (uint32_t i = 0; i < v->n; i++) {
+                v->note[i] = board.note[i];
+                boc__value_copy(&v->note[i].v, &board.note[i].v);
+            }
+            board.view = v;
+        }
+    }
+    if (v != NULL)
+        atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&board.lock);
+    if (v == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    boc_view_t *old = st->view;
+    st->view = v;
+    view_drop(old);
+    return v;
+}
+
+/* The view of whoever asks: a body keeps its first one. Borrowed. */
+static boc_view_t *my_view(boc_state_t *st) {
+    if (!boc__in_body()) {
+        if (await_mine(INT64_MAX) < 0)
+            return NULL;
+        return current_view(st);
+    }
+    boc_ctx_t *ctx = boc__ctx;
+    if (ctx->view == NULL) {
+        boc_view_t *v = current_view(st);
+        if (v == NULL)
+            return NULL;
+        atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+        ctx->view = v;
+        boc_trace(BOC_T_snapshot, ctx->current->id, 0, (uint32_t)v->version, 0);
+    }
+    return ctx->view;
+}
+
+void boc__notice_body_end(boc_ctx_t *ctx) {
+    view_drop(ctx->view);
+    ctx->view = NULL;
+    Py_CLEAR(ctx->board);
+}
+
+void boc__notice_forget_view(boc_state_t *st) {
+    view_drop(st->view);
+    st->view = NULL;
+}
+
+static PyObject *read_note(boc_state_t *st, note_t *n, PyObject *key) {
+    boc_ctx_t *ctx = boc__in_body() ? boc__ctx : NULL;
+    if (ctx != NULL && ctx->board != NULL) {
+        PyObject *o = PyDict_GetItemWithError(ctx->board, key);
+        if (o != NULL || PyErr_Occurred())
+            return Py_XNewRef(o);
+    }
+    PyObject *o = boc__decode(st, &n->v);
+    if (o != NULL && ctx != NULL && (n->v.tag == V_BLOB || n->v.tag == V_DEF)) {
+        if (ctx->board == NULL)
+            ctx->board = PyDict_New();
+        if (ctx->board == NULL || PyDict_SetItem(ctx->board, key, o) < 0)
+            Py_CLEAR(o);
+    }
+    return o;
+}
+
+static PyObject *notice_read(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
+    (void)module;
+    PyObject *dflt = Py_None;
+    Py_ssize_t nk = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    if (n < 1 || n > 2 || n + nk > 2 || (nk && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "default") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "notice_read(key, default=None)");
+        return NULL;
+    }
+    if (n + nk == 2)
+        dflt = args[1];
+    boc_state_t *st = boc__st();
+    op_t op = {0};
+    PyObject *key = args[0];
+    if (st == NULL)
+        return NULL;
+    Py_hash_t h;
+    boc_view_t *v;
+    if (!PyUnicode_CheckExact(key) || in_update) {
+        if (key_of(key, &op) < 0)
+            return NULL;
+    }
+    h = PyObject_Hash(key);
+    v = my_view(st);
+    if (v == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < v->n; i++) {
+        if (v->note[i].hash != h || PyUnicode_CompareWithASCIIString(key, boc_name_text(v->note[i].name)) != 0) {
+            if (v->note[i].hash != h)
+                continue;
+            PyObject *name = PyUnicode_FromString(boc_name_text(v->note[i].name));
+            int same = name ? PyUnicode_Compare(name, key) == 0 : 0;
+            Py_XDECREF(name);
+            if (!same)
+                continue;
+        }
+        return read_note(st, &v->note[i], key);
+    }
+    if (key_of(key, &op) < 0) /* a bad key is an error, not an absent one */
+        return NULL;
+    return Py_NewRef(dflt);
+}
+
+/* _notices() -> dict of all that the asker's view shows */
+static PyObject *notices(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    if (in_update) {
+        PyErr_SetString(PyExc_RuntimeError, "an update function of the noticeboard cannot call boc");
+        return NULL;
+    }
+    boc_view_t *v = my_view(st);
+    PyObject *d = v ? PyDict_New() : NULL;
+    for (uint32_t i = 0; d != NULL && i < v->n; i++) {
+        PyObject *key = PyUnicode_FromString(boc_name_text(v->note[i].name));
+        PyObject *o = key ? read_note(st, &v->note[i], key) : NULL;
+        if (o == NULL || PyDict_SetItem(d, key, o) < 0)
+            Py_CLEAR(d);
+        Py_XDECREF(o);
+        Py_XDECREF(key);
+    }
+    return d;
+}
+
+static PyObject *notice_clear(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_value_t old[KEYS];
+    pthread_mutex_lock(&board.lock);
+    uint32_t n = board.n;
+    for (uint32_t i = 0; i < n; i++)
+        old[i] = board.note[i].v;
+    board.n = 0;
+    boc_view_t *stale = board.view;
+    board.view = NULL;
+    atomic_fetch_add_explicit(&board.version, 1, memory_order_release);
+    pthread_mutex_unlock(&board.lock);
+    for (uint32_t i = 0; i < n; i++)
+        boc__value_drop(&old[i]);
+    view_drop(stale);
+    boc_state_t *st = boc__st();
+    if (st != NULL)
+        boc__notice_forget_view(st);
+    Py_RETURN_NONE;
+}
+
+/* board_history() -> list of (key, version, writer id, time ns, repr or None: deleted, writer's name) */
+static PyObject *board_history(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    PyObject *list = st ? PyList_New(0) : NULL;
+    if (list == NULL)
+        return NULL;
+    past_t *copy = malloc(HISTORY * sizeof *copy);
+    uint64_t n = 0;
+    pthread_mutex_lock(&board.lock);
+    if (copy != NULL && board.past != NULL) {
+        uint64_t first = board.npast > HISTORY ? board.npast - HISTORY : 0;
+        for (uint64_t i = first; i < board.npast; i++) {
+            copy[n] = board.past[i % HISTORY];
+            boc__value_copy(&copy[n].v, &board.past[i % HISTORY].v);
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&board.lock);
+    for (uint64_t i = 0; i < n; i++) {
+        PyObject *r = NULL;
+        if (copy[i].v.tag == V_ABSENT) {
+            r = Py_NewRef(Py_None);
+        } else if (copy[i].v.tag != V_EMPTY) {
+            PyObject *o = boc__decode(st, &copy[i].v);
+            r = o ? PyObject_Repr(o) : NULL;
+            Py_XDECREF(o);
+        }
+        if (r == NULL) {
+            PyErr_Clear();
+            r = PyUnicode_FromString("...");
+        }
+        if (r != NULL && PyUnicode_Check(r) && PyUnicode_GET_LENGTH(r) > 80)
+            Py_SETREF(r, PyUnicode_FromFormat("%.77U...", r));
+        PyObject *t = list && r ? Py_BuildValue("sKKLOs", boc_name_text(copy[i].key), (unsigned long long)copy[i].version,
+                                                (unsigned long long)copy[i].writer, (long long)copy[i].time, r,
+                                                copy[i].writer ? boc_name_text(copy[i].writer_name) : "main")
+                                : NULL;
+        if (t == NULL || PyList_Append(list, t) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(t);
+        Py_XDECREF(r);
+        boc__value_drop(&copy[i].v);
+    }
+    free(copy);
+    return list;
+}
+
+static PyObject *board_version(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLongLong(atomic_load(&board.version));
+}
+
+PyMethodDef boc__notice_methods[] = {
+    {"notice_write", (PyCFunction)(void (*)(void))notice_write, METH_FASTCALL,
+     "notice_write(key, value, /)\n--\n\nPut value (copied at the call) on the noticeboard under key. Never blocks.\n\n"
+     "TypeError: key is no string. ValueError: key over 63 bytes of UTF-8 or with NUL. TransferError: value cannot move."},
+    {"notice_update", (PyCFunction)(void (*)(void))notice_update, METH_VARARGS | METH_KEYWORDS,
+     "notice_update(key, fn, default=None)\n--\n\nReplace the value under key by fn(value), atomically; fn may be a lambda.\n\n"
+     "fn runs on a thread of the main interpreter and must not call boc; returning REMOVED deletes the key."},
+    {"notice_delete", notice_delete, METH_O, "notice_delete(key, /)\n--\n\nTake key off the noticeboard; absent is no error."},
+    {"notice_read", (PyCFunction)(void (*)(void))notice_read, METH_FASTCALL | METH_KEYWORDS,
+     "notice_read(key, default=None)\n--\n\nThe value under key in this behavior's view, taken at its first read."},
+    {"notice_sync", (PyCFunction)(void (*)(void))notice_sync, METH_VARARGS | METH_KEYWORDS,
+     "notice_sync(timeout=30.0)\n--\n\nWait until this thread's earlier writes are applied. timeout: seconds."},
+    {"_notices", notices, METH_NOARGS, NULL},
+    {"_notice_clear", notice_clear, METH_NOARGS, NULL},
+    {"notice_apply", notice_apply, METH_NOARGS, NULL},
+    {"board_history", board_history, METH_NOARGS, "board_history() -> list of (key, version, writer, time ns, repr, writer's name)"},
+    {"_board_version", board_version, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};

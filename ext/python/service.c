@@ -1,0 +1,416 @@
+/* What goes from workers to the main interpreter: printed text, log records, warnings, exceptions that nobody saw.
+ *
+ * A queue under a mutex that is never held across a call; main's service thread takes all of it at once. Also here:
+ * the origin (which cell scheduled), the trace as Python reads it, and objects of pinned cowns that died elsewhere. */
+#include "binding.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct item {
+    struct item *next;
+    int kind;
+    uint32_t name, origin;
+    uint64_t behavior;
+    int worker;
+    boc_blob_t *blob;
+    size_t na, nb;
+    char data[];
+} item_t;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    item_t *head, **tail;
+    _Atomic uint32_t depth;
+    bool closed;
+} q = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .tail = &q.head};
+
+static _Atomic uint32_t cell_origin;             /* of main's cell that runs */
+static _Thread_local uint32_t thread_origin;     /* of one thread, if it set its own */
+
+uint32_t boc__origin(void) {
+    if (boc__in_body() && !(boc__ctx->current->flags & BOC_B_NATIVE))
+        return boc__job(boc__ctx->current)->origin;
+    return thread_origin ? thread_origin : atomic_load_explicit(&cell_origin, memory_order_relaxed);
+}
+
+static void push(item_t *it) {
+    it->next = NULL;
+    it->worker = boc_on_worker() ? (int)boc_self() : -1;
+    pthread_mutex_lock(&q.lock);
+    *q.tail = it;
+    q.tail = &it->next;
+    atomic_fetch_add_explicit(&q.depth, 1, memory_order_relaxed);
+    pthread_cond_signal(&q.more);
+    pthread_mutex_unlock(&q.lock);
+}
+
+void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin) {
+    item_t *it = malloc(sizeof *it + na + nb);
+    if (it == NULL)
+        return; /* out of memory: text is the first thing to go */
+    memset(it, 0, sizeof *it);
+    it->kind = kind;
+    it->na = na;
+    it->nb = nb;
+    memcpy(it->data, a, na);
+    if (nb)
+        memcpy(it->data + na, b, nb);
+    it->behavior = behavior;
+    it->name = name;
+    it->origin = origin;
+    push(it);
+}
+
+void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin) {
+    item_t *it = calloc(1, sizeof *it);
+    if (it == NULL) {
+        boc__blob_drop(exc);
+        return;
+    }
+    it->kind = K_UNSEEN;
+    it->blob = exc;
+    it->behavior = c->id;
+    it->name = c->name;
+    it->origin = origin;
+    push(it);
+}
+
+void boc__service_after_fork(void) {
+    pthread_mutex_init(&q.lock, NULL);
+    pthread_cond_init(&q.more, NULL);
+    q.head = NULL; /* the parent says it */
+    q.tail = &q.head;
+    atomic_store(&q.depth, 0);
+}
+
+/* ---- Python's side ----------------------------------------------------------------------- */
+static PyObject *text(const char *p, size_t n) { return PyUnicode_DecodeUTF8(p, (Py_ssize_t)n, "surrogatepass"); }
+
+static PyObject *as_tuple(boc_state_t *st, item_t *it) {
+    PyObject *a, *b;
+    if (it->blob != NULL) {
+        PyObject *packed = boc__unpickle(st, it->blob);
+        PyObject *f = packed ? boc__py(st, PY_UNPACK) : NULL;
+        a = f ? PyObject_CallOneArg(f, packed) : NULL;
+        Py_XDECREF(packed);
+        if (a == NULL) {
+            PyErr_Clear();
+            a = PyUnicode_FromString("an exception that could not be brought to main");
+        }
+        b = PyUnicode_FromString("");
+    } else if (it->kind == K_LOG || it->kind == K_DISPLAY || it->kind == K_NOTICE + 1) {
+        a = PyBytes_FromStringAndSize(it->data, (Py_ssize_t)it->na);
+        b = PyBytes_FromStringAndSize(it->data + it->na, (Py_ssize_t)it->nb);
+    } else {
+        a = text(it->data, it->na);
+        b = text(it->data + it->na, it->nb);
+    }
+    if (a == NULL || b == NULL) {
+        Py_XDECREF(a);
+        Py_XDECREF(b);
+        return NULL;
+    }
+    return Py_BuildValue("iNNKsIi", it->kind, a, b, (unsigned long long)it->behavior, boc_name_text(it->name), it->origin, it->worker);
+}
+
+/* service_next(timeout) -> list of (kind, a, b, behavior id, name, origin, worker); [] when the time is up */
+static PyObject *service_next(PyObject *module, PyObject *args) {
+    (void)module;
+    double timeout = 0;
+    boc_state_t *st = boc__st();
+    if (st == NULL || !PyArg_ParseTuple(args, "d:service_next", &timeout))
+        return NULL;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    double until = (double)t.tv_sec + (double)t.tv_nsec * 1e-9 + timeout;
+    t.tv_sec = (time_t)until;
+    t.tv_nsec = (long)((until - (double)t.tv_sec) * 1e9);
+    item_t *list;
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&q.lock);
+    while (q.head == NULL && !q.closed && timeout > 0 && pthread_cond_timedwait(&q.more, &q.lock, &t) != ETIMEDOUT)
+        ;
+    list = q.head;
+    q.head = NULL;
+    q.tail = &q.head;
+    q.closed = false;
+    atomic_store_explicit(&q.depth, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&q.lock);
+    Py_END_ALLOW_THREADS
+    boc__main_drops();
+    PyObject *out = PyList_New(0);
+    while (list != NULL) {
+        item_t *it = list;
+        list = it->next;
+        PyObject *tuple = out ? as_tuple(st, it) : NULL;
+        if (tuple == NULL || PyList_Append(out, tuple) < 0)
+            PyErr_Clear();
+        Py_XDECREF(tuple);
+        if (it->blob != NULL)
+            boc__blob_drop(it->blob);
+        free(it);
+    }
+    return out;
+}
+
+/* service_wake(): service_next returns at once */
+static PyObject *service_wake(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    pthread_mutex_lock(&q.lock);
+    q.closed = true;
+    pthread_cond_broadcast(&q.more);
+    pthread_mutex_unlock(&q.lock);
+    Py_RETURN_NONE;
+}
+
+void boc__drain_output(void) {
+    if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0)
+        return;
+    boc_state_t *st = boc__st();
+    PyObject *f = st ? boc__py(st, PY_SERVICE_DRAIN) : NULL;
+    PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
+    if (r == NULL)
+        PyErr_Clear();
+    Py_XDECREF(r);
+}
+
+/* emit(kind, a, b=''): from a body to main */
+static PyObject *py_emit(PyObject *module, PyObject *args) {
+    (void)module;
+    int kind;
+    const char *a, *b = "";
+    Py_ssize_t na, nb = 0;
+    if (!PyArg_ParseTuple(args, "is#|s#:emit", &kind, &a, &na, &b, &nb))
+        return NULL;
+    bool in = boc__in_body();
+    boc__emit(kind, a, (size_t)na, b, (size_t)nb, in ? boc__ctx->current->id : 0, in ? boc__ctx->current->name : 0, boc__origin());
+    if (boc__ctx != NULL)
+        boc__ctx->dirty_output = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *set_origin(PyObject *module, PyObject *args) {
+    (void)module;
+    unsigned origin;
+    int this_thread = 0;
+    if (!PyArg_ParseTuple(args, "I|p:set_origin", &origin, &this_thread))
+        return NULL;
+    if (this_thread)
+        thread_origin = origin;
+    else
+        atomic_store_explicit(&cell_origin, origin, memory_order_relaxed);
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_origin(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLong(boc__origin());
+}
+
+PyMethodDef boc__service_methods[] = {
+    {"service_next", service_next, METH_VARARGS, "service_next(timeout) -> list of (kind, a, b, behavior, name, origin, worker)"},
+    {"service_wake", service_wake, METH_NOARGS, NULL},
+    {"emit", py_emit, METH_VARARGS, "emit(kind, a, b='') queues text or bytes for the main interpreter"},
+    {"set_origin", set_origin, METH_VARARGS, "set_origin(n, this_thread=False): what behaviors scheduled from now on carry"},
+    {"get_origin", get_origin, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- objects of pinned cowns that died on another thread ----------------------------------- */
+static struct {
+    pthread_mutex_t lock;
+    PyObject **list;
+    size_t n, cap;
+} drops = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void boc__main_drop_later(PyObject *o) {
+    pthread_mutex_lock(&drops.lock);
+    if (drops.n == drops.cap) {
+        size_t cap = drops.cap ? drops.cap * 2 : 16;
+        PyObject **t = realloc(drops.list, cap * sizeof *t);
+        if (t != NULL) {
+            drops.list = t;
+            drops.cap = cap;
+        }
+    }
+    if (drops.n < drops.cap)
+        drops.list[drops.n++] = o;
+    pthread_mutex_unlock(&drops.lock);
+    pthread_mutex_lock(&q.lock);
+    pthread_cond_signal(&q.more);
+    pthread_mutex_unlock(&q.lock);
+}
+
+void boc__main_drops(void) {
+    for (;;) {
+        PyObject *o = NULL;
+        pthread_mutex_lock(&drops.lock);
+        if (drops.n)
+            o = drops.list[--drops.n];
+        pthread_mutex_unlock(&drops.lock);
+        if (o == NULL)
+            return;
+        Py_DECREF(o);
+    }
+}
+
+/* ---- the trace ------------------------------------------------------------------------------- */
+typedef struct cursor {
+    PyObject_HEAD
+    boc_trace_cursor_t *c;
+} cursor_t;
+
+#define LOST_WORDS (BOC_MAX_WORKERS + 64)
+
+static PyObject *cursor_read(PyObject *self, PyObject *args) {
+    Py_ssize_t max = 1 << 20;
+    cursor_t *cur = (cursor_t *)self;
+    if (!PyArg_ParseTuple(args, "|n:read", &max))
+        return NULL;
+    if (cur->c == NULL) {
+        PyErr_SetString(PyExc_ValueError, "the cursor is closed");
+        return NULL;
+    }
+    uint64_t *lost = calloc(LOST_WORDS, sizeof *lost);
+    size_t cap = 1 << 14, n = 0;
+    boc_record_t *out = malloc(cap * sizeof *out);
+    PyObject *d = PyDict_New();
+    while (out && lost && d && n < (size_t)max) {
+        size_t room = cap - n < (size_t)max - n ? cap - n : (size_t)max - n;
+        size_t got = boc_trace_read(cur->c, out + n, room, lost);
+        n += got;
+        if (got < room)
+            break;
+        if (n == cap) {
+            boc_record_t *t = realloc(out, 2 * cap * sizeof *out);
+            if (t == NULL)
+                break;
+            out = t;
+            cap *= 2;
+        }
+    }
+    PyObject *r = NULL;
+    if (out && lost && d) {
+        for (uint32_t i = 0; i < LOST_WORDS; i++) {
+            if (lost[i] == 0)
+                continue;
+            PyObject *k = PyLong_FromUnsignedLong(i), *v = PyLong_FromUnsignedLongLong(lost[i]);
+            if (k == NULL || v == NULL || PyDict_SetItem(d, k, v) < 0)
+                PyErr_Clear();
+            Py_XDECREF(k);
+            Py_XDECREF(v);
+        }
+        r = Py_BuildValue("y#O", (const char *)out, (Py_ssize_t)(n * sizeof *out), d);
+    } else {
+        PyErr_NoMemory();
+    }
+    free(out);
+    free(lost);
+    Py_XDECREF(d);
+    return r;
+}
+
+static PyObject *cursor_close(PyObject *self, PyObject *unused) {
+    (void)unused;
+    cursor_t *cur = (cursor_t *)self;
+    if (cur->c != NULL)
+        boc_trace_close(cur->c);
+    cur->c = NULL;
+    Py_RETURN_NONE;
+}
+
+static void cursor_dealloc(PyObject *self) {
+    PyTypeObject *t = Py_TYPE(self);
+    Py_XDECREF(cursor_close(self, NULL));
+    t->tp_free(self);
+    Py_DECREF(t);
+}
+
+static PyMethodDef cursor_methods[] = {
+    {"read", cursor_read, METH_VARARGS, "read(max_records=1<<20) -> (records of 32 bytes, {thread: newly lost})"},
+    {"close", cursor_close, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot cursor_slots[] = {{Py_tp_dealloc, cursor_dealloc}, {Py_tp_methods, cursor_methods}, {0, NULL}};
+static PyType_Spec cursor_spec = {"boc._core.TraceCursor", sizeof(cursor_t), 0,
+                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, cursor_slots};
+
+int boc__service_init(boc_state_t *st) {
+    st->cursor_type = (PyTypeObject *)PyType_FromModuleAndSpec(st->module, &cursor_spec, NULL);
+    return st->cursor_type == NULL ? -1 : 0;
+}
+
+static PyObject *tr_open(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    cursor_t *c = st ? (cursor_t *)st->cursor_type->tp_alloc(st->cursor_type, 0) : NULL;
+    if (c == NULL)
+        return NULL;
+    c->c = boc_trace_open();
+    if (c->c == NULL) {
+        Py_DECREF(c);
+        return PyErr_NoMemory();
+    }
+    return (PyObject *)c;
+}
+
+static PyObject *tr_names(PyObject *module, PyObject *args) {
+    (void)module;
+    unsigned first = 0;
+    if (!PyArg_ParseTuple(args, "|I:trace_names", &first))
+        return NULL;
+    PyObject *list = PyList_New(0);
+    uint32_t count = boc_name_count();
+    for (uint32_t i = first; list != NULL && i < count; i++) {
+        const char *s = boc_name_text(i);
+        PyObject *o = text(s, strlen(s));
+        if (o == NULL || PyList_Append(list, o) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(o);
+    }
+    return list;
+}
+
+static PyObject *tr_now(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromLongLong(boc_now());
+}
+
+static PyObject *tr_clear(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_trace_clear();
+    Py_RETURN_NONE;
+}
+
+static PyObject *tr_enable(PyObject *module, PyObject *on) {
+    (void)module;
+    boc_trace_enable(PyObject_IsTrue(on) > 0);
+    Py_RETURN_NONE;
+}
+
+/* trace_text(kind, text): a mark or the begin/end of a span, of the body that runs */
+static PyObject *tr_text(PyObject *module, PyObject *args) {
+    (void)module;
+    int kind;
+    const char *s;
+    Py_ssize_t n;
+    if (!PyArg_ParseTuple(args, "is#:trace_text", &kind, &s, &n))
+        return NULL;
+    boc_trace((uint8_t)kind, boc__in_body() ? boc__ctx->current->id : 0, 0, boc_name(s, (size_t)n), 0);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef boc__trace_methods[] = {
+    {"trace_open", tr_open, METH_NOARGS, "trace_open() -> cursor at the oldest record"},
+    {"trace_names", tr_names, METH_VARARGS, "trace_names(first=0) -> list of str"},
+    {"now_ns", tr_now, METH_NOARGS, "now_ns() -> CLOCK_MONOTONIC in ns"},
+    {"trace_clear", tr_clear, METH_NOARGS, NULL},
+    {"trace_enable", tr_enable, METH_O, NULL},
+    {"trace_text", tr_text, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
