@@ -102,8 +102,8 @@ typedef struct boc_ctx {     /* a thread that runs a body */
     struct boc_ctx *outer;
     PyObject *reads;         /* list of the handles that keep a reader's copy until the body ends */
     bool ended;              /* the end of the body was traced */
-    PyObject *board;         /* the view that this body has taken, or NULL */
-    uint64_t board_version;
+    struct boc_view *view;   /* of the noticeboard, from the body's first read on */
+    PyObject *board;         /* dict of what it decoded from that */
     bool dirty_output;
 } boc_ctx_t;
 
@@ -142,6 +142,8 @@ struct boc_state {
     boc_ctx_t ctx;
     PyObject *when_free;
     PyObject *type_ok;                /* set of types seen to encode */
+    PyObject *movable_types;          /* type -> index, index -> type */
+    struct boc_view *view;            /* the noticeboard as last seen here */
 };
 
 extern boc_state_t *boc__main_state;
@@ -201,6 +203,7 @@ void boc__owner_text(const boc_cown_t *c, char *buf, size_t n);
 /* ---- capture.c ------------------------------------------------------------ */
 boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *what); /* NULL with an exception */
 boc_capture_t *boc__capture_def(const unsigned char id[32]);
+boc_capture_t *boc__capture_function(boc_state_t *st, PyObject *fn, const char *what); /* with the names it uses, for use elsewhere at once */
 void boc__capture_drop(boc_capture_t *c);
 void boc__capset_drop(boc_capset_t *s);
 int boc__capset_install(boc_state_t *st, boc_capset_t *s);
@@ -226,9 +229,22 @@ static inline boc_cown_t *boc__result_of(boc_behavior_t *b) {
     return (b->flags & BOC_B_RESULT) ? b->req[b->nreq - 1].cown : NULL;
 }
 
+/* While a result is pending its slot says which behavior makes it (V_EMPTY, u.p), so that cancel() finds it; whoever fills the
+   slot does so under this bit, and the behavior is not freed before. */
+static inline void boc__lock(boc_cown_t *c) {
+    while (atomic_exchange_explicit(&c->lock, 1, memory_order_acquire))
+        ;
+}
+static inline void boc__unlock(boc_cown_t *c) { atomic_store_explicit(&c->lock, 0, memory_order_release); }
+static inline void boc__arrived(boc_cown_t *c) {
+    boc__lock(c);
+    c->value.u.p = NULL;
+    boc__unlock(c);
+}
+
 /* ---- runtime.c, pump.c, service.c, notice.c ------------------------------- */
 int boc__ensure_started(void);        /* starts on demand (main), -1 with an exception */
-extern PyMethodDef boc__runtime_methods[], boc__service_methods[], boc__notice_methods[], boc__trace_methods[];
+extern PyMethodDef boc__runtime_methods[], boc__service_methods[], boc__notice_methods[], boc__trace_methods[], boc__message_methods[];
 int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_error, long *executed, long *raised, bool *deadline_hit);
 int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR / BOC_EPINNED: signals, pinned work; -1 with an exception */
 /* kinds of what goes to main: mirrored in boc/_kinds.py */
@@ -239,7 +255,10 @@ int boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now(
 bool boc__may_pump(void);             /* on main's main thread, and no pump runs */
 void boc__drain_output(void);         /* what bodies printed so far is written */
 uint32_t boc__origin(void);
-void boc__notice_reset(void);
+bool boc__in_update(void);
+void boc__main_drops(void);            /* objects of pinned cowns that died elsewhere */
+PyObject *boc__batch_enter(PyObject *module, PyObject *unused);
+PyObject *boc__batch_exit(PyObject *module, PyObject *ok);
 void boc__notice_body_end(boc_ctx_t *ctx);
 
 #endif

@@ -181,6 +181,19 @@ fail:
     return NULL;
 }
 
+/* A function that another thread of main will call: as a value, with the globals it uses as they are now. */
+boc_capture_t *boc__capture_function(boc_state_t *st, PyObject *fn, const char *what) {
+    boc_capture_t *c = boc__capture_def(NULL);
+    if (c == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (boc__encode(st, fn, &c->v, what) == 0)
+        return c;
+    boc__capture_drop(c);
+    return NULL;
+}
+
 void boc__capset_drop(boc_capset_t *s) {
     if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;

@@ -241,6 +241,8 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
         value = call(st, b, job);
     if (job->captures != NULL && job->captures->any_mutable)
         boc__capset_uninstall_mutable(st, job->captures);
+    if (r != NULL)
+        boc__arrived(r);
     if (value != NULL)
         store_result(st, r, value);
     else
@@ -252,7 +254,7 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     for (uint32_t i = 0; i < b->nreq; i++)
         if (b->req[i].mode != BOC_READ)
             atomic_store_explicit(&b->req[i].cown->holder, 0, memory_order_relaxed);
-    if (ctx->board != NULL)
+    if (ctx->view != NULL)
         boc__notice_body_end(ctx);
     if (ctx->dirty_output) {
         ctx->dirty_output = false;
@@ -284,6 +286,8 @@ void boc__host_cancelled(boc_behavior_t *b) {
         bool is_result = c == boc__result_of(b);
         if (!is_result && (!stuck || b->req[i].mode == BOC_READ))
             continue;
+        if (is_result)
+            boc__arrived(c);
         if (c->value.tag != V_LIVE) /* a live one stays with the stuck interpreter */
             boc__value_drop(&c->value);
         c->value.tag = stuck ? V_DIED : V_CANCELLED;

@@ -313,12 +313,6 @@ static PyObject *rt_stop(PyObject *module, PyObject *args) {
 }
 
 /* ---- cancelling --------------------------------------------------------------------------- */
-static boc_behavior_t *behavior_of(boc_cown_t *c) {
-    boc_request_t *r = atomic_load_explicit(&c->tail, memory_order_acquire);
-    (void)r;
-    return NULL;
-}
-
 static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *cown;
@@ -331,8 +325,11 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
         PyErr_Format(PyExc_TypeError, "cancel() takes result cowns (what @when returned), not %R", cown);
         return NULL;
     }
-    (void)behavior_of;
-    int rc = boc_cancel_result(c);
+    int rc = BOC_ESTATE;
+    boc__lock(c);
+    if (c->value.tag == V_EMPTY && c->value.u.p != NULL)
+        rc = boc_cancel(c->value.u.p);
+    boc__unlock(c);
     if (rc == BOC_OK)
         return PyLong_FromLong(1);
     if (interrupt) {

@@ -451,6 +451,7 @@ static PyObject *submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result, 
     PyObject *handle = boc__cown_wrap(st, result);
     if (handle == NULL)
         return NULL;
+    result->value.u.p = b;
     uint64_t parent = boc__in_body() ? boc__ctx->current->id : 0;
     if (boc__batching()) {
         if (boc__batch_add(b) < 0) {

@@ -1,0 +1,239 @@
+/* boc._core: the module, once in the main interpreter and once in each worker; what each of them knows of Python. */
+#include "binding.h"
+#include "hold.h"
+#include "when.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+boc_state_t *boc__main_state;
+_Thread_local boc_ctx_t *boc__ctx;
+static _Atomic(boc_state_t *) workers[BOC_MAX_WORKERS];
+
+int boc__runtime_init(void);
+int boc__service_init(boc_state_t *st);
+int boc__movable_init(boc_state_t *st);
+void boc__installed_clear(boc_state_t *st);
+void boc__notice_forget_view(boc_state_t *st);
+void boc__store_after_fork(void);
+void boc__service_after_fork(void);
+void boc__notice_after_fork(void);
+void boc__message_after_fork(void);
+
+boc_state_t *boc__worker_state(uint32_t worker) {
+    return worker < BOC_MAX_WORKERS ? atomic_load_explicit(&workers[worker], memory_order_acquire) : NULL;
+}
+
+boc_state_t *boc__st(void) {
+    if (boc__ctx != NULL)
+        return boc__ctx->st;
+    int i = boc__interp_index();
+    boc_state_t *st = i == BOC__MAIN ? boc__main_state : i >= 0 ? boc__worker_state((uint32_t)i) : NULL;
+    if (st == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "boc runs in the main interpreter and in its own workers only, not in this interpreter");
+    return st;
+}
+
+/* ---- functions of Python modules --------------------------------------------------------- */
+static const struct { const char *module, *name; } python_names[PY_COUNT] = {
+    [PY_ANALYSE] = {"boc._define", "analyse"},
+    [PY_LOAD_RECIPE] = {"boc._load", "load_recipe"},
+    [PY_LOAD] = {"boc._load", "load"},
+    [PY_DEFINE] = {"boc._define", "define"},
+    [PY_CLASSIFY] = {"boc._define", "classify"},
+    [PY_REDUCE] = {"boc._define", "reduce_for_pickle"},
+    [PY_NAMESPACE] = {"boc._names", "namespace_dict"},
+    [PY_CHANGES] = {"boc._define", "changes"},
+    [PY_PACK] = {"boc._raise", "pack"},
+    [PY_UNPACK] = {"boc._raise", "unpack"},
+    [PY_REFUSAL] = {"boc._transfer", "explain_refusal"},
+    [PY_BODY_END] = {"boc._worker", "body_end"},
+    [PY_WORKER_SETUP] = {"boc._worker", "setup"},
+    [PY_SERVICE_START] = {"boc._service", "start"},
+    [PY_SERVICE_DRAIN] = {"boc._service", "drain"},
+    [PY_SERVICE_STOP] = {"boc._service", "stop"},
+    [PY_PLACE] = {"boc._places", "place"},
+    [PY_ARGUMENTS] = {"boc._places", "arguments"},
+    [PY_HINT] = {"boc._places", "hint"},
+};
+
+PyObject *boc__py(boc_state_t *st, int which) {
+    if (st->py[which] == NULL) {
+        PyObject *m = PyImport_ImportModule(python_names[which].module);
+        if (m == NULL)
+            return NULL;
+        st->py[which] = PyObject_GetAttrString(m, python_names[which].name);
+        Py_DECREF(m);
+    }
+    return st->py[which];
+}
+
+PyObject *boc__error_type(boc_state_t *st, const char *name) {
+    if (st->errors == NULL && (st->errors = PyImport_ImportModule("boc._errors")) == NULL)
+        return NULL;
+    PyObject *t = PyObject_GetAttrString(st->errors, name);
+    Py_XDECREF(t); /* the module keeps it */
+    return t;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+static int raise_uses_our_codec(boc_state_t *st) {
+    PyObject *m = PyImport_ImportModule("boc._raise");
+    PyObject *e = PyObject_GetAttrString(st->module, "_dumps"), *d = PyObject_GetAttrString(st->module, "_loads");
+    PyObject *r = m && e && d ? PyObject_CallMethod(m, "use", "OO", e, d) : NULL;
+    Py_XDECREF(m);
+    Py_XDECREF(e);
+    Py_XDECREF(d);
+    Py_XDECREF(r);
+    return r ? 0 : -1;
+}
+
+int boc__worker_setup(uint32_t worker) {
+    PyObject *m = PyImport_ImportModule("boc._core");
+    if (m == NULL)
+        return -1;
+    boc_state_t *st = PyModule_GetState(m);
+    Py_DECREF(m);
+    atomic_store_explicit(&workers[worker], st, memory_order_release);
+    st->worker = (int)worker;
+    st->ctx.st = st;
+    boc__ctx = &st->ctx;
+    PyObject *f = boc__py(st, PY_WORKER_SETUP);
+    PyObject *r = f ? PyObject_CallFunction(f, "I", worker) : NULL;
+    Py_XDECREF(r);
+    PyObject *cls = r ? boc__error_type(st, "Interrupted") : NULL;
+    if (cls == NULL || raise_uses_our_codec(st) < 0)
+        return -1;
+    boc__interp_set_interrupted(worker, cls);
+    /* what a first behavior needs anyway */
+    return boc__py(st, PY_LOAD_RECIPE) && boc__py(st, PY_NAMESPACE) ? 0 : -1;
+}
+
+void boc__worker_teardown(uint32_t worker) {
+    boc_state_t *st = boc__worker_state(worker);
+    if (st == NULL)
+        return;
+    boc__live_flush(st);
+    boc__installed_clear(st);
+    boc__notice_forget_view(st);
+    for (uint32_t i = 0; i < st->nrecipes; i++) {
+        Py_CLEAR(st->recipes[i].code);
+        Py_CLEAR(st->recipes[i].globals);
+        Py_CLEAR(st->recipes[i].func);
+    }
+    free(st->recipes);
+    st->recipes = NULL;
+    st->nrecipes = 0;
+    Py_CLEAR(st->type_ok);
+    boc__ctx = NULL;
+    atomic_store_explicit(&workers[worker], NULL, memory_order_release);
+}
+
+void boc__binding_after_fork(void) {
+    boc__store_after_fork();
+    boc__service_after_fork();
+    boc__notice_after_fork();
+    boc__message_after_fork();
+    for (uint32_t i = 0; i < BOC_MAX_WORKERS; i++)
+        atomic_store_explicit(&workers[i], NULL, memory_order_relaxed);
+}
+
+void boc__binding_at_exit(void) {
+    boc_state_t *st = boc__main_state;
+    PyObject *m = st ? PyImport_ImportModule("boc._control") : NULL;
+    PyObject *r = m ? PyObject_CallMethod(m, "at_exit", NULL) : NULL;
+    if (r == NULL)
+        PyErr_Clear();
+    Py_XDECREF(r);
+    Py_XDECREF(m);
+}
+
+/* _dumps(o) -> bytes, _loads(bytes): our codec, for parts of exceptions */
+static PyObject *core_dumps(PyObject *module, PyObject *o) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    boc_blob_t *b = st ? boc__pickle(st, o) : NULL;
+    if (b == NULL)
+        return NULL;
+    PyObject *r = NULL;
+    if (b->ncowns)
+        PyErr_SetString(PyExc_TypeError, "a cown in an exception goes by its repr");
+    else
+        r = PyBytes_FromStringAndSize((char *)b->data, (Py_ssize_t)b->len);
+    boc__blob_drop(b);
+    return r;
+}
+
+static PyObject *core_loads(PyObject *module, PyObject *bytes) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    return st ? PyObject_CallOneArg(st->loads, bytes) : NULL;
+}
+
+static PyMethodDef core_methods[] = {
+    {"when", (PyCFunction)(void (*)(void))boc__when, METH_FASTCALL | METH_KEYWORDS,
+     "when(*cowns, name=None, on=None)\n--\n\nDecorate a function: it becomes a behavior that runs once it can own all the cowns.\n\n"
+     "Each argument is a Cown, read(cown), or a list or tuple of them, and becomes one parameter. Trailing parameters with\n"
+     "defaults are captures, taken now. The decorated name becomes the result Cown."},
+    {"whencall", (PyCFunction)(void (*)(void))boc__whencall, METH_VARARGS | METH_KEYWORDS,
+     "whencall(func, cowns, captures=(), *, name=None, on=None)\n--\n\n@when without the decorator. captures: values passed after the "
+     "cowns, or a dict by parameter name."},
+    {"read", boc__read, METH_O,
+     "read(cown)\n--\n\nIn @when(read(c)): shared, read-only. Readers of one cown run together. Takes a list of cowns too."},
+    {"_batch_enter", boc__batch_enter, METH_NOARGS, NULL},
+    {"_batch_exit", boc__batch_exit, METH_O, NULL},
+    {"store_put", boc__store_put, METH_O, "store_put(bytes) -> id: 32 bytes"},
+    {"store_get", boc__store_get, METH_O, "store_get(id) -> bytes or None"},
+    {"_dumps", core_dumps, METH_O, NULL},
+    {"_loads", core_loads, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int core_exec(PyObject *module) {
+    boc_state_t *st = PyModule_GetState(module);
+    memset(st, 0, sizeof *st);
+    st->module = module;
+    st->worker = boc__main_state == NULL ? -1 : boc__interp_index();
+    if (boc__main_state == NULL) {
+        if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+            PyErr_SetString(PyExc_ImportError, "boc must be imported in the main interpreter first; its workers are sub-interpreters of its own");
+            return -1;
+        }
+        boc__main_state = st;
+        if (boc__interp_init(module) < 0 || boc__runtime_init() < 0)
+            return -1;
+    } else if (st->worker == BOC__FOREIGN) {
+        PyErr_SetString(PyExc_ImportError, "boc runs in the main interpreter and in its own workers only, not in this interpreter");
+        return -1;
+    } else if (st->worker >= 0) {
+        atomic_store_explicit(&workers[st->worker], st, memory_order_release);
+    }
+    if (boc__codec_init(st) < 0 || boc__cown_init(st) < 0 || boc__when_init(st) < 0 || boc__service_init(st) < 0 ||
+        boc__movable_init(st) < 0)
+        return -1;
+    return PyModule_AddFunctions(module, boc__runtime_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
+                   PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
+                   PyModule_AddFunctions(module, boc__message_methods) < 0
+               ? -1
+               : 0;
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "boc._core",
+    .m_doc = "The runtime of boc in C; see the package for its public face.",
+    .m_size = sizeof(boc_state_t),
+    .m_methods = core_methods,
+    .m_slots = core_slots,
+};
+
+PyMODINIT_FUNC PyInit__core(void) { return PyModuleDef_Init(&core_module); }
