@@ -190,6 +190,10 @@ PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
 void boc__blob_drop(boc_blob_t *b);
 static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
 
+/* ---- handle.c ------------------------------------------------------------- */
+#define COWN_LISTED 0x80              /* boc_cown.flags: pickled by hand once */
+void boc__handle_forget(boc_cown_t *c);
+
 /* ---- cown.c --------------------------------------------------------------- */
 int boc__cown_init(boc_state_t *st);
 PyObject *boc__cown_wrap(boc_state_t *st, boc_cown_t *c);    /* new handle; takes over the caller's reference */
@@ -248,7 +252,7 @@ extern PyMethodDef boc__runtime_methods[], boc__service_methods[], boc__notice_m
 int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_error, long *executed, long *raised, bool *deadline_hit);
 int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR / BOC_EPINNED: signals, pinned work; -1 with an exception */
 /* kinds of what goes to main: mirrored in boc/_kinds.py */
-enum { K_OUT = 1, K_ERR, K_LOG, K_WARN, K_UNSEEN, K_HINT, K_DISPLAY, K_NOTICE };
+enum { K_OUT = 1, K_ERR, K_LOG, K_WARN, K_UNSEEN, K_HINT, K_DISPLAY, K_NOTICE, K_DONE };
 void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin);
 void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin);  /* takes over the blob */
 int boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */

@@ -6,13 +6,17 @@
  * the behavior: whoever lets go last frees it, so a timeout leaves nothing dangling. */
 #include "hold.h"
 #include "live.h"
+#include "when.h"
 
 #include <stdlib.h>
+
+enum { TURN_AWAITED = 0, TURN_CAME, TURN_GIVEN_UP };
 
 typedef struct waiter {
     boc_event_t event;
     _Atomic uint32_t refs;
     bool hold;              /* keep the cown until boc__let_go */
+    _Atomic int turn;       /* of a hold: whoever comes second sees the first */
     boc_behavior_t *b;      /* set when held */
     boc_value_t value;      /* else: the snapshot */
     uint64_t token;         /* of watch(): tell the service */
@@ -36,11 +40,13 @@ static int native_run(boc_behavior_t *b) {
     boc_cown_t *c = b->req[0].cown;
     if (w->hold) {
         w->b = b;
+        if (atomic_exchange(&w->turn, TURN_CAME) == TURN_GIVEN_UP)
+            return BOC_RAN;
         boc_event_set(&w->event);
         return BOC_LATER;
     }
     if (w->token)
-        boc__emit(K_NOTICE + 1, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
+        boc__emit(K_DONE, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
     else
         boc__value_copy(&w->value, &c->value);
     boc_event_set(&w->event);
@@ -94,6 +100,13 @@ static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
         if (boc__wait_slice(st, rc, pump) < 0)
             return -1;
     }
+}
+
+/* Left by a signal or a timeout: the cown passes on by itself when its turn comes. */
+static void give_up(waiter_t *w) {
+    if (atomic_exchange(&w->turn, TURN_GIVEN_UP) == TURN_CAME)
+        boc_finish(w->b);
+    waiter_drop(w);
 }
 
 /* ---- with c: ------------------------------------------------------------------ */
@@ -150,11 +163,7 @@ int boc__hold(boc_cown_t *c) {
         if (w == NULL)
             return -1;
         if (await_event(w, INT64_MAX, c) < 0) {
-            /* left by a signal: nobody will release it, so it releases itself when reached */
-            w->hold = false;
-            if (w->b != NULL)
-                boc_finish(w->b);
-            waiter_drop(w);
+            give_up(w);
             return -1;
         }
         b = w->b;
@@ -212,6 +221,10 @@ static PyObject *hand_out(boc_state_t *st, PyObject *o, uint16_t flags) {
 
 /* Would only this thread's own release end the wait? */
 static int waits_for_itself(const boc_cown_t *c) {
+    if (boc__batching()) {
+        PyErr_SetString(PyExc_RuntimeError, "result() inside `with batch():` would wait for what the batch has not scheduled yet");
+        return 1;
+    }
     if (atomic_load_explicit(&c->holder, memory_order_acquire) != boc_self() + 1)
         return 0;
     char label[80];
@@ -247,11 +260,12 @@ static PyObject *pinned_result(boc_state_t *st, boc_cown_t *c, int64_t deadline)
     waiter_t *w = ask(c, BOC_WRITE, true, 0);
     if (w == NULL)
         return NULL;
-    PyObject *o = NULL;
-    if (await_event(w, deadline, c) == 0) {
-        o = c->value.tag == V_LIVE ? Py_NewRef((PyObject *)c->value.u.p) : boc__decode(st, &c->value);
-        boc_finish(w->b);
+    if (await_event(w, deadline, c) < 0) {
+        give_up(w);
+        return NULL;
     }
+    PyObject *o = c->value.tag == V_LIVE ? Py_NewRef((PyObject *)c->value.u.p) : boc__decode(st, &c->value);
+    boc_finish(w->b);
     waiter_drop(w);
     return o;
 }

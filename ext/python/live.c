@@ -72,6 +72,8 @@ static void drop_at_home(boc_mail_t *m) {
 void boc__main_drop_later(PyObject *o);
 
 bool boc__drop_value(boc_cown_t *c) {
+    if (c->flags & COWN_LISTED)
+        boc__handle_forget(c);
     if (c->value.tag != V_LIVE) {
         if (c->value.tag == V_EXC && !(c->value.flags & VF_SEEN)) {
             boc_blob_t *exc = c->value.u.p;

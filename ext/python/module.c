@@ -19,6 +19,7 @@ void boc__store_after_fork(void);
 void boc__service_after_fork(void);
 void boc__notice_after_fork(void);
 void boc__message_after_fork(void);
+void boc__handle_after_fork(void);
 
 boc_state_t *boc__worker_state(uint32_t worker) {
     return worker < BOC_MAX_WORKERS ? atomic_load_explicit(&workers[worker], memory_order_acquire) : NULL;
@@ -134,6 +135,7 @@ void boc__binding_after_fork(void) {
     boc__service_after_fork();
     boc__notice_after_fork();
     boc__message_after_fork();
+    boc__handle_after_fork();
     for (uint32_t i = 0; i < BOC_MAX_WORKERS; i++)
         atomic_store_explicit(&workers[i], NULL, memory_order_relaxed);
 }
@@ -211,7 +213,7 @@ static int core_exec(PyObject *module) {
     if (boc__codec_init(st) < 0 || boc__cown_init(st) < 0 || boc__when_init(st) < 0 || boc__service_init(st) < 0 ||
         boc__movable_init(st) < 0)
         return -1;
-    return PyModule_AddFunctions(module, boc__runtime_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
+    return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__message_methods) < 0
                ? -1

@@ -2,6 +2,7 @@
  * functions their public faces. */
 #include "binding.h"
 #include "hold.h"
+#include "when.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -321,10 +322,6 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     if (st == NULL || !PyArg_ParseTuple(args, "Op:_cancel", &cown, &interrupt))
         return NULL;
     boc_cown_t *c = boc__cown_core(st, cown);
-    if (c == NULL || !(c->flags & BOC_COWN_RESULT)) {
-        PyErr_Format(PyExc_TypeError, "cancel() takes result cowns (what @when returned), not %R", cown);
-        return NULL;
-    }
     int rc = BOC_ESTATE;
     boc__lock(c);
     if (c->value.tag == V_EMPTY && c->value.u.p != NULL)
@@ -339,6 +336,20 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
                 return PyLong_FromLong(boc__interp_interrupt(w, c->id));
     }
     return PyLong_FromLong(0);
+}
+
+/* _check_result(cown): TypeError unless it is what @when returned */
+static PyObject *rt_check_result(PyObject *module, PyObject *cown) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    boc_cown_t *c = st ? boc__cown_core(st, cown) : NULL;
+    if (st == NULL)
+        return NULL;
+    if (c == NULL || !(c->flags & BOC_COWN_RESULT)) {
+        PyErr_Format(PyExc_TypeError, "cancel() takes result cowns (what @when returned), not %R", cown);
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 /* ---- looking ------------------------------------------------------------------------------- */
@@ -423,7 +434,38 @@ static PyObject *rt_current(PyObject *module, PyObject *unused) {
     return Py_BuildValue("Ks", (unsigned long long)boc__ctx->current->id, boc_name_text(boc__ctx->current->name));
 }
 
+static PyObject *rt_batching(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(boc__batching());
+}
+
+static PyObject *rt_set_wait_poll(PyObject *module, PyObject *ms) {
+    (void)module;
+    long v = PyLong_AsLong(ms);
+    if (v == -1 && PyErr_Occurred())
+        return NULL;
+    atomic_store(&pinned_slice_ms, v > 50 ? 50 : v);
+    Py_RETURN_NONE;
+}
+
+/* _pump_if_mine() -> bool: on the thread that pumps, runs what is ready */
+static PyObject *rt_pump_if_mine(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    if (!boc__may_pump() || boc__in_body())
+        Py_RETURN_FALSE;
+    if (boc__wait_slice(st, BOC_EPINNED, true) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
+}
+
 PyMethodDef boc__runtime_methods[] = {
+    {"_batching", rt_batching, METH_NOARGS, NULL},
+    {"_check_result", rt_check_result, METH_O, NULL},
+    {"_set_wait_poll", rt_set_wait_poll, METH_O, NULL},
+    {"_pump_if_mine", rt_pump_if_mine, METH_NOARGS, NULL},
     {"_start", rt_start, METH_VARARGS, NULL},
     {"_running", rt_running, METH_NOARGS, NULL},
     {"_worker_count", rt_worker_count, METH_NOARGS, NULL},

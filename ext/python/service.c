@@ -103,7 +103,7 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
             a = PyUnicode_FromString("an exception that could not be brought to main");
         }
         b = PyUnicode_FromString("");
-    } else if (it->kind == K_LOG || it->kind == K_DISPLAY || it->kind == K_NOTICE + 1) {
+    } else if (it->kind == K_LOG || it->kind == K_DISPLAY || it->kind == K_DONE) {
         a = PyBytes_FromStringAndSize(it->data, (Py_ssize_t)it->na);
         b = PyBytes_FromStringAndSize(it->data + it->na, (Py_ssize_t)it->nb);
     } else {
@@ -138,7 +138,6 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
     list = q.head;
     q.head = NULL;
     q.tail = &q.head;
-    q.closed = false;
     atomic_store_explicit(&q.depth, 0, memory_order_relaxed);
     pthread_mutex_unlock(&q.lock);
     Py_END_ALLOW_THREADS
@@ -189,9 +188,39 @@ static PyObject *py_emit(PyObject *module, PyObject *args) {
         return NULL;
     bool in = boc__in_body();
     boc__emit(kind, a, (size_t)na, b, (size_t)nb, in ? boc__ctx->current->id : 0, in ? boc__ctx->current->name : 0, boc__origin());
+    Py_RETURN_NONE;
+}
+
+/* dirty_output(): the body left part of a line; boc._worker.body_end is to be called when it ends */
+static PyObject *dirty_output(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
     if (boc__ctx != NULL)
         boc__ctx->dirty_output = true;
     Py_RETURN_NONE;
+}
+
+/* service_wait(timeout) -> bool: there is something to take; takes nothing */
+static PyObject *service_wait(PyObject *module, PyObject *args) {
+    (void)module;
+    double timeout;
+    if (!PyArg_ParseTuple(args, "d:service_wait", &timeout))
+        return NULL;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    double until = (double)t.tv_sec + (double)t.tv_nsec * 1e-9 + timeout;
+    t.tv_sec = (time_t)until;
+    t.tv_nsec = (long)((until - (double)t.tv_sec) * 1e9);
+    bool some;
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&q.lock);
+    while (q.head == NULL && !q.closed && pthread_cond_timedwait(&q.more, &q.lock, &t) != ETIMEDOUT)
+        ;
+    some = q.head != NULL;
+    q.closed = false;
+    pthread_mutex_unlock(&q.lock);
+    Py_END_ALLOW_THREADS
+    boc__main_drops();
+    return PyBool_FromLong(some);
 }
 
 static PyObject *set_origin(PyObject *module, PyObject *args) {
@@ -214,6 +243,8 @@ static PyObject *get_origin(PyObject *module, PyObject *unused) {
 
 PyMethodDef boc__service_methods[] = {
     {"service_next", service_next, METH_VARARGS, "service_next(timeout) -> list of (kind, a, b, behavior, name, origin, worker)"},
+    {"service_wait", service_wait, METH_VARARGS, "service_wait(timeout) -> bool: something is queued"},
+    {"dirty_output", dirty_output, METH_NOARGS, NULL},
     {"service_wake", service_wake, METH_NOARGS, NULL},
     {"emit", py_emit, METH_VARARGS, "emit(kind, a, b='') queues text or bytes for the main interpreter"},
     {"set_origin", set_origin, METH_VARARGS, "set_origin(n, this_thread=False): what behaviors scheduled from now on carry"},

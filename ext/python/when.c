@@ -446,7 +446,7 @@ static int fill_requests(boc_behavior_t *b, spec_t *s, boc_cown_t *result) {
     return 0;
 }
 
-static PyObject *submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result, spec_t *s) {
+static PyObject *submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) {
     boc_cown_retain(result); /* the handle's */
     PyObject *handle = boc__cown_wrap(st, result);
     if (handle == NULL)
@@ -575,7 +575,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         }
     }
     job->origin = boc__origin();
-    PyObject *handle = submit(st, b, result, s);
+    PyObject *handle = submit(st, b, result);
     if (handle != NULL)
         return handle;
 fail_seen:
@@ -628,7 +628,7 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
     }
     result->name = b->name;
     job->origin = boc__origin();
-    PyObject *handle = submit(st, b, result, s);
+    PyObject *handle = submit(st, b, result);
     if (handle != NULL)
         return handle;
 fail:

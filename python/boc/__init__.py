@@ -1,0 +1,148 @@
+"""Behavior-Oriented Concurrency for Python and Jupyter, with a picture.
+
+Data that is shared lives in cowns; work is written as behaviors, functions that name the cowns they need:
+
+    from boc import Cown, wait, when
+
+    account = Cown(100)
+
+    @when(account)
+    def deposit(account):
+        account.value += 20
+
+    wait()
+
+The runtime starts a behavior when it can own all its cowns and runs it on a worker that is a real parallel interpreter.
+"""
+
+from __future__ import annotations
+
+from boc._batch import batch
+from boc._board import REMOVED, notice_seed, noticeboard
+from boc._control import (
+    PumpResult,
+    WaitResult,
+    cancel,
+    pump,
+    quiesce,
+    reset,
+    scheduler_stats,
+    set_pump_watchdog,
+    set_wait_pump_poll,
+    start,
+    stop,
+    wait,
+)
+from boc._core import (
+    Cown,
+    PinnedCown,
+    drain,
+    notice_delete,
+    notice_read,
+    notice_sync,
+    notice_update,
+    notice_write,
+    read,
+    send,
+    when,
+    whencall,
+)
+from boc._errors import BehaviorError, Cancelled, Interrupted, TransferError, WorkerDied
+from boc._messages import TIMEOUT, receive, set_tags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__version__ = "0.1.0"
+
+# Loaded at first use: charts need numpy and matplotlib, and a start must not pay for them.
+_LAZY = {
+    "as_completed": "boc._await",
+    "gather": "boc._await",
+    "quiesced": "boc._await",
+    "mark": "boc._marks",
+    "span": "boc._marks",
+    "stacks": "boc._waiting",
+    "gantt": "boc.view",
+    "board": "boc.view",
+    "throughput": "boc.view",
+    "summary": "boc.view",
+    "get_include": "boc._extending",
+    "get_sources": "boc._extending",
+    "Matrix": "boc._matrix",
+    "MatrixView": "boc._matrix",
+    "load_ipython_extension": "boc.kernel",
+    "unload_ipython_extension": "boc.kernel",
+}
+_LAZY_MODULES = ("trace", "view", "kernel", "debug", "integrate")
+
+__all__ = [
+    "REMOVED",
+    "TIMEOUT",
+    "BehaviorError",
+    "Cancelled",
+    "Cown",
+    "Interrupted",
+    "Matrix",
+    "MatrixView",
+    "PinnedCown",
+    "PumpResult",
+    "TransferError",
+    "WaitResult",
+    "WorkerDied",
+    "as_completed",
+    "batch",
+    "board",
+    "cancel",
+    "drain",
+    "gantt",
+    "gather",
+    "get_include",
+    "get_sources",
+    "mark",
+    "notice_delete",
+    "notice_read",
+    "notice_seed",
+    "notice_sync",
+    "notice_update",
+    "notice_write",
+    "noticeboard",
+    "pump",
+    "quiesce",
+    "quiesced",
+    "read",
+    "receive",
+    "reset",
+    "scheduler_stats",
+    "send",
+    "set_pump_watchdog",
+    "set_tags",
+    "set_wait_pump_poll",
+    "span",
+    "stacks",
+    "start",
+    "stop",
+    "summary",
+    "throughput",
+    "wait",
+    "when",
+    "whencall",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+    elif name in _LAZY_MODULES:
+        value = importlib.import_module(f"boc.{name}")
+    else:
+        raise AttributeError(f"module 'boc' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

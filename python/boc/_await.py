@@ -1,0 +1,107 @@
+"""Results without blocking: await, gather, as_completed, quiesced."""
+
+from __future__ import annotations
+
+import itertools
+
+from boc import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import Any
+
+__all__ = ["as_completed", "awaiter", "gather", "quiesced"]
+
+_tokens = itertools.count(1)
+
+
+def awaiter(cown: Any) -> Generator[Any, Any, Any]:
+    """Return the iterator behind `await cown`."""
+    return _reach(cown).__await__()
+
+
+async def _reach(cown: Any) -> Any:
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError("await on a cown cannot be used inside a behavior: a body never waits")
+    import asyncio
+
+    from boc import _service
+    from boc._integrate import pinned_work
+
+    loop = asyncio.get_running_loop()
+    with pinned_work(loop):
+        while not cown.done():
+            future = loop.create_future()
+            token = next(_tokens)
+
+            def wake(f: asyncio.Future[None] = future) -> None:
+                loop.call_soon_threadsafe(lambda: None if f.done() else f.set_result(None))
+
+            _service.watchers[token] = wake
+            try:
+                if not _core._watch(cown, token):
+                    break
+                await future
+            finally:
+                _service.watchers.pop(token, None)
+    return cown.result()
+
+
+async def quiesced() -> None:
+    """Wait until nothing is pending, without blocking the loop."""
+    import asyncio
+
+    from boc._integrate import pinned_work
+
+    with pinned_work(asyncio.get_running_loop()):
+        while _core._quiesce(0, 1.0) is False:
+            await asyncio.to_thread(_core._quiesce, 0.05, 1.0)
+
+
+def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
+    """Return the values in order, or raise the first error by position.
+
+    timeout: seconds for all of them together; TimeoutError.
+    """
+    from time import monotonic
+
+    deadline = None if timeout is None else monotonic() + max(0.0, timeout)
+    return [c.result(None if deadline is None else max(0.0, deadline - monotonic())) for c in list(cowns)]
+
+
+def as_completed(cowns: Iterable[Any]) -> Iterator[Any]:
+    """Yield each cown as it is done."""
+    import threading
+
+    from boc import _service
+
+    waiting = list(cowns)
+    changed = threading.Event()
+    while waiting:
+        changed.clear()
+        tokens = []
+        ready = [c for c in waiting if c.done()]
+        if not ready:
+            for c in waiting:
+                token = next(_tokens)
+                tokens.append(token)
+                _service.watchers[token] = changed.set
+                if not _core._watch(c, token):
+                    changed.set()
+            _wait(changed)
+            for token in tokens:
+                _service.watchers.pop(token, None)
+            continue
+        for c in ready:
+            waiting.remove(c)
+            yield c
+
+
+def _wait(event: Any) -> None:
+    """Wait for a threading.Event; pinned work goes on meanwhile on the main thread."""
+    while not event.is_set():
+        if _core._pump_if_mine():
+            event.wait(0.005)
+        else:
+            event.wait(0.05)

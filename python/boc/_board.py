@@ -1,0 +1,82 @@
+"""The noticeboard's mapping and its REMOVED mark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from boc import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["REMOVED", "Notices", "notice_seed", "noticeboard"]
+
+
+class _Removed:
+    """Returned by an update function: delete the key. One identity everywhere."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+    def __reduce__(self) -> str:
+        return "REMOVED"
+
+    def __copy__(self) -> _Removed:
+        return self
+
+    def __deepcopy__(self, memo: object) -> _Removed:
+        return self
+
+
+REMOVED = _Removed()
+_Removed.__module__ = __name__
+
+
+class Notices(Mapping):  # type: ignore[type-arg]
+    """A frozen view of the noticeboard; moves and pickles as a dict."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._data
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Notices):
+            return self._data == other._data
+        return self._data == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self._data)
+
+    def __reduce__(self) -> Any:
+        return (dict, (self._data,))
+
+
+def noticeboard() -> Notices:
+    """Return all entries as this behavior sees them; on main, as they are once this thread's writes are applied."""
+    return Notices(_core._notices())
+
+
+def notice_seed(key: str, value: Any) -> None:
+    """Write key from main and return once it is applied; RuntimeError elsewhere."""
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError("notice_seed() is for main only; use notice_write() in a behavior")
+    _core.notice_write(key, value)
+    _core.notice_sync(None)

@@ -1,0 +1,393 @@
+"""Start, wait, stop, pump: the public faces of the runtime's life, over `_core`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from boc import _core
+
+TYPE_CHECKING = False  # typing itself takes 10 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = [
+    "PumpResult", "WaitResult", "cancel", "pump", "quiesce", "reset", "scheduler_stats", "set_pump_watchdog",
+    "set_wait_pump_poll", "start", "stop", "wait",
+]  # fmt: skip
+
+_DEFAULT_TRACE = 1 << 16
+_STALL_S = 5.0
+_KINDS = ("auto", "interpreter")
+_MOST_WORKERS = 1024
+
+_options: tuple[int, str, int, bool] | None = None  # of the runtime that runs
+_last_stats: list[dict[str, Any]] = []
+
+
+class WaitResult(tuple[Any, Any] if TYPE_CHECKING else tuple):  # type: ignore[misc]
+    """What `wait(stats=True, noticeboard=True)` returns: (stats, noticeboard)."""
+
+    __slots__ = ()
+
+    def __new__(cls, stats: list[dict[str, Any]], noticeboard: dict[str, Any]) -> WaitResult:
+        return tuple.__new__(cls, (stats, noticeboard))
+
+    @property
+    def stats(self) -> list[dict[str, Any]]:
+        """Counters, one dict per worker."""
+        return self[0]  # type: ignore[no-any-return]
+
+    @property
+    def noticeboard(self) -> dict[str, Any]:
+        """The noticeboard after all earlier writes."""
+        return self[1]  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"WaitResult(stats={self[0]!r}, noticeboard={self[1]!r})"
+
+
+class PumpResult(tuple[int, bool, int] if TYPE_CHECKING else tuple):  # type: ignore[misc]
+    """What `pump()` did: (executed, deadline_reached, raised)."""
+
+    __slots__ = ()
+
+    def __new__(cls, executed: int, deadline_reached: bool, raised: int) -> PumpResult:
+        return tuple.__new__(cls, (executed, deadline_reached, raised))
+
+    @property
+    def executed(self) -> int:
+        """Pinned behaviors brought to their end."""
+        return self[0]  # type: ignore[no-any-return]
+
+    @property
+    def deadline_reached(self) -> bool:
+        """Time ended the loop before the queue was empty."""
+        return self[1]  # type: ignore[no-any-return]
+
+    @property
+    def raised(self) -> int:
+        """Bodies whose Exception was kept in their result."""
+        return self[2]  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"PumpResult(executed={self[0]}, deadline_reached={self[1]}, raised={self[2]})"
+
+
+# ---- starting --------------------------------------------------------------
+
+
+def _default_workers() -> int:
+    text = os.environ.get("BOC_WORKERS", "")
+    if text:
+        try:
+            return _checked_workers(int(text))
+        except ValueError as e:
+            raise ValueError(f"BOC_WORKERS={text!r}: {e}") from None
+    from boc._cores import usable_cores
+
+    return max(2, usable_cores())
+
+
+def _checked_workers(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"workers must be an int, not {type(n).__name__}")
+    if not 1 <= n <= _MOST_WORKERS:
+        raise ValueError(f"workers must be from 1 to {_MOST_WORKERS}, not {n}")
+    return n
+
+
+def _trace_events(trace: Any) -> int:
+    """Events per ring, a power of two; 0: off."""
+    if trace is None:
+        trace = os.environ.get("BOC_TRACE") or _DEFAULT_TRACE
+    if trace is True:
+        return _DEFAULT_TRACE
+    if isinstance(trace, str):
+        text = trace.strip().lower()
+        if text in ("on", "default"):
+            return _DEFAULT_TRACE
+        if text in ("off", "0", "false", "no"):
+            return 0
+        scale = {"k": 1 << 10, "m": 1 << 20}.get(text[-1:], 1)
+        digits = text[:-1] if scale > 1 else text
+        if not digits.isdigit():
+            raise ValueError(f"trace={trace!r}: 'off', 'on', or a number of events per worker such as '64k'")
+        trace = int(digits) * scale
+    if not isinstance(trace, int):
+        raise TypeError(f"trace must be a string or an int, not {type(trace).__name__}")
+    if trace < 0 or trace > 1 << 26:
+        raise ValueError(f"trace must be from 0 (off) to {1 << 26} events per worker, not {trace}")
+    return 1 << (trace - 1).bit_length() if trace else 0
+
+
+def start(
+    workers: int | None = None,
+    *,
+    kind: str = "auto",
+    processes: int | None = None,
+    trace: str | int | bool | None = None,
+    check: bool = False,
+    worker_count: int | None = None,
+) -> None:
+    """Start the runtime; returns at once, the workers come up behind it. Idempotent.
+
+    workers: how many (default: the usable physical cores, at least two; `BOC_WORKERS`). `worker_count` is another
+    name for it. kind: "auto" or "interpreter". trace: events kept per worker ("64k" by default, "off"; `BOC_TRACE`).
+    check: encode every value at every release, so that whatever could depend on placement shows; slow.
+
+    Raises RuntimeError if the runtime runs with other options, and inside a behavior; TypeError or ValueError for bad
+    options.
+    """
+    global _options
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError("start() cannot be used inside a behavior: the runtime runs already")
+    if worker_count is not None:
+        if workers is not None and workers != worker_count:
+            raise TypeError("workers and worker_count are two names of one option; give one of them")
+        workers = worker_count
+    if kind not in _KINDS:
+        raise ValueError(f"kind={kind!r}: known here are {', '.join(map(repr, _KINDS))}")
+    if processes is not None and (isinstance(processes, bool) or not isinstance(processes, int)):
+        raise TypeError(f"processes must be an int or None, not {type(processes).__name__}")
+    if workers is not None:
+        workers = _checked_workers(workers)
+    events = _trace_events(trace)
+    if _core._running() and _options is not None:
+        now = _options
+        for name, given, value, current in (
+            ("workers", workers is not None, workers, now[0]),
+            ("trace", trace is not None, events, now[2]),
+            ("check", check, check, now[3]),
+        ):
+            if given and value != current:
+                raise RuntimeError(
+                    f"the runtime runs with {name}={current}, not {value}; call boc.wait() or boc.stop() first"
+                )
+        return
+    n = workers if workers is not None else _default_workers()
+    from boc import _service
+
+    _service.start()
+    _core._start(n, events, bool(check))
+    _options = (n, kind, events, bool(check))
+
+
+def start_on_demand() -> None:
+    """Start with what was chosen last time, or the defaults; for `@when` and the noticeboard's writes."""
+    start()
+
+
+# ---- waiting ---------------------------------------------------------------
+
+
+def _left(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    from time import monotonic
+
+    return max(0.0, deadline - monotonic())
+
+
+def _until_quiescent(timeout: float | None) -> bool:
+    from boc import _service
+
+    deadline = None
+    if timeout is not None:
+        from time import monotonic
+
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
+        if timeout != timeout:
+            raise ValueError("timeout is NaN")
+        deadline = monotonic() + timeout
+    tick, quiet, started = _STALL_S, 0.0, _core._counts()[1]
+    while True:
+        done = _core._quiesce(_left(deadline), tick)
+        if done is not None:
+            _service.drain()
+            return bool(done)
+        counts = _core._counts()
+        quiet = quiet + tick if counts[1] == started else 0.0
+        started = counts[1]
+        failed = _core._start_error()
+        if failed is not None and not _core._worker_count():
+            raise RuntimeError(f"no worker could be started: {failed}")
+        if quiet:
+            from boc import _waiting
+
+            _waiting.stalled(counts[0] - counts[2], quiet)
+            tick = 60.0
+        else:
+            tick = _STALL_S
+
+
+def _answer(stats: bool, noticeboard: bool, counters: Any, board: Any) -> Any:
+    if stats and noticeboard:
+        return WaitResult(counters, board)
+    return counters if stats else board if noticeboard else None
+
+
+def _board() -> dict[str, Any]:
+    if not _core._running():
+        return {}
+    _core.notice_sync(None)
+    return _core._notices()
+
+
+def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
+    """Wait until nothing is pending; the workers stay. In notebooks use this one.
+
+    timeout: seconds, None waits for ever; TimeoutError when they are up, and the runtime goes on as before.
+    Returns None, a list of counters per worker (stats), a dict (noticeboard), or a WaitResult of both.
+    RuntimeError inside a behavior.
+    """
+    _outside("quiesce()")
+    if not _until_quiescent(timeout):
+        raise TimeoutError(_timeout_text("quiesce()"))
+    from boc import _service
+
+    board = _board() if noticeboard else None
+    _service.flush_unseen()
+    return _answer(stats, noticeboard, scheduler_stats() if stats else None, board)
+
+
+def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
+    """Wait until nothing is pending, then shut the workers down and clear the noticeboard.
+
+    timeout: seconds, None waits for ever; TimeoutError when they are up, and the runtime goes on as before.
+    Returns None, a list of counters per worker (stats), a dict (noticeboard), or a WaitResult of both.
+    RuntimeError inside a behavior.
+    """
+    _outside("wait()")
+    if not _until_quiescent(timeout):
+        raise TimeoutError(_timeout_text("wait()"))
+    board = _board() if noticeboard else None
+    counters = scheduler_stats() if stats else None
+    _shut_down(cancel=False, interrupt=False, grace=-1.0)
+    return _answer(stats, noticeboard, counters, board)
+
+
+def _outside(what: str) -> None:
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError(f"{what} cannot be used inside a behavior: a body never waits; schedule another behavior")
+    _no_batch(what)
+
+
+def _no_batch(what: str) -> None:
+    if _core._batching():
+        raise RuntimeError(f"{what} inside `with batch():` would wait for what the batch has not scheduled yet")
+
+
+def _timeout_text(what: str) -> str:
+    scheduled, _, finished = _core._counts()
+    return f"{what}: {scheduled - finished} behaviors are still pending; the runtime goes on"
+
+
+def _shut_down(cancel: bool, interrupt: bool, grace: float) -> tuple[int, int, int]:
+    global _options
+    from boc import _service
+
+    for hook in tuple(_before_stop):
+        hook()
+    ending = _core._stop(cancel, interrupt, grace)
+    _service.drain()
+    _core._notice_clear()
+    _service.flush_unseen()
+    _service.reset()
+    _options = None
+    return ending  # type: ignore[no-any-return]
+
+
+_before_stop: list[Callable[[], None]] = []  # the notebook's live view ends its picture here
+
+
+def stop(cancel: bool = True) -> None:
+    """End now: cancel what is queued and interrupt what runs.
+
+    cancel=False cancels what is queued and lets running bodies end. A body stuck in C is abandoned with its worker
+    after 1 s; its result and the cowns it held hold WorkerDied. Afterwards `start()` or `@when` begins anew.
+    """
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError("stop() cannot be used inside a behavior: a body never waits")
+    _no_batch("stop()")
+    if _core._running():
+        _shut_down(cancel=True, interrupt=cancel, grace=1.0 if cancel else -1.0)
+
+
+def at_exit() -> None:
+    """The last of the process: what bodies printed is written, what nobody saw is said."""
+    from boc import _service
+
+    _service.stop()
+    _service.flush_unseen()
+
+
+def cancel(*results: Any, interrupt: bool = False) -> int:
+    """Drop queued behaviors, named by their result cowns; returns how many it stopped or interrupted.
+
+    interrupt=True raises `Interrupted` in running ones. One that has ended is left alone. TypeError for a cown that
+    is no result.
+    """
+    flat: list[Any] = []
+    for r in results:
+        flat.extend(r) if isinstance(r, (list, tuple)) else flat.append(r)
+    for r in flat:
+        _core._check_result(r)
+    return sum(_core._cancel(r, interrupt) for r in flat)
+
+
+def scheduler_stats() -> list[dict[str, Any]]:
+    """Counters of each worker since the start; [] if nothing ever ran."""
+    global _last_stats
+    if _core._running():
+        _last_stats = _core._stats()
+    return [dict(d) for d in _last_stats]
+
+
+def reset() -> None:
+    """Cancel everything, clear the noticeboard, forget the trace."""
+    stop()
+    _core._notice_clear()
+    _core._clear_messages()
+    _core.trace_clear()
+
+
+# ---- pinned work -----------------------------------------------------------
+
+
+def pump(
+    deadline_ms: int | None = None, max_behaviors: int | None = None, raise_on_error: bool = False
+) -> PumpResult:
+    """Run pinned behaviors that are ready, on this thread.
+
+    deadline_ms: milliseconds after which no further one is started. max_behaviors: at most so many. raise_on_error:
+    raise the first Exception of a body after its cleanup; the rest stay queued. A BaseException leaves the pump too.
+    TypeError for bounds that are no positive int; RuntimeError from a worker, inside a pinned body, or while another
+    thread pumps.
+    """
+    return PumpResult(*_core._pump(deadline_ms, max_behaviors, raise_on_error))
+
+
+def set_wait_pump_poll(ms: int = 50) -> None:
+    """Set the longest sleep of a wait that pumps, in milliseconds (1 to 50)."""
+    if isinstance(ms, bool) or not isinstance(ms, int) or ms <= 0:
+        raise TypeError(f"ms must be a positive int, not {ms!r}")
+    _core._set_wait_poll(ms)
+
+
+def set_pump_watchdog(
+    warn_ms: int | None = 1000, on_starve: Callable[[str, str], object] | None = None
+) -> None:
+    """Warn when pinned work has waited longer than warn_ms; None turns it off.
+
+    on_starve(severity, message) takes the warning's place. The check runs on a thread of the main interpreter.
+    """
+    from boc import _watchdog
+
+    _watchdog.set_watchdog(warn_ms, on_starve)
+
+
+if sys.platform == "win32":  # pragma: no cover
+    raise ImportError("boc does not run on Windows yet")

@@ -1,0 +1,40 @@
+"""Messages: the waiting side of send."""
+
+from __future__ import annotations
+
+from boc import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+__all__ = ["TIMEOUT", "receive", "set_tags"]
+
+TIMEOUT = "__timeout__"
+
+
+def receive(
+    tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None
+) -> Any:
+    """Wait for a message under one of the tags; returns (tag, contents).
+
+    timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else
+    (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings.
+    """
+    if timeout is not None and timeout < 0:
+        timeout = None
+    got = _core._receive(tags, timeout)
+    if got is not None:
+        return got
+    return after() if after is not None else (TIMEOUT, None)
+
+
+def set_tags(tags: str | Sequence[str]) -> None:
+    """Clear every queue (main only); those who wait look again. Tags need no declaration: the names are only checked."""
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError("set_tags() is for main only")
+    for tag in [tags] if isinstance(tags, str) else tags:
+        if not isinstance(tag, str):
+            raise TypeError(f"a tag is a string, not {type(tag).__name__}")
+    _core._clear_messages()

@@ -1,0 +1,75 @@
+"""Names for people from source text: where a nameless body stands, what the arguments of @when are called."""
+
+from __future__ import annotations
+
+import sys
+
+from boc import _core, _kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+__all__ = ["arguments", "hint", "place"]
+
+
+def place(code: CodeType) -> str:
+    """Return `file.py:12`, or `cell 3:2` in a notebook."""
+    name = code.co_filename.rsplit("/", 1)[-1]
+    label = sys.modules.get("boc.kernel.cells")
+    if label is not None:
+        name = getattr(label, "label", lambda _: name)(code.co_filename) or name
+    return f"{name}:{code.co_firstlineno}"
+
+
+def _source(code: CodeType) -> list[str]:
+    import linecache
+
+    lines = linecache.getlines(code.co_filename)
+    first = code.co_firstlineno - 1
+    return lines[first : first + 40]
+
+
+def arguments(code: CodeType, count: int) -> tuple[str | None, ...]:
+    """Texts of the arguments in the `@when(...)` line; None where one is no name, attribute or subscript."""
+    import ast
+
+    lines = _source(code)
+    if not lines:
+        return ()
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    text = "".join(line[indent:] if line[:indent].isspace() or not indent else line for line in lines)
+    tree = None
+    for end in range(1, len(lines) + 1):  # the smallest piece that parses: the decorated function alone
+        piece = "".join(line[indent:] if line[:indent].strip() == "" else line for line in lines[:end])
+        try:
+            tree = ast.parse(piece)
+        except SyntaxError:
+            continue
+        if tree.body:
+            break
+    if tree is None or not tree.body:
+        return ()
+    node = tree.body[0]
+    for decorator in getattr(node, "decorator_list", ()):
+        if isinstance(decorator, ast.Call) and _is_when(decorator.func):
+            texts: list[str | None] = []
+            for arg in decorator.args:
+                if isinstance(arg, ast.Call) and len(arg.args) == 1:  # read(c)
+                    arg = arg.args[0]
+                named = isinstance(arg, (ast.Name, ast.Attribute, ast.Subscript))
+                texts.append(ast.get_source_segment(text, arg) if named else None)
+                if isinstance(arg, ast.Starred):
+                    return ()
+            return tuple(texts) if len(texts) == count else ()
+    return ()
+
+
+def _is_when(node: object) -> bool:
+    return getattr(node, "id", getattr(node, "attr", "")) in ("when",)
+
+
+def hint(hints: list[tuple[str, str, str]]) -> None:
+    """Say each hint once: a warning of the logger `boc`."""
+    for where, name, text in hints:
+        _core.emit(_kinds.HINT, text, f"{where}\0{name}")

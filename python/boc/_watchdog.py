@@ -1,0 +1,53 @@
+"""The pump's watchdog: says when pinned work waits too long for its loop."""
+
+from __future__ import annotations
+
+import threading
+
+from boc import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["set_watchdog"]
+
+_thread: threading.Thread | None = None
+_stop = threading.Event()
+
+
+def _watch(warn_ms: int, on_starve: Callable[[str, str], object] | None, stop: threading.Event) -> None:
+    said = False
+    while not stop.wait(warn_ms / 4000):
+        depth, age = _core._pinned_depth()
+        if depth == 0 or age * 1000 < warn_ms:
+            said = False
+            continue
+        if said:
+            continue
+        said = True
+        text = f"pinned work has waited {age * 1000:.0f} ms, {depth} in the queue: call boc.pump() from the main loop"
+        if on_starve is not None:
+            on_starve("warning", text)
+        else:
+            import logging
+
+            logging.getLogger("boc").warning(text)
+
+
+def set_watchdog(warn_ms: int | None, on_starve: Callable[[str, str], object] | None) -> None:
+    """See `boc.set_pump_watchdog`."""
+    global _thread, _stop
+    if warn_ms is not None and (isinstance(warn_ms, bool) or not isinstance(warn_ms, int) or warn_ms <= 0):
+        raise TypeError(f"warn_ms must be a positive int or None, not {warn_ms!r}")
+    if on_starve is not None and not callable(on_starve):
+        raise TypeError(f"on_starve must be callable, not {type(on_starve).__name__}")
+    _stop.set()
+    _thread = None
+    if warn_ms is None:
+        return
+    _stop = threading.Event()
+    _thread = threading.Thread(
+        target=_watch, args=(warn_ms, on_starve, _stop), name="boc-pump-watchdog", daemon=True
+    )
+    _thread.start()
