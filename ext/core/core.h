@@ -271,6 +271,7 @@ size_t boc_gate_held(uint64_t *ids, size_t max); /* ids of the held, oldest firs
 /* ---- names, counters ----------------------------------------------------- */
 uint32_t boc_name(const char *utf8, size_t n);     /* interned for ever; 0 is "" */
 const char *boc_name_text(uint32_t name);
+uint32_t boc_name_count(void);                     /* names are 0 .. count - 1 */
 typedef struct boc_stats {
     uint64_t pushed_local, pushed_remote, dispatched_to_pending, popped_local, popped_via_steal,
         steal_attempts, steal_failures, parked, unparked, fairness_arm_fires, fetches, porter_fetches,

@@ -104,3 +104,10 @@ uint32_t boc_name(const char *utf8, size_t n) {
 void boc__names_fork_child(void) {
     boc__store_rlx(&lock.word, 0);
 }
+
+uint32_t boc_name_count(void) {
+    boc__lock(&lock);
+    uint32_t n = count;
+    boc__unlock(&lock);
+    return n;
+}

@@ -235,15 +235,15 @@ static inline boc_cown_t *boc__result_of(boc_behavior_t *b) {
 
 /* While a result is pending its slot says which behavior makes it (V_EMPTY, u.p), so that cancel() finds it; whoever fills the
    slot does so under this bit, and the behavior is not freed before. */
-static inline void boc__lock(boc_cown_t *c) {
+static inline void boc__slot_lock(boc_cown_t *c) {
     while (atomic_exchange_explicit(&c->lock, 1, memory_order_acquire))
         ;
 }
-static inline void boc__unlock(boc_cown_t *c) { atomic_store_explicit(&c->lock, 0, memory_order_release); }
+static inline void boc__slot_unlock(boc_cown_t *c) { atomic_store_explicit(&c->lock, 0, memory_order_release); }
 static inline void boc__arrived(boc_cown_t *c) {
-    boc__lock(c);
+    boc__slot_lock(c);
     c->value.u.p = NULL;
-    boc__unlock(c);
+    boc__slot_unlock(c);
 }
 
 /* ---- runtime.c, pump.c, service.c, notice.c ------------------------------- */

@@ -323,10 +323,10 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
         return NULL;
     boc_cown_t *c = boc__cown_core(st, cown);
     int rc = BOC_ESTATE;
-    boc__lock(c);
+    boc__slot_lock(c);
     if (c->value.tag == V_EMPTY && c->value.u.p != NULL)
         rc = boc_cancel(c->value.u.p);
-    boc__unlock(c);
+    boc__slot_unlock(c);
     if (rc == BOC_OK)
         return PyLong_FromLong(1);
     if (interrupt) {

@@ -506,6 +506,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
     job->ndefaults = (uint8_t)ndefaults;
     job->nkw = (uint8_t)t->kwonly;
     b->kinds = BOC_KIND_INTERPRETER;
+    b->flags |= BOC_B_RESULT;
     if (s->on_main)
         b->flags |= BOC_B_PINNED;
     bool again = t->recipe == NULL;
@@ -599,6 +600,7 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
     boc_job_t *job = boc__job(b);
     job->nparams = (uint16_t)s->nargs;
     b->kinds = BOC_KIND_INTERPRETER;
+    b->flags |= BOC_B_RESULT;
     if (s->on_main)
         b->flags |= BOC_B_PINNED;
     if (fill_requests(b, s, result) < 0)
