@@ -100,6 +100,16 @@ static PyObject *note_cown(boc_state_t *st, boc_cown_t *c) {
     return Py_BuildValue("O(I)", st->cown_ctor, (unsigned)w->ncowns++);
 }
 
+/* Parts of functions and classes that pickle refuses by itself. */
+static bool is_part_of_definition(PyTypeObject *t) {
+    static PyTypeObject *const parts[] = {&PyCell_Type,        &PyMethod_Type,    &PyProperty_Type, &PyStaticMethod_Type,
+                                          &PyClassMethod_Type, &PyDictProxy_Type, &PyCode_Type};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (t == parts[i])
+            return true;
+    return strcmp(t->tp_name, "functools._lru_cache_wrapper") == 0 || strcmp(t->tp_name, "typing.TypeVar") == 0;
+}
+
 static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
     (void)self;
     boc_state_t *st = boc__st();
@@ -107,7 +117,7 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
         return NULL;
     if (st->now != NULL && boc__cown_check(st, o))
         return note_cown(st, ((boc_cown_object_t *)o)->core);
-    if (PyFunction_Check(o) || PyModule_Check(o)) {
+    if (PyFunction_Check(o) || PyModule_Check(o) || is_part_of_definition(Py_TYPE(o))) {
         PyObject *f = boc__py(st, PY_REDUCE);
         return f ? PyObject_CallOneArg(f, o) : NULL;
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import CodeType, FunctionType
 
 from boc import _hints, _reduce, _scan
@@ -21,14 +22,13 @@ _OWN_FLAGS = (
 
 
 def analyse(
-    func: Any, values: tuple[Any, ...] = (), frame: FrameType | None = None
+    func: Any, values: tuple[Any, ...] = ()
 ) -> tuple[bytes | None, list[tuple[int, Any, str, str]], list[tuple[str, str, str]]]:
     """Check a body and find what it reaches: (recipe id, entries, hints).
 
-    `values`: what its cells, defaults and captures hold now. `frame`: where `@when` was applied, to see
-    whether a decorator stands above it. The recipe id is None for a callable that is no Python function.
-    Entries are those of `boc._reach.Reach`; hints are (place, name, text). `SyntaxError` for a body that
-    cannot work.
+    `values`: what its cells, defaults and captures hold now. The recipe id is None for a callable that is no
+    Python function. Entries are those of `boc._reach.Reach`; hints are (place, name, text). `SyntaxError` for
+    a body that cannot work. Called from C while the frame that applies `@when` is the innermost.
     """
     reach = Reach()
     if type(func) is not FunctionType:
@@ -38,8 +38,8 @@ def analyse(
     check_kind(func)
     body = innermost(func)
     check_rebinding(body)
-    if frame is not None and body is not None:
-        check_decorators(body.__code__, frame)
+    if body is not None:
+        check_decorators(body.__code__, sys._getframe(1))
     key = _reduce.recipe(func.__code__, func.__globals__, values)
     reach.code(func.__code__, func.__globals__)
     reach.values(values)
@@ -108,12 +108,15 @@ def check_decorators(code: CodeType, frame: FrameType) -> None:
         return
     import linecache
 
-    source = "".join(linecache.getlines(code.co_filename, frame.f_globals))
+    lines = linecache.getlines(code.co_filename, frame.f_globals)
+    first, applied = code.co_firstlineno, frame.f_lineno
+    if applied > len(lines) or not all(lines[n - 1].lstrip().startswith("@") for n in (first, applied)):
+        return
     try:
-        tree = compile(source, code.co_filename, "exec", 0x400, dont_inherit=True)  # ast.PyCF_ONLY_AST
+    if applied > len(lines) or any(not lines[n - 1].lstrip().startswith("@") for n in (first, applied)):
     except (SyntaxError, ValueError):
         return
-    above = _decorator_above(tree, code.co_firstlineno, frame.f_lineno)
+    above = _decorator_above(tree, first, applied)
     if above is not None:
         raise _refusal(
             code,

@@ -219,6 +219,8 @@ def changes(cls: type) -> bytes | None:
 
 def reduce_for_pickle(obj: Any) -> Any:
     """Return how the pickler of values refers to a definition, a module or part of one, or NotImplemented."""
+    if obj is load:
+        return NotImplemented
     known = _references.get(obj)
     if known is not None and not _stale.get(obj) and _as_before(known[1]):
         return known[2]

@@ -22,7 +22,8 @@ _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module
 class Reach:
     """A walk over code and values; `entries` are (kind, container, key, namespace key) in order of discovery.
 
-    GLOBAL: name `key` in the dict `container`, absent if bound nowhere. TYPE: the class `container`.
+    GLOBAL: name `key` in the dict `container`, absent if bound nowhere. TYPE: the class `container`; its key
+    and namespace only identify it.
     """
 
     def __init__(self) -> None:
@@ -107,7 +108,8 @@ class Reach:
             if type(holder) is ModuleType:
                 self._module_cowns(holder)
             return
-        self.entries.append((TYPE, cls, cls.__qualname__, cls.__module__))
+        # A namespace of its own: the name of the class may be bound to something else in the module's.
+        self.entries.append((TYPE, cls, cls.__qualname__, "class"))
         self._todo.append(type(cls))
         self._todo.extend(cls.__bases__)
         self._todo.extend(v for k, v in cls.__dict__.items() if k not in _SKIPPED_ATTRIBUTES)
