@@ -185,7 +185,7 @@ boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
     st->now = (writer_t *)writer;
     if (kept)
         st->encoding = true;
-    PyObject *r = PyObject_CallMethod(pickler, "dump", "O", o);
+    PyObject *r = PyObject_CallMethod(pickler, "dump", "(O)", o);
     st->now = outer;
     boc_blob_t *b = NULL;
     PyObject *exc = r ? NULL : PyErr_GetRaisedException();
