@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _OWN_FLAGS = (
     (_ASYNC_GENERATOR, "an async generator"),
@@ -113,7 +114,7 @@ def check_decorators(code: CodeType, frame: FrameType) -> None:
     if applied > len(lines) or not all(lines[n - 1].lstrip().startswith("@") for n in (first, applied)):
         return
     try:
-    if applied > len(lines) or any(not lines[n - 1].lstrip().startswith("@") for n in (first, applied)):
+        tree = compile("".join(lines), code.co_filename, "exec", _ONLY_AST, dont_inherit=True)
     except (SyntaxError, ValueError):
         return
     above = _decorator_above(tree, first, applied)
