@@ -68,6 +68,8 @@ WORKLOADS = (
     Workload("W13", "messages, ints", "w13_messages.py", ("int",), target=2),
     Workload("W13", "messages, small dicts", "w13_messages.py", ("dict",), target=2),
     less("W14", "Matrix, median over its operations", "w14_matrix.py", None, "*", "us", target=2),
+    less("W15", "core alone, one cown", "w15_core.py", None, "one", "ns", bound=40, peer=False),
+    less("W15", "core alone, two cowns", "w15_core.py", None, "two", "ns", bound=90, peer=False),
     *(grown("G1", f"{n:,} pending", "pending", n) for n in (10000, 1000000)),
     *(grown("G2", f"{n:,} cowns", "cowns", n) for n in (1000, 1000000)),
     *(grown("G3", f"{n:,} cowns in a when", "wide", n) for n in (10, 1000)),
