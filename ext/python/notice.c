@@ -715,7 +715,7 @@ PyMethodDef boc__notice_methods[] = {
      "notice_sync(timeout=30.0)\n--\n\nWait until this thread's earlier writes are applied. timeout: seconds."},
     {"_notices", notices, METH_NOARGS, NULL},
     {"_notice_clear", notice_clear, METH_NOARGS, NULL},
-    {"notice_apply", notice_apply, METH_NOARGS, NULL},
+    {"notice_apply", notice_apply, METH_VARARGS, NULL},
     {"board_history", board_history, METH_NOARGS, "board_history() -> list of (key, version, writer, time ns, repr, writer's name)"},
     {"_board_version", board_version, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
