@@ -4,6 +4,8 @@
  * interpreter is torn down yet. Work that is left is cancelled at once, said on stderr, and the program keeps its own status. */
 #include "interp_slot.h"
 
+#include "interp_runtime.h"
+
 #define EXIT_GRACE_NS 200000000
 
 static void
@@ -59,6 +61,9 @@ exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
         Py_XDECREF(lines);
     }
     boc__slots_end_idle();
+    if (atomic_load_explicit(&boc__slots.any, memory_order_relaxed)) {
+        boc__runtime_before_exit();
+    }
     boc__binding_at_exit();
     Py_RETURN_NONE;
 }

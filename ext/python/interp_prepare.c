@@ -5,10 +5,9 @@
 #include <pthread.h>
 
 /* Extension modules with static types, filled in by whichever interpreter imports them first and freed by
-   another one: main has to be the first. Cured in 3.14; on 3.13 only _datetime is left. */
-#if PY_VERSION_HEX < 0x030d0000
-static const char *const preloaded[] = {"_datetime", "_decimal", "_hashlib", "_ssl", NULL};
-#elif PY_VERSION_HEX < 0x030e0000
+   another one: main has to be the first. 3.12 refuses such modules in workers (see boc._interpreter), 3.14 has
+   none left. */
+#if PY_VERSION_HEX >= 0x030d0000 && PY_VERSION_HEX < 0x030e0000
 static const char *const preloaded[] = {"_datetime", NULL};
 #else
 static const char *const preloaded[] = {NULL};

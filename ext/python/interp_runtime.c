@@ -51,6 +51,16 @@ boc__runtime_only_main(void)
     _PyRuntime.interpreters.head = _PyRuntime.interpreters.main;
 }
 
+void
+boc__runtime_before_exit(void)
+{
+#if PY_VERSION_HEX < 0x030d0000
+    /* C functions with keyword arguments make a tuple of their names at their first call, in the memory of whichever
+       interpreter called; 3.12 frees all of them from main at its end, and aborts. */
+    _PyRuntime.getargs.static_parsers = NULL;
+#endif
+}
+
 bool
 boc__runtime_add_pending(PyInterpreterState *interp, int (*fn)(void *), void *arg)
 {

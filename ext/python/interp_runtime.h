@@ -1,6 +1,6 @@
 /* What interp*.c needs of CPython's private runtime state, and nothing else of the program may use.
  *
- * The five functions are implemented in interp_runtime.c, the only file compiled with
+ * The functions are implemented in interp_runtime.c, the only file compiled with
  * Py_BUILD_CORE; every version of CPython is told apart there. */
 #ifndef BOC_PYTHON_INTERP_RUNTIME_H
 #define BOC_PYTHON_INTERP_RUNTIME_H
@@ -16,6 +16,9 @@ bool boc__runtime_matches(void);
 void boc__runtime_unlink(PyInterpreterState *interp);
 /* In the child of a fork, where no other thread exists: only the main interpreter is left in the list. */
 void boc__runtime_only_main(void);
+/* The process is about to end and had workers: what they left in memory that the end of main would free with the
+   wrong allocator stays where it is. */
+void boc__runtime_before_exit(void);
 /* Has fn(arg) called by some thread of interp, at its next bytecode boundary, with its GIL. No GIL needed.
    false: the queue is full. */
 bool boc__runtime_add_pending(PyInterpreterState *interp, int (*fn)(void *), void *arg);

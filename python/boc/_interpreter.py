@@ -24,6 +24,16 @@ __all__ = ["join_threads", "prepare", "reset"]
 
 GRACE_S = 0.2
 
+# 3.12's import system finds out that an extension module does not load in workers after it ran all of
+# its start there, which fills its static types in with memory of the worker; the main interpreter
+# crashes on that later. So on 3.12 they are refused before: these of the standard library by name,
+# others by what is in their file.
+_REFUSED = frozenset({
+    "_ctypes", "_curses", "_curses_panel", "_datetime", "_decimal", "_elementtree", "_lsprof", "_tkinter",
+    "_tracemalloc", "faulthandler", "nis", "ossaudiodev", "pyexpat", "readline",
+})  # fmt: skip
+_TWO_PHASES = b"PyModuleDef_Init"
+
 # Lists and dicts that setup and bodies change, as they were in the new interpreter.
 _lists: list[tuple[list[Any], list[Any]]] = []
 _dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
@@ -34,11 +44,38 @@ _loaders: list[tuple[Any, Any]] = []  # (class of importlib, its create_module)
 def prepare(interval: float) -> None:
     """Before `_worker.setup`; `interval`: switch interval, seconds."""
     sys.setswitchinterval(interval)
+    _remember()
     if sys.version_info < (3, 13):
         # It asks for a C datetime that workers do not have, and breaks main's ZoneInfo.
         sys.modules["_zoneinfo"] = None  # type: ignore[assignment]
+        _refuse_early()
     _own_main_thread()
-    _remember()
+
+
+class _Refuse:
+    """First on sys.meta_path of 3.12."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name in _REFUSED:
+            raise _refusal(name)
+
+
+def _refusal(name: str) -> ImportError:
+    return ImportError(f"module {name} does not support loading in subinterpreters", name=name)
+
+
+def _refuse_early() -> None:
+    sys.meta_path.insert(0, _Refuse())
+    loader: Any = sys.modules["_frozen_importlib_external"].ExtensionFileLoader
+    create = loader.create_module
+
+    def create_module(self: Any, spec: Any) -> Any:
+        with open(spec.origin, "rb") as file:
+            if _TWO_PHASES not in file.read():
+                raise _refusal(spec.name)
+        return create(self, spec)
+
+    loader.create_module = create_module
 
 
 def _own_main_thread() -> None:
