@@ -116,6 +116,7 @@ typedef struct boc_cown_object {
 struct boc_state {
     PyObject *module;
     int worker;              /* -1: main */
+    uint64_t environ_version; /* of main's environment as it was taken over here */
     PyTypeObject *cown_type, *pinned_type, *when_type, *read_type, *encoder_type, *writer_type, *cursor_type;
     PyObject *errors;        /* module boc._errors, on demand */
     PyObject *loads, *cown_ctor;

@@ -1,5 +1,6 @@
 /* boc._core: the module, once in the main interpreter and once in each worker; what each of them knows of Python. */
 #include "binding.h"
+#include "environ.h"
 #include "hold.h"
 #include "when.h"
 
@@ -78,16 +79,6 @@ PyObject *boc__error_type(boc_state_t *st, const char *name) {
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
-static int raise_uses_our_codec(boc_state_t *st) {
-    PyObject *m = PyImport_ImportModule("boc._raise");
-    PyObject *e = PyObject_GetAttrString(st->module, "_dumps"), *d = PyObject_GetAttrString(st->module, "_loads");
-    PyObject *r = m && e && d ? PyObject_CallMethod(m, "use", "OO", e, d) : NULL;
-    Py_XDECREF(m);
-    Py_XDECREF(e);
-    Py_XDECREF(d);
-    Py_XDECREF(r);
-    return r ? 0 : -1;
-}
 
 int boc__worker_setup(uint32_t worker) {
     PyObject *m = PyImport_ImportModule("boc._core");
@@ -98,12 +89,13 @@ int boc__worker_setup(uint32_t worker) {
     atomic_store_explicit(&workers[worker], st, memory_order_release);
     st->worker = (int)worker;
     st->ctx.st = st;
+    st->environ_version = 0;
     boc__ctx = &st->ctx;
     PyObject *f = boc__py(st, PY_WORKER_SETUP);
     PyObject *r = f ? PyObject_CallFunction(f, "I", worker) : NULL;
     Py_XDECREF(r);
     PyObject *cls = r ? boc__error_type(st, "Interrupted") : NULL;
-    if (cls == NULL || raise_uses_our_codec(st) < 0)
+    if (cls == NULL)
         return -1;
     boc__interp_set_interrupted(worker, cls);
     /* what a first behavior needs anyway */
@@ -136,6 +128,7 @@ void boc__binding_after_fork(void) {
     boc__notice_after_fork();
     boc__message_after_fork();
     boc__handle_after_fork();
+    boc__environ_after_fork();
     for (uint32_t i = 0; i < BOC_MAX_WORKERS; i++)
         atomic_store_explicit(&workers[i], NULL, memory_order_relaxed);
 }
@@ -150,26 +143,60 @@ void boc__binding_at_exit(void) {
     Py_XDECREF(m);
 }
 
-/* _dumps(o) -> bytes, _loads(bytes): our codec, for parts of exceptions */
+/* _dumps(o) -> bytes, or (bytes, cowns) where there are cowns in it; _loads of that: our codec, for parts of exceptions */
 static PyObject *core_dumps(PyObject *module, PyObject *o) {
     (void)module;
     boc_state_t *st = boc__st();
     boc_blob_t *b = st ? boc__pickle(st, o) : NULL;
     if (b == NULL)
         return NULL;
-    PyObject *r = NULL;
-    if (b->ncowns)
-        PyErr_SetString(PyExc_TypeError, "a cown in an exception goes by its repr");
-    else
-        r = PyBytes_FromStringAndSize((char *)b->data, (Py_ssize_t)b->len);
+    PyObject *r = PyBytes_FromStringAndSize((char *)b->data, (Py_ssize_t)b->len);
+    PyObject *cowns = r && b->ncowns ? PyTuple_New(b->ncowns) : NULL;
+    for (uint32_t i = 0; cowns != NULL && i < b->ncowns; i++) {
+        boc_cown_retain(b->cowns[i]);
+        PyObject *handle = boc__cown_wrap(st, b->cowns[i]);
+        if (handle == NULL)
+            Py_CLEAR(cowns);
+        else
+            PyTuple_SET_ITEM(cowns, i, handle);
+    }
+    if (cowns != NULL)
+        r = Py_BuildValue("NN", r, cowns);
+    else if (b->ncowns)
+        Py_CLEAR(r);
     boc__blob_drop(b);
     return r;
 }
 
-static PyObject *core_loads(PyObject *module, PyObject *bytes) {
+static PyObject *core_loads(PyObject *module, PyObject *arg) {
     (void)module;
     boc_state_t *st = boc__st();
-    return st ? PyObject_CallOneArg(st->loads, bytes) : NULL;
+    if (st == NULL || PyBytes_Check(arg))
+        return st ? PyObject_CallOneArg(st->loads, arg) : NULL;
+    const char *data;
+    Py_ssize_t size;
+    PyObject *cowns;
+    if (!PyArg_ParseTuple(arg, "y#O!:_loads", &data, &size, &PyTuple_Type, &cowns))
+        return NULL;
+    Py_ssize_t n = PyTuple_GET_SIZE(cowns);
+    boc_blob_t *b = malloc(sizeof *b + (size_t)size);
+    boc_cown_t **list = calloc((size_t)n + 1, sizeof *list);
+    PyObject *r = NULL;
+    if (b == NULL || list == NULL) {
+        free(b);
+        free(list);
+        return PyErr_NoMemory();
+    }
+    memcpy(b->data, data, (size_t)size);
+    *b = (boc_blob_t){.refs = 1, .len = (size_t)size, .cowns = list};
+    for (; b->ncowns < (size_t)n && (list[b->ncowns] = boc__cown_core(st, PyTuple_GET_ITEM(cowns, b->ncowns))) != NULL; b->ncowns++)
+        boc_cown_retain(list[b->ncowns]);
+    if (b->ncowns == (size_t)n)
+        r = boc__unpickle(st, b);
+    else
+        PyErr_SetString(PyExc_TypeError, "_loads() takes what _dumps() gave");
+    boc__blob_drop(b);
+    return r;
 }
 
 static PyMethodDef core_methods[] = {
@@ -215,7 +242,7 @@ static int core_exec(PyObject *module) {
         return -1;
     return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
-                   PyModule_AddFunctions(module, boc__message_methods) < 0
+                   PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0
                ? -1
                : 0;
 }

@@ -2,6 +2,7 @@
  *
  * The cowns are released in C by the core after this returns, whatever the body did. */
 #include "binding.h"
+#include "environ.h"
 #include "hold.h"
 #include "live.h"
 
@@ -237,6 +238,8 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     ctx->ended = false;
     open_values(st, b, boc_self() + 1);
     PyObject *value = NULL;
+    if (st->worker >= 0 && boc__environ_apply(st) < 0)
+        PyErr_WriteUnraisable(NULL);
     if (job->captures == NULL || boc__capset_install(st, job->captures) == 0)
         value = call(st, b, job);
     if (job->captures != NULL && job->captures->any_mutable)

@@ -95,7 +95,9 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
     PyObject *a, *b;
     if (it->blob != NULL) {
         PyObject *packed = boc__unpickle(st, it->blob);
-        PyObject *f = packed ? boc__py(st, PY_UNPACK) : NULL;
+        if (packed == NULL)
+            packed = PyErr_GetRaisedException();
+        PyObject *f = boc__py(st, PY_UNPACK);
         a = f ? PyObject_CallOneArg(f, packed) : NULL;
         Py_XDECREF(packed);
         if (a == NULL) {
@@ -103,7 +105,7 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
             a = PyUnicode_FromString("an exception that could not be brought to main");
         }
         b = PyUnicode_FromString("");
-    } else if (it->kind == K_LOG || it->kind == K_DISPLAY || it->kind == K_DONE) {
+    } else if (it->kind == K_LOG || it->kind == K_WARN || it->kind == K_DISPLAY || it->kind == K_DONE) {
         a = PyBytes_FromStringAndSize(it->data, (Py_ssize_t)it->na);
         b = PyBytes_FromStringAndSize(it->data + it->na, (Py_ssize_t)it->nb);
     } else {
@@ -138,7 +140,8 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
     list = q.head;
     q.head = NULL;
     q.tail = &q.head;
-    atomic_store_explicit(&q.depth, 0, memory_order_relaxed);
+    if (list == NULL) /* whoever took the last ones has handled them: it asks again only then */
+        atomic_store_explicit(&q.depth, 0, memory_order_relaxed);
     pthread_mutex_unlock(&q.lock);
     Py_END_ALLOW_THREADS
     boc__main_drops();
@@ -273,6 +276,7 @@ void boc__main_drop_later(PyObject *o) {
         drops.list[drops.n++] = o;
     pthread_mutex_unlock(&drops.lock);
     pthread_mutex_lock(&q.lock);
+    q.closed = true; /* nothing to take, but to drop */
     pthread_cond_signal(&q.more);
     pthread_mutex_unlock(&q.lock);
 }

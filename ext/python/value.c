@@ -67,8 +67,8 @@ int boc__atom(boc_value_t *out, PyObject *o) {
 
 static PyObject *decode_exception(boc_state_t *st, const boc_blob_t *b) {
     PyObject *packed = boc__unpickle(st, b);
-    if (packed == NULL)
-        return NULL;
+    if (packed == NULL) /* the reason stands in for it */
+        packed = PyErr_GetRaisedException();
     PyObject *f = boc__py(st, PY_UNPACK);
     PyObject *exc = f ? PyObject_CallOneArg(f, packed) : NULL;
     Py_DECREF(packed);

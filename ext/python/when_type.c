@@ -1,4 +1,5 @@
 /* The faces of scheduling: when(...), its decorator object, read(...), whencall(...), batch(). */
+#include "environ.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -164,6 +165,8 @@ PyObject *boc__when(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObj
     boc_state_t *st = boc__st();
     if (st == NULL)
         return NULL;
+    if (st->worker < 0)
+        boc__environ_check();
     when_object_t *w = parse(st, args, n, true);
     if (w == NULL)
         return NULL;
@@ -184,6 +187,8 @@ PyObject *boc__whencall(PyObject *module, PyObject *args, PyObject *kw) {
     boc_state_t *st = boc__st();
     if (st == NULL || !PyArg_ParseTupleAndKeywords(args, kw, "OO|O$OO:whencall", keys, &func, &cowns, &captures, &name, &on))
         return NULL;
+    if (st->worker < 0)
+        boc__environ_check();
     PyObject *list, *result = NULL, *extra = NULL, *kwcaptures = NULL;
     if (boc__cown_check(st, cowns))
         list = PyTuple_Pack(1, cowns);

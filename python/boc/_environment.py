@@ -1,15 +1,19 @@
 """In the main interpreter: a snapshot of what workers must see of it, made when it changed.
 
-`changed` is cheap enough to be asked before a behavior is scheduled; C asks it and
-sends what it returns to the workers, where `_worker.apply_environment` takes it over.
+C (environ.c) sees that something may have changed when a behavior is scheduled, asks
+`changed`, and keeps what it returns for the workers, where `_worker.apply_environment`
+takes it over.
 """
 
 from __future__ import annotations
 
+import logging
 import marshal
 import os
 import sys
 from typing import Any
+
+from boc import _core
 
 __all__ = ["changed", "forget"]
 
@@ -22,16 +26,13 @@ _watched: Any = None
 def _touch_levels() -> None:
     global _levels_dirty
     _levels_dirty = True
+    _core.environment_dirty()
 
 
 def _logging_levels() -> tuple[int, int, dict[str, int]] | None:
-    """(root's level, logging.disable, {name: level}) of main; None while it has not imported logging."""
+    """(root's level, logging.disable, {name: level}) of main."""
     global _levels, _levels_dirty, _watched
-    logging: Any = sys.modules.get("logging")
-    root = getattr(logging, "root", None)
-    if root is None or not hasattr(logging, "Manager"):
-        return None
-    manager = root.manager
+    manager: Any = logging.root.manager
     if _watched is not manager:
         # setLevel and disable end in a call of this; there is no other way to hear of them.
         clear = manager._clear_cache
@@ -50,7 +51,7 @@ def _logging_levels() -> tuple[int, int, dict[str, int]] | None:
             for name, logger in list(manager.loggerDict.items())
             if isinstance(logger, logging.Logger) and logger.level
         }
-        _levels = (root.level, manager.disable, loggers)
+        _levels = (logging.root.level, manager.disable, loggers)
     return _levels
 
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import builtins
 import sys
-from _pickle import dumps, loads
 from types import GetSetDescriptorType, MemberDescriptorType
 
-from boc import _frames, _refused
+from boc import _core, _frames, _refused
 from boc._errors import BehaviorError
 
 TYPE_CHECKING = False
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["describe", "encode_part", "pack", "type_name", "unpack", "use"]
+__all__ = ["describe", "encode_part", "pack", "type_name", "unpack"]
 
 _SIMPLE = frozenset({str, int, float, bool, type(None), bytes, complex})
 _MAX_CHAIN = 100
@@ -51,18 +50,9 @@ _FIELDS: dict[type, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _pickled(value: Any) -> bytes:
-    return dumps(value, 5)
-
-
-_encode: Callable[[Any], Any] = _pickled
-_decode: Callable[[Any], Any] = loads
-
-
-def use(encode: Callable[[Any], Any], decode: Callable[[Any], Any]) -> None:
-    """Set how parts that are no plain values move; each may raise anything."""
-    global _encode, _decode
-    _encode, _decode = encode, decode
+# How parts that are no plain values move; each may raise anything.
+_encode: Callable[[Any], Any] = _core._dumps
+_decode: Callable[[Any], Any] = _core._loads
 
 
 def encode_part(value: Any) -> Any:

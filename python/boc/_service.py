@@ -79,10 +79,7 @@ def stop() -> None:
 
 def _run() -> None:
     while not _stopping:
-        wait = getattr(_core, "service_wait", None)
-        if wait is None:
-            _items.extend(_core.service_next(1.0))
-        elif not wait(1.0):
+        if not _core.service_wait(1.0):
             continue
         try:
             with _lock:

@@ -34,9 +34,8 @@ def setup(index: int) -> None:
     """Make the interpreter of worker `index` ready for bodies."""
     global _worker
     _worker = index
-    dirty = getattr(_core, "dirty_output", None) or (lambda: _core.emit(_kinds.OUT, ""))
-    out = WorkerStream("<stdout>", 1, _sender(_kinds.OUT), dirty)
-    err = WorkerStream("<stderr>", 2, _sender(_kinds.ERR), dirty)
+    out = WorkerStream("<stdout>", 1, _sender(_kinds.OUT), _core.dirty_output)
+    err = WorkerStream("<stderr>", 2, _sender(_kinds.ERR), _core.dirty_output)
     _streams[:] = [out, err]
     sys.stdout, sys.stderr = out, err
     warnings.showwarning = _show_warning

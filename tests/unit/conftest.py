@@ -69,6 +69,9 @@ sys.modules["boc"] = _boc
 _core = types.ModuleType("boc._core")
 sent = []
 _core.emit = lambda kind, a, b="": sent.append((kind, a, b))
+import _pickle
+_core._dumps, _core._loads = _pickle.dumps, _pickle.loads
+_core.environment_dirty = lambda: None
 _core.dirty_output = lambda: sent.append("dirty")
 sys.modules["boc._core"] = _boc._core = _core
 def _show(kind, exc, tb):

@@ -247,7 +247,7 @@ def test_text_that_raises():
     assert "str() raised ValueError" in trip(Local()).text
 
 
-def test_encode_hook_moves_what_pickle_cannot():
+def test_encode_hook_moves_what_pickle_cannot(monkeypatch):
     class Local(Exception):
         pass
 
@@ -257,12 +257,10 @@ def test_encode_hook_moves_what_pickle_cannot():
         table.append(value)
         return len(table) - 1
 
-    _raise.use(encode, table.__getitem__)
-    try:
-        back = _raise.unpack(_raise.pack(Local([1]), 0))
-        assert type(back) is Local and back.args == ([1],)
-    finally:
-        _raise.use(_raise._pickled, pickle.loads)
+    monkeypatch.setattr(_raise, "_encode", encode)
+    monkeypatch.setattr(_raise, "_decode", table.__getitem__)
+    back = _raise.unpack(_raise.pack(Local([1]), 0))
+    assert type(back) is Local and back.args == ([1],)
 
 
 # ---- tracebacks ------------------------------------------------------------
