@@ -238,10 +238,10 @@ void boc__os_thread_detach(boc__os_thread_t *t) {
 
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static void (*exit_fn)(void *);
+static void (*_Atomic exit_fn)(void *);
 
 static void exit_run(void *arg) {
-    exit_fn(arg);
+    atomic_load(&exit_fn)(arg);
 }
 
 static void exit_init(void) {
@@ -249,7 +249,7 @@ static void exit_init(void) {
 }
 
 void boc__os_at_thread_exit(void (*fn)(void *), void *arg) {
-    exit_fn = fn; /* always the same one */
+    atomic_store(&exit_fn, fn); /* always the same one */
     pthread_once(&exit_once, exit_init);
     pthread_setspecific(exit_key, arg);
 }

@@ -71,7 +71,9 @@ void boc__worker_up(boc_worker_t *w, int rc) {
         boc__store_rel(&w->phase, BOC__W_UP);
     } else {
         int none = 0;
-        boc__cas(&boc__rt.start_error, &none, rc);
+        if (rc != BOC_ESTATE) { /* that is: the runtime stops before this one's turn */
+            boc__cas(&boc__rt.start_error, &none, rc);
+        }
         boc__mail_close(w);
         boc__home_close(w);
         boc__add(&boc__rt.nfailed, 1);

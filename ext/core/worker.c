@@ -135,10 +135,20 @@ bool boc__work_somewhere(boc_worker_t *w) {
     return false;
 }
 
+static bool more_free_work(void) {
+    uint32_t n = boc__load_acq(&boc__rt.nworkers);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!boc__lane_empty(&boc__worker(i)->lane[BOC__FREE])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void search_end(boc_worker_t *w, bool found) {
     if (w->searching) {
         w->searching = false;
-        if (boc__sub(&boc__rt.searching, 1) == 1 && found) {
+        if (boc__sub(&boc__rt.searching, 1) == 1 && found && more_free_work()) {
             boc__wake_any(); /* pushes meanwhile woke nobody, relying on this one */
         }
     }
