@@ -7,8 +7,9 @@
 #ifndef BOC_PYTHON_INTERP_SLOT_H
 #define BOC_PYTHON_INTERP_SLOT_H
 
+#include "interp.h" /* Python.h has to come first */
+
 #include "core.h"
-#include "interp.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
