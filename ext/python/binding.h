@@ -33,6 +33,8 @@ enum {
     V_BYTESOBJ,    /* u.p: a bytes object with one reference, over 64 KB, between interpreters */
     V_BYTEARRAY,   /* u.p: raw memory of a bytearray; u.buf.n its length */
     V_MOVED,       /* u.p: payload of a C type; aux: index of its registration */
+    V_RAWBYTES,    /* u.p: boc_blob_t of the contents of a bytes object */
+    V_RAWARRAY,    /* the same of a bytearray */
     V_LIVE,        /* u.p: PyObject of the interpreter that holds it, or of the home; aux: place in its live table */
 };
 enum {               /* boc_value_t.flags */
@@ -172,6 +174,8 @@ void boc__value_drop(boc_value_t *v);                 /* no interpreter needed; 
 void boc__value_copy(boc_value_t *to, const boc_value_t *from); /* shares; not V_LIVE, V_MOVED, V_BYTESOBJ, V_BYTEARRAY */
 /* Encode o for anywhere. -1: a TransferError is set; `what` names the place for people. */
 int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
+/* The same for a cown made of o: a C type that moves is taken, o is left empty. */
+int boc__encode_taking(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
 /* what a behavior leaves in a slot, see value.c */
 void boc__settle(boc_state_t *st, boc_behavior_t *b);
 void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of the exception that is set now */

@@ -99,7 +99,7 @@ static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
         c->value.tag = V_LIVE;
         c->value.aux = UINT32_MAX;
         c->value.u.p = Py_NewRef(value);
-    } else if (boc__encode(st, value, &c->value, "the value given to Cown()") < 0) {
+    } else if (boc__encode_taking(st, value, &c->value, "the value given to Cown()") < 0) {
         goto fail;
     }
     return o;

@@ -2,6 +2,7 @@
 #include "binding.h"
 #include "environ.h"
 #include "hold.h"
+#include "move.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -229,6 +230,7 @@ static int core_exec(PyObject *module) {
             return -1;
         }
         boc__main_state = st;
+        boc__move_init();
         if (boc__interp_init(module) < 0 || boc__runtime_init() < 0)
             return -1;
     } else if (st->worker == BOC__FOREIGN) {

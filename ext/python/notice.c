@@ -290,9 +290,9 @@ static int run_update(boc_state_t *st, op_t *op, boc_value_t *now, boc_value_t *
 
 static void warn_update(const op_t *op) {
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *text = PyUnicode_FromFormat("the update of '%s' on the noticeboard by %s failed, the old value stays: %S: %S",
+    PyObject *text = PyUnicode_FromFormat("the update of '%s' on the noticeboard by %s failed, the old value stays: %s: %S",
                                           boc_name_text(op->key), op->writer ? boc_name_text(op->writer_name) : "main",
-                                          (PyObject *)Py_TYPE(exc), exc);
+                                          Py_TYPE(exc)->tp_name, exc);
     Py_ssize_t n = 0;
     const char *s = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
     if (s != NULL)
@@ -553,7 +553,7 @@ static PyObject *read_note(boc_state_t *st, note_t *n, PyObject *key) {
             return Py_XNewRef(o);
     }
     PyObject *o = boc__decode(st, &n->v);
-    if (o != NULL && ctx != NULL && (n->v.tag == V_BLOB || n->v.tag == V_DEF)) {
+    if (o != NULL && ctx != NULL && (n->v.tag == V_BLOB || n->v.tag == V_DEF || n->v.tag == V_MOVED)) {
         if (ctx->board == NULL)
             ctx->board = PyDict_New();
         if (ctx->board == NULL || PyDict_SetItem(ctx->board, key, o) < 0)

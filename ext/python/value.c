@@ -8,9 +8,12 @@
  *  - a slot that could not be encoded holds the TransferError in its place: nothing is lost silently. */
 #include "binding.h"
 #include "live.h"
+#include "movable.h"
+#include "move.h"
 
 #include <string.h>
 
+#define NO_COPY "the value could not be copied (its type only moves, or out of memory); hold its cown instead"
 #define NOT_LISTED UINT32_MAX /* aux of a live value that is in no live table */
 
 int boc__atom(boc_value_t *out, PyObject *o) {
@@ -109,6 +112,14 @@ PyObject *boc__decode(boc_state_t *st, const boc_value_t *v) {
         return boc__load_def(st, ((boc_capture_t *)v->u.p)->id);
     case V_LIVE:
         return Py_NewRef((PyObject *)v->u.p);
+    case V_RAWBYTES:
+        return PyBytes_FromStringAndSize((char *)((boc_blob_t *)v->u.p)->data, (Py_ssize_t)((boc_blob_t *)v->u.p)->len);
+    case V_RAWARRAY:
+        return PyByteArray_FromStringAndSize((char *)((boc_blob_t *)v->u.p)->data, (Py_ssize_t)((boc_blob_t *)v->u.p)->len);
+    case V_BYTESOBJ:
+    case V_BYTEARRAY:
+    case V_MOVED:
+        return boc__moved_decode(st, v);
     default:
         PyErr_Format(PyExc_SystemError, "boc: a value of kind %d cannot be read here", v->tag);
         return NULL;
@@ -122,7 +133,14 @@ void boc__value_drop(boc_value_t *v) {
         break;
     case V_BLOB:
     case V_EXC:
+    case V_RAWBYTES:
+    case V_RAWARRAY:
         boc__blob_drop(v->u.p);
+        break;
+    case V_BYTESOBJ:
+    case V_BYTEARRAY:
+    case V_MOVED:
+        boc__moved_drop(v);
         break;
     case V_DEF:
         boc__capture_drop(v->u.p);
@@ -135,10 +153,19 @@ void boc__value_drop(boc_value_t *v) {
 }
 
 void boc__value_copy(boc_value_t *to, const boc_value_t *from) {
+    if (boc__is_moved(from->tag)) {
+        if (!boc__moved_copy(to, from)) {
+            memset(to, 0, sizeof *to);
+            to->tag = V_DIED;
+            to->flags = VF_EXC | VF_LOST;
+            to->aux = boc_name(NO_COPY, sizeof NO_COPY - 1);
+        }
+        return;
+    }
     *to = *from;
     if (from->tag == V_COWN)
         boc_cown_retain(from->u.p);
-    else if (from->tag == V_BLOB || from->tag == V_EXC)
+    else if (from->tag == V_BLOB || from->tag == V_EXC || from->tag == V_RAWBYTES || from->tag == V_RAWARRAY)
         boc__blob_keep(from->u.p);
     else if (from->tag == V_DEF)
         atomic_fetch_add_explicit(&((boc_capture_t *)from->u.p)->refs, 1, memory_order_relaxed);
@@ -165,7 +192,10 @@ static void refuse(boc_state_t *st, PyObject *o, const char *what) {
 int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what) {
     if (boc__atom(out, o))
         return 0;
-    boc_blob_t *b = boc__pickle(st, o);
+    int moved = boc__take_copy(st, o, out);
+    if (moved > 0)
+        return 0;
+    boc_blob_t *b = moved == 0 ? boc__pickle(st, o) : NULL;
     if (b == NULL) {
         refuse(st, o, what);
         return -1;
@@ -176,8 +206,28 @@ int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what
     return 0;
 }
 
+int boc__encode_taking(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what) {
+    int moved = PyBytes_CheckExact(o) || PyByteArray_CheckExact(o) ? 0 : boc__take(st, o, out);
+    if (moved < 0) {
+        refuse(st, o, what);
+        return -1;
+    }
+    return moved > 0 ? 0 : boc__encode(st, o, out, what);
+}
+
 /* ---- the slot, for whoever holds the cown ----------------------------------- */
 int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
+    if (boc__is_moved(c->value.tag)) {
+        PyObject *given = boc__give(st, &c->value);
+        if (given == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+        c->value.tag = V_LIVE;
+        c->value.u.p = given;
+        c->value.aux = NOT_LISTED;
+        return 0;
+    }
     if (c->value.tag != V_BLOB)
         return 0;
     boc_blob_t *b = c->value.u.p;
@@ -200,6 +250,8 @@ PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
     boc_value_t *v = &c->value;
     if (v->flags & VF_EXC)
         v->flags |= VF_SEEN;
+    if (boc__is_moved(v->tag))
+        boc__slot_open(st, c);
     if (v->tag == V_LIVE && !(v->flags & VF_LOST))
         return Py_NewRef((PyObject *)v->u.p);
     PyObject *o = boc__decode(st, v);
@@ -300,7 +352,17 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     }
     int64_t t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
     char label[80];
-    if (boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0) {
+    int moved = boc__take(st, o, &v);
+    if (moved > 0 && v.tag == V_BYTESOBJ) { /* the slot's reference went along */
+        if (c->value.aux != NOT_LISTED)
+            boc__live_remove(st, c);
+        v.flags = flags;
+        c->value = v;
+        return;
+    }
+    if (moved < 0)
+        refuse(st, o, boc__cown_label(c, label, sizeof label));
+    if (moved < 0 || (moved == 0 && boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0)) {
         boc__set_exception(st, c, VF_EXC | VF_LOST);
         return;
     }
@@ -316,7 +378,7 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
 static bool type_moves(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     PyTypeObject *t = Py_TYPE(o);
     if (PyList_CheckExact(o) || PyDict_CheckExact(o) || PyTuple_CheckExact(o) || PySet_Check(o) || PyUnicode_Check(o) ||
-        PyLong_Check(o) || PyBytes_Check(o) || PyByteArray_Check(o))
+        PyLong_Check(o) || PyBytes_Check(o) || PyByteArray_Check(o) || boc__movable_index(st, o) >= 0)
         return true;
     if (st->type_ok == NULL && (st->type_ok = PySet_New(NULL)) == NULL)
         goto fail;

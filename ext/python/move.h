@@ -1,0 +1,18 @@
+/* Values that move as a pointer. */
+#ifndef BOC_MOVE_H
+#define BOC_MOVE_H
+
+#include "binding.h"
+
+static inline bool boc__is_moved(uint8_t tag) { return tag == V_BYTESOBJ || tag == V_BYTEARRAY || tag == V_MOVED; }
+void boc__move_init(void);
+/* Move o's contents out: 1 done (a large bytes object itself is taken over, with its one reference), 0 not of that kind,
+   -1 with an exception (say, a buffer of it is exported). */
+int boc__take(boc_state_t *st, PyObject *o, boc_value_t *out);
+int boc__take_copy(boc_state_t *st, PyObject *o, boc_value_t *out); /* registered C types only */
+PyObject *boc__give(boc_state_t *st, boc_value_t *v);               /* consumes v on success */
+void boc__moved_drop(boc_value_t *v);
+bool boc__moved_copy(boc_value_t *to, const boc_value_t *from);
+PyObject *boc__moved_decode(boc_state_t *st, const boc_value_t *v);
+
+#endif
