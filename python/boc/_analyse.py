@@ -35,6 +35,7 @@ def analyse(
     if type(func) is not FunctionType:
         check_rebinding(innermost(func))
         reach.values((func, *values))
+        reach.sent_names()
         return None, reach.entries, changed_captures(innermost(func))
     check_kind(func)
     body = innermost(func)
@@ -45,6 +46,7 @@ def analyse(
     reach.code(func.__code__, func.__globals__)
     reach.values(values)
     reach.values(func.__dict__.values())
+    reach.sent_names()
     return key, reach.entries, changed_captures(body)
 
 

@@ -12,7 +12,7 @@ from _io import BytesIO
 from _weakref import ref
 from types import FunctionType
 
-from boc import _load, _names, _reduce, _stable, _store
+from boc import _hints, _load, _names, _reach, _reduce, _stable, _store
 from boc._analyse import analyse
 from boc._identity import IdentityMap, Mark
 from boc._load import load, load_recipe
@@ -36,9 +36,9 @@ _MOST_VERSIONS = 16  # ids kept per code object; a closure over a loop variable 
 _references = IdentityMap()  # definition -> (id of its reference, marks of its names' values, its reduction)
 _code_names = IdentityMap()  # code of functions that go by value -> (id of its names, marks of their values)
 _versions = IdentityMap()  # code -> how many ids its functions have
-_stale = IdentityMap()  # class -> whether its reference lacks the last patch
 _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
 _touched = IdentityMap()  # class -> names of the attributes set since it was first sent
+_taken = [0]  # how often names were taken here
 _last_patch = IdentityMap()  # class -> id of its last patch
 
 
@@ -142,13 +142,16 @@ def _as_before(watched: list[tuple[dict[str, Any], str, Mark]]) -> bool:
 def _reference(obj: Any) -> bytes:
     """Return the id of a reference to a class or settled function, with the values its globals have now."""
     known = _references.get(obj)
-    if known is not None and not _stale.get(obj) and _as_before(known[1]):
+    if known is not None and not _load.stale.get(obj) and _as_before(known[1]):
         return bytes(known[0])
     definition = _class_id(obj) if isinstance(obj, type) else _function_id(obj)
     names, watched = _names_id(obj)
-    key = _store.put(b"D" + marshal.dumps((definition, names, _last_patch.get(obj) or b""), 2))
+    patch = _last_patch.get(obj) or _load.patches.get(obj) or b""
+    key = _store.put(b"D" + marshal.dumps((definition, names, patch), 2))
     _references.set(obj, (key, watched, (_load.load, (key,))))
-    _stale.set(obj, False)
+    _load.stale.set(obj, False)
+    if watched and isinstance(obj, type):
+        _reach.sent[id(obj)] = (ref(obj), [(space, name) for space, name, _ in watched])
     if key not in _load.loaded:
         _load.own[key] = ref(obj)
     return key
@@ -165,7 +168,10 @@ def _names_id(obj: Any) -> tuple[bytes, list[tuple[dict[str, Any], str, Mark]]]:
         for name, value in values.items():
             if _can_go(value):
                 packed.setdefault(key, {})[name] = value
-    return (_store.put(b"N" + _dump(packed, [], ())) if packed else b""), watched
+    if not packed:
+        return b"", watched
+    _taken[0] += 1
+    return _store.put(b"N" + _dump(((_names.origin(), _taken[0]), packed), [], ())), watched
 
 
 def _can_go(value: Any) -> bool:
@@ -213,7 +219,7 @@ def changes(cls: type) -> bytes | None:
     _touched.set(cls, touched)
     _sent.set(cls, {n: Mark(v) for n, v in now.items()})
     _last_patch.set(cls, key)
-    _stale.set(cls, True)
+    _load.stale.set(cls, True)
     return key
 
 
@@ -222,14 +228,36 @@ def reduce_for_pickle(obj: Any) -> Any:
     if obj is load:
         return NotImplemented
     known = _references.get(obj)
-    if known is not None and not _stale.get(obj) and _as_before(known[1]):
+    if known is not None and not _load.stale.get(obj) and _as_before(known[1]):
         return known[2]
     return _reduce.reduce(obj, _class_for_value, _function_for_value)
 
 
 def _class_for_value(cls: type) -> tuple[Any, ...]:
+    first = _references.get(cls) is None
     key = _reference(cls)
+    if first and _store.is_main:
+        _warn_of_copies(cls)
     return _load.load, (key,)
+
+
+def _warn_of_copies(cls: type) -> None:
+    """Say once which changing globals the methods of a class use: each worker has its own copy of them."""
+    hints = []
+    for values in names_for(cls).values():
+        for name, value in values.items():
+            if _hints.is_container(value) or _names.is_made_here(type(value)):
+                text = (
+                    f"methods of '{cls.__qualname__}' use the global '{name}': a worker gets a copy of it as it is "
+                    f"now, and changes are not seen elsewhere. Put '{name}' in a Cown, or give it to the object"
+                )
+                hints.append((f"{cls.__module__}.{cls.__qualname__}", name, text))
+    if hints:
+        try:
+            from boc import _places
+        except ImportError:  # no runtime: nobody to tell
+            return
+        _places.hint(hints)
 
 
 def _function_for_value(func: FunctionType) -> tuple[Any, ...]:

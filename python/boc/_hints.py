@@ -163,7 +163,7 @@ class _Walk:
         tag = self._pop()
         name = self._code.co_names[arg >> 1]
         if arg & 1:
-            if tag is not None and name in _MUTATORS and _is_container(tag.value):
+            if tag is not None and name in _MUTATORS and is_container(tag.value):
                 self._report(tag, f"calls .{name}() of")
             self._stack.extend((None, None))
         else:
@@ -191,5 +191,6 @@ class _Walk:
         self._found.append((f"{code.co_filename}:{line}", tag.root, text))
 
 
-def _is_container(value: object) -> bool:
+def is_container(value: object) -> bool:
+    """Whether a value is one of the built-in containers that change in place."""
     return isinstance(value, (list, dict, set, bytearray)) or type(value).__name__ == "deque"

@@ -32,12 +32,14 @@ own: dict[bytes, ref[Any]] = {}  # id -> object that was defined here
 ids = IdentityMap()  # definition -> its id, for both
 carried = IdentityMap()  # definition built here -> id of the names that came with it
 tokens = IdentityMap()  # class -> (where it was made, how many were made there before)
+stale = IdentityMap()  # class -> whether references made before lack its last attributes
 patches = IdentityMap()  # class built here -> id of the attributes set last
 recipes: dict[bytes, tuple[CodeType, dict[str, Any]]] = {}
 recipe_ids = IdentityMap()  # code -> {namespace key: (id, globals)}
 
 _groups: dict[bytes, tuple[Any, ...]] = {}
-_names_set: dict[tuple[str, str], Any] = {}  # (namespace key, name) -> value that came with a definition
+# (namespace key, name) -> (value that came with a definition, where and as which number it was taken)
+_names_set: dict[tuple[str, str], tuple[Any, tuple[str, int]]] = {}
 _installed: set[bytes] = set()  # ids of names that were bound here
 _patched: dict[bytes, Any] = {}  # id of a patch -> its class
 _context: list[bytes] = []  # names of the references being loaded, innermost last
@@ -108,15 +110,23 @@ def install_names(key: bytes) -> None:
     if not key or key in _installed:
         return
     _installed.add(key)
-    for space, values in load(key).items():
+    taken, spaces = load(key)
+    for space, values in spaces.items():
         if _names.is_owner(space):
             continue
         target = _names.namespace_dict(space)
         for name, value in values.items():
-            # What a body captured itself is newer than what travels with a value.
-            if name not in target or _names_set.get((space, name), target) is target[name]:
-                target[name] = value
-                _names_set[space, name] = value
+            if name in target:
+                before = _names_set.get((space, name))
+                # What a body captured itself is newer than what travels with a value.
+                if before is None or before[0] is not target[name] or not _is_later(taken, before[1]):
+                    continue
+            target[name] = value
+            _names_set[space, name] = (value, taken)
+
+
+def _is_later(taken: tuple[str, int], before: tuple[str, int]) -> bool:
+    return taken[0] != before[0] or taken[1] > before[1]
 
 
 def _load_patch(key: bytes, data: bytes) -> Any:
@@ -127,6 +137,7 @@ def _load_patch(key: bytes, data: bytes) -> Any:
             if name in cls.__dict__:
                 type.__delattr__(cls, name)
         patches.set(cls, key)
+        stale.set(cls, True)
         _patched[key] = cls
     return cls
 
@@ -207,7 +218,7 @@ def set_cell(target: CellType, state: tuple[Any]) -> None:
 
 
 def make_class(
-    meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: tuple[bytes, int]
+    meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: tuple[str, int]
 ) -> type:
     """Make a class with nothing in it, without running the user's metaclass or `__init_subclass__` again."""
     maker: Maker = type.__new__

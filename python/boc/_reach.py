@@ -7,7 +7,7 @@ import sys
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 
 from boc import _names, _scan, _store
-from boc._stable import ATOMS
+from boc._stable import ATOMS, classify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 GLOBAL, CELL, TYPE = 0, 1, 2
 _MOST_ITEMS = 1000  # looked at in one container; a table of handlers is small, data may be large
 _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
+
+
+# Classes whose values may be anywhere: id -> (weak reference, the globals that their methods use). Every body
+# analysed later takes those names too, so that methods called through a value alone see them rebound.
+sent: dict[int, tuple[Any, list[tuple[dict[str, Any], str]]]] = {}
 
 
 class Reach:
@@ -41,6 +46,19 @@ class Reach:
         """Take in what these values lead to."""
         self._todo.extend(values)
         self._drain()
+
+    def sent_names(self) -> None:
+        """Take in what the methods of classes sent before use, as far as its encoding is remembered."""
+        for number, (cls, names) in list(sent.items()):
+            if cls() is None:
+                del sent[number]
+                continue
+            for globals_, name in names:
+                value = globals_.get(name)
+                key = _names.namespace_key(globals_)
+                if (key, name) not in self._seen and type(value) is not ModuleType and classify(value) == "stable":
+                    self._seen.add((key, name))
+                    self.entries.append((GLOBAL, globals_, name, key))
 
     def _drain(self) -> None:
         while self._todo:

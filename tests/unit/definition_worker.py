@@ -4,7 +4,7 @@
 sub-interpreter: it decodes everything first, then binds the names, then calls the body.
 """
 
-# ruff: noqa: E501 - cells are written as a user would type them
+
 from __future__ import annotations
 
 import _pickle
@@ -177,7 +177,7 @@ class World:
     """A notebook: a fresh `__main__`, cells, and workers that run bodies."""
 
     def __init__(self, monkeypatch, folder):
-        from boc import _store
+        from boc import _reach, _store
 
         self.main = types.ModuleType("__main__")
         self._folder = folder
@@ -185,6 +185,7 @@ class World:
         self._interpreters = {}
         self.blobs = _BLOBS
         monkeypatch.setitem(sys.modules, "__main__", self.main)
+        monkeypatch.setattr(_reach, "sent", {})
         monkeypatch.setattr(_store, "_blobs", self.blobs)
         monkeypatch.setattr(_store, "put", _store._put)
         monkeypatch.setattr(_store, "get", self.blobs.get)

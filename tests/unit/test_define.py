@@ -436,6 +436,15 @@ def call(f, x): return f(x)
     assert world.run("call", world.main.adder(1), 1, worker=4) == 4
 
 
+def test_a_rebound_global_reaches_methods_called_through_a_value_alone(world):
+    world.cell("K = 2\nclass Op:\n    def run(self): return K\ndef body(op): return op.run()")
+    op = world.main.Op()
+    assert world.run("body", op) == 2
+    world.cell("K = 3\ndef body(op): return op.run()")
+    assert world.run("body", op) == 3
+    assert world.run("body", op, worker=1) == 3
+
+
 def test_class_attributes_set_later_are_set_in_the_same_class(world):
     world.cell("""
 class A:
@@ -454,6 +463,9 @@ def body(a): return A.limit, a.f(), type(a) is A, hasattr(A, 'gone')
     assert world.run("body", a) == (3, 2, True, True)
     world.cell("del A.gone")
     assert world.run("body", a) == (3, 2, True, False)
+    # An object made by a worker carries its class's attributes to one that was told nothing.
+    world.cell("def make(): return A()\ndef look(a): return type(a).limit, a.f()")
+    assert world.run("look", world.run("make"), worker=2) == (3, 2)
 
 
 def test_plain_pickle_inside_a_body_finds_the_classes(world):
