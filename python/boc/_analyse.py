@@ -6,6 +6,7 @@ import sys
 from types import CodeType, FunctionType
 
 from boc import _hints, _reduce, _scan
+from boc._identity import IdentityMap
 from boc._reach import Reach
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+_seen = IdentityMap()  # code -> whether a body with it was found good
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 _OWN_FLAGS = (
@@ -37,16 +39,22 @@ def analyse(
         reach.values((func, *values))
         reach.sent_names()
         return None, reach.entries, changed_captures(innermost(func))
-    check_kind(func)
     body = innermost(func)
-    check_rebinding(body)
-    if body is not None:
-        check_decorators(body.__code__, sys._getframe(1))
+    seen = _seen.get(func.__code__)
+    if not seen:
+        check_kind(func)
+        check_rebinding(body)
+        if body is not None:
+            check_decorators(body.__code__, sys._getframe(1))
     key = _reduce.recipe(func.__code__, func.__globals__, values)
     reach.code(func.__code__, func.__globals__)
     reach.values(values)
     reach.values(func.__dict__.values())
     reach.sent_names()
+    if seen:
+        return key, reach.entries, []
+    # A wrapper's code serves many bodies.
+    _seen.set(func.__code__, body is func)
     return key, reach.entries, changed_captures(body)
 
 
