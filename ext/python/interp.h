@@ -25,7 +25,7 @@ int boc__interp_init(PyObject *module);
 /* ---- implemented by the rest of the binding -------------------------------- */
 /* In a worker interpreter, its GIL held: import what bodies need, hand over the class for interrupts. The
    interpreter is new, or as good: it served before, was torn down, and has no module in sys.modules but the
-   standard library's (boc._core and boc._worker are imported anew). 0, or -1 with an exception set. */
+   standard library's and boc's extension modules (boc._worker is imported anew). 0, or -1 with an exception set. */
 int boc__worker_setup(uint32_t worker);
 /* The same interpreter's worker ends, its GIL held: give back what it holds, whatever setup did. */
 void boc__worker_teardown(uint32_t worker);

@@ -118,6 +118,10 @@ void boc__worker_teardown(uint32_t worker) {
     free(st->recipes);
     st->recipes = NULL;
     st->nrecipes = 0;
+    /* The interpreter may serve another worker: this module stays in it, the Python ones are imported anew. */
+    for (int i = 0; i < PY_COUNT; i++)
+        Py_CLEAR(st->py[i]);
+    Py_CLEAR(st->errors);
     Py_CLEAR(st->type_ok);
     boc__ctx = NULL;
     atomic_store_explicit(&workers[worker], NULL, memory_order_release);

@@ -168,8 +168,12 @@ def _forget_modules() -> bool:
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names:
             continue
-        if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader):
-            good = good and top == __name__.partition(".")[0]
+        spec = getattr(module, "__spec__", None)
+        if isinstance(getattr(spec, "loader", None), ExtensionFileLoader):
+            # Boc's own, and those of the standard library that it does not name, stay as well.
+            if top == __name__.partition(".")[0] or "lib-dynload" in str(spec.origin):
+                continue
+            good = False
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
     return good
