@@ -158,6 +158,13 @@ int boc__index(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t *index
 {
     Py_ssize_t i;
 
+    if (PyLong_CheckExact(o) && PyUnstable_Long_IsCompact((PyLongObject *)o)) {
+        i = PyUnstable_Long_CompactValue((PyLongObject *)o);
+        if (i < -size || i >= size)
+            return boc__index_error(what, i, size);
+        *index = i < 0 ? i + size : i;
+        return 0;
+    }
     if (!PyIndex_Check(o)) {
         PyErr_Format(PyExc_TypeError, "%s indices must be int, not %.80s", what, Py_TYPE(o)->tp_name);
         return -1;

@@ -122,7 +122,7 @@ static void gather(double *to, const boc__matrix_t *m, const selection_t *s)
             for (Py_ssize_t j = 0; j < columns; j++)
                 to[j] = from[s->list[j]];
         } else if (step == 1) {
-            memcpy(to, from + s->columns.start, (size_t)columns * sizeof(double));
+            boc__copy_row(to, from + s->columns.start, columns);
         } else {
             from += s->columns.start;
             for (Py_ssize_t j = 0; j < columns; j++)
@@ -145,7 +145,12 @@ static void scatter(boc__matrix_t *m, const selection_t *s, const boc__operand_t
             for (Py_ssize_t j = 0; j < columns; j++)
                 to[s->list[j]] = from[j * column_step];
         } else if (step == 1 && column_step == 1) {
-            memcpy(to + s->columns.start, from, (size_t)columns * sizeof(double));
+            boc__copy_row(to + s->columns.start, from, columns);
+        } else if (step == 1) {
+            const double fill = *from;
+            to += s->columns.start;
+            for (Py_ssize_t j = 0; j < columns; j++)
+                to[j] = fill;
         } else {
             to += s->columns.start;
             for (Py_ssize_t j = 0; j < columns; j++)

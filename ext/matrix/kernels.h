@@ -34,9 +34,10 @@
     X(abs, __builtin_fabs(x))                                                                                  \
     X(sqrt, __builtin_sqrt(x))                                                                                 \
     X(reciprocal, 1.0 / x)                                                                                     \
-    X(sign, (double)(x > 0.0) - (double)(x < 0.0))                                                             \
-    X(cos, BOC_COS(x))                                                                                         \
-    X(sin, BOC_SIN(x))
+    X(sign, (double)(x > 0.0) - (double)(x < 0.0))
+
+/* Unary operations with a loop of their own (kernels_circle.c). */
+#define BOC_CIRCLE_OPS(X) X(cos, ) X(sin, )
 
 /* name, result for elements x, y, z */
 #define BOC_TERNARY_OPS(X)                                                                                    \
@@ -54,7 +55,7 @@
 #define BOC_ENUM_2(name, a) BOC_OP_##name,
 #define BOC_ENUM_3(name, a, b) BOC_OP_##name,
 enum { BOC_BINARY_OPS(BOC_ENUM_2) BOC_BINARY_COUNT };
-enum { BOC_UNARY_OPS(BOC_ENUM_2) BOC_UNARY_COUNT };
+enum { BOC_UNARY_OPS(BOC_ENUM_2) BOC_CIRCLE_OPS(BOC_ENUM_2) BOC_UNARY_COUNT };
 enum { BOC_TERNARY_OPS(BOC_ENUM_2) BOC_TERNARY_COUNT };
 enum { BOC_FOLDS(BOC_ENUM_3) BOC_FOLD_COUNT };
 
@@ -77,9 +78,13 @@ typedef struct {
     void (*bin)(double *out, const double *a, size_t n, double low, double high, double count, int right);
     int (*close)(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan);
     void (*transpose)(double *out, const double *a, size_t rows, size_t columns);
+    /* (x, y) -> (-y, x) for `count` pairs */
+    void (*turn)(double *out, const double *a, size_t count);
 } boc__map_t;
 
-/* Reductions. y is read by dot only. min and max need n > 0. */
+/* Reductions. Only dot uses y; the others are given x for it. n, rows, columns
+ * > 0. They may read (and ignore) up to BOC_READ_PAST bytes behind the end. */
+enum { BOC_READ_PAST = 64 };
 typedef struct {
     double (*all[BOC_FOLD_COUNT])(const double *x, const double *y, size_t n);
     /* one result for each row; y_step: doubles from one row of y to the next */
@@ -122,6 +127,8 @@ typedef struct {
 #endif
 
 #define BOC_DECLARE_ISA(name, test)                                                                           \
+    void boc__sin_##name(double *out, const double *a, size_t n);                                              \
+    void boc__cos_##name(double *out, const double *a, size_t n);                                              \
     extern const boc__map_t boc__map_##name;                                                                   \
     extern const boc__fold_t boc__fold_##name;                                                                 \
     extern const boc__product_t boc__product_rounded_##name, boc__product_fused_##name;

@@ -47,6 +47,19 @@ static inline __attribute__((always_inline)) lanes every(double v)
     return v - (lanes){0.0};
 }
 
+/* The first n lanes. */
+static inline __attribute__((always_inline)) bits first(long long n)
+{
+#if BOC_LANES == 8
+    const bits number = {0, 1, 2, 3, 4, 5, 6, 7};
+#elif BOC_LANES == 4
+    const bits number = {0, 1, 2, 3};
+#else
+    const bits number = {0, 1};
+#endif
+    return number < n;
+}
+
 /* How a register of terms joins one of partial results. */
 #define JOIN_sum(p, t) ((p) + (t))
 #define JOIN_squares(p, t) ((p) + (t))
@@ -65,7 +78,7 @@ static inline __attribute__((always_inline)) lanes every(double v)
 #define TERM_max(i) load(a + (i))
 
 #define FOLD(name, term, join)                                                                                \
-    static inline double name##_short(const double *a, const double *b, size_t n, double p)                    \
+    static inline __attribute__((always_inline)) double name##_short(const double *a, const double *b, size_t n, double p)                    \
     {                                                                                                          \
         (void)b;                                                                                               \
         for (size_t i = 0; i < n; i++) {                                                                       \
@@ -76,24 +89,44 @@ static inline __attribute__((always_inline)) lanes every(double v)
         }                                                                                                      \
         return p;                                                                                              \
     }                                                                                                          \
+    static inline __attribute__((always_inline)) void name##_step(lanes part[REGISTERS], const double *a,      \
+                                                                  const double *b)                             \
+    {                                                                                                          \
+        (void)b;                                                                                               \
+        UNROLLED                                                                                               \
+        for (size_t r = 0; r < REGISTERS; r++)                                                                 \
+            part[r] = JOIN_##name(part[r], TERM_##name(r *BOC_LANES));                                         \
+    }                                                                                                          \
+    /* Fewer than PARTS elements: read whole registers, let what lies past the end join as `start`. */         \
+    static inline __attribute__((always_inline)) void name##_rest(lanes part[REGISTERS], const double *a,      \
+                                                                  const double *b, long long n, lanes start)   \
+    {                                                                                                          \
+        (void)b;                                                                                               \
+        UNROLLED                                                                                               \
+        for (long long r = 0; r < REGISTERS; r++)                                                              \
+            if (r * BOC_LANES < n)                                                                             \
+                part[r] = JOIN_##name(part[r], pick(first(n - r * BOC_LANES), TERM_##name(r *BOC_LANES), start)); \
+    }                                                                                                          \
     static double name##_block(const double *a, const double *b, size_t n, double start)                       \
     {                                                                                                          \
         lanes part[REGISTERS];                                                                                 \
-        double flat[PARTS];                                                                                    \
+        double flat[BOC_LANES];                                                                                \
         size_t i = 0;                                                                                          \
-        (void)b;                                                                                               \
         UNROLLED                                                                                               \
         for (int r = 0; r < REGISTERS; r++)                                                                    \
             part[r] = every(start);                                                                            \
-        for (; i + PARTS <= n; i += PARTS) {                                                                   \
+        for (; i + PARTS <= n; i += PARTS)                                                                     \
+            name##_step(part, a + i, b + i);                                                                   \
+        if (i < n)                                                                                             \
+            name##_rest(part, a + i, b + i, (long long)(n - i), every(start));                                 \
+        UNROLLED                                                                                               \
+        for (int half = REGISTERS / 2; half > 0; half /= 2) {                                                  \
             UNROLLED                                                                                           \
-            for (int r = 0; r < REGISTERS; r++)                                                                \
-                part[r] = JOIN_##name(part[r], TERM_##name(i + (size_t)r * BOC_LANES));                        \
+            for (int r = 0; r < half; r++)                                                                     \
+                part[r] = JOIN_##name(part[r], part[r + half]);                                                \
         }                                                                                                      \
         memcpy(flat, part, sizeof flat);                                                                       \
-        for (size_t l = 0; i < n; i++, l++)                                                                    \
-            flat[l] = name##_short(a + i, b + i, 1, flat[l]);                                                  \
-        for (size_t half = PARTS / 2; half > 0; half /= 2)                                                     \
+        for (size_t half = BOC_LANES / 2; half > 0; half /= 2)                                                 \
             for (size_t l = 0; l < half; l++) {                                                                \
                 const double t = flat[l + half], p = flat[l];                                                  \
                 flat[l] = join;                                                                                \
@@ -112,13 +145,37 @@ static inline __attribute__((always_inline)) lanes every(double v)
         }                                                                                                      \
         return p;                                                                                              \
     }                                                                                                          \
+    static inline __attribute__((always_inline)) void name##_few(double *out, const double *x, const double *y, \
+                                                                 size_t y_step, size_t rows, size_t columns)   \
+    {                                                                                                          \
+        if (y_step == 0) {                                                                                     \
+            INDEPENDENT                                                                                        \
+            for (size_t i = 0; i < rows; i++)                                                                  \
+                out[i] = name##_short(x + i * columns, y, columns, START_##name(x[i * columns]));              \
+            return;                                                                                            \
+        }                                                                                                      \
+        INDEPENDENT                                                                                            \
+        for (size_t i = 0; i < rows; i++)                                                                      \
+            out[i] = name##_short(x + i * columns, y + i * columns, columns, START_##name(x[i * columns]));    \
+    }                                                                                                          \
     static void name##_rows(double *out, const double *x, const double *y, size_t y_step, size_t rows,         \
                             size_t columns)                                                                    \
     {                                                                                                          \
-        if (columns < PARTS) {                                                                                 \
-            for (size_t i = 0; i < rows; i++, x += columns, y += y_step)                                       \
-                out[i] = name##_short(x, y, columns, START_##name(x[0]));                                      \
+        switch (columns) {                                                                                     \
+        case 2:                                                                                                \
+            name##_few(out, x, y, y_step, rows, 2);                                                            \
             return;                                                                                            \
+        case 3:                                                                                                \
+            name##_few(out, x, y, y_step, rows, 3);                                                            \
+            return;                                                                                            \
+        case 4:                                                                                                \
+            name##_few(out, x, y, y_step, rows, 4);                                                            \
+            return;                                                                                            \
+        default:                                                                                               \
+            if (columns < PARTS) {                                                                             \
+                name##_few(out, x, y, y_step, rows, columns);                                                  \
+                return;                                                                                        \
+            }                                                                                                  \
         }                                                                                                      \
         for (size_t i = 0; i < rows; i++, x += columns, y += y_step)                                           \
             out[i] = name##_all(x, y, columns);                                                                \

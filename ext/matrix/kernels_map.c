@@ -16,9 +16,6 @@
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-#define BOC_COS(x) cos(x)
-#define BOC_SIN(x) sin(x)
-
 #define BINARY(name, expression)                                                                              \
     static void name##_vv(double *out, const double *a, const double *b, size_t n)                            \
     {                                                                                                          \
@@ -175,16 +172,28 @@ static void transpose(double *out, const double *a, size_t rows, size_t columns)
     }
 }
 
+static void turn(double *out, const double *a, size_t count)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < count; i++) {
+        const double x = a[2 * i], y = a[2 * i + 1];
+        out[2 * i] = -y;
+        out[2 * i + 1] = x;
+    }
+}
+
 #define BINARY_ROW(name, expression) {name##_vv, name##_vs, name##_sv},
 #define UNARY_ROW(name, expression) name##_v,
+#define CIRCLE_ROW(name, ignored) NAME(boc__##name),
 #define TERNARY_ROW(name, expression) {name##_vvv, name##_vvs, name##_vsv, name##_vss},
 const boc__map_t NAME(boc__map) = {
     .binary = {BOC_BINARY_OPS(BINARY_ROW)},
-    .unary = {BOC_UNARY_OPS(UNARY_ROW)},
+    .unary = {BOC_UNARY_OPS(UNARY_ROW) BOC_CIRCLE_OPS(CIRCLE_ROW)},
     .ternary = {BOC_TERNARY_OPS(TERNARY_ROW)},
     .clip = clip,
     .select = select_from,
     .bin = bin,
     .close = all_close,
     .transpose = transpose,
+    .turn = turn,
 };

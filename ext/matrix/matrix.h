@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kernels.h"
 
@@ -36,7 +37,7 @@ typedef struct {
     Py_ssize_t exports; /* buffers that others look through, and loops that run without the GIL */
 } boc__matrix_t;
 
-enum { BOC_BLOCK_CLASSES = 5, BOC_SPARE_OBJECTS = 64 };
+enum { BOC_BLOCK_CLASSES = 12, BOC_SPARE_OBJECTS = 64 };
 
 typedef struct {
     PyTypeObject *matrix, *view, *indexer, *cursor;
@@ -73,6 +74,16 @@ int boc__set_moved_error(void);
 static inline bool boc__is_matrix(PyObject *o)
 {
     return Py_TYPE(o)->tp_dealloc == boc__matrix_dealloc;
+}
+
+/* A call costs more than a short row. */
+static inline void boc__copy_row(double *to, const double *from, Py_ssize_t columns)
+{
+    if (columns > 8)
+        memcpy(to, from, (size_t)columns * sizeof(double));
+    else
+        for (Py_ssize_t j = 0; j < columns; j++)
+            to[j] = from[j];
 }
 
 static inline size_t boc__size(const boc__matrix_t *m)

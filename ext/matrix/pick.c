@@ -58,8 +58,7 @@ BOC_FUNCTION(take)
     result = gather_result(m, got[2], axis == 0 ? count : m->rows, axis == 0 ? m->columns : count);
     if (result != NULL && axis == 0) {
         for (Py_ssize_t i = 0; i < count; i++)
-            memcpy(result->data + i * m->columns, m->data + indices[i] * m->columns,
-                   (size_t)m->columns * sizeof(double));
+            boc__copy_row(result->data + i * m->columns, m->data + indices[i] * m->columns, m->columns);
     } else if (result != NULL) {
         for (Py_ssize_t i = 0; i < m->rows; i++)
             for (Py_ssize_t j = 0; j < count; j++)

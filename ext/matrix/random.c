@@ -2,8 +2,7 @@
  *
  * xoshiro256++ (Blackman and Vigna), seeded through splitmix64. All
  * interpreters of the process draw from it under one lock, so a seed makes
- * the draws of a program reproducible that draws from one thread. A normal
- * number is Box and Muller's, from two uniform ones. */
+ * the draws of a program reproducible that draws from one thread. */
 #include "matrix.h"
 
 #include <math.h>
@@ -21,13 +20,6 @@ static uint64_t splitmix(uint64_t *state)
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
-}
-
-static void seed_with(uint64_t value)
-{
-    for (int i = 0; i < 4; i++)
-        s[i] = splitmix(&value);
-    seeded = true;
 }
 
 static uint64_t rotate(uint64_t x, int by)
@@ -60,16 +52,70 @@ static void draw_uniform(double *to, size_t n, double low, double high)
         to[i] = low + (high - low) * unit();
 }
 
+/* The ziggurat of Marsaglia and Tsang in the form of Doornik: LAYERS boxes of
+ * equal area under exp(-x*x/2); most draws fall inside a box and are done. */
+enum { LAYERS = 256 };
+static const double tail_from = 3.6541528853610088, area = 0.00492867323399;
+static double edge[LAYERS + 1], inside[LAYERS];
+
+static void build_ziggurat(void)
+{
+    double density = exp(-0.5 * tail_from * tail_from);
+
+    edge[0] = area / density;
+    edge[1] = tail_from;
+    for (int i = 2; i < LAYERS; i++) {
+        edge[i] = sqrt(-2.0 * log(area / edge[i - 1] + density));
+        density = exp(-0.5 * edge[i] * edge[i]);
+    }
+    edge[LAYERS] = 0.0;
+    for (int i = 0; i < LAYERS; i++)
+        inside[i] = edge[i + 1] / edge[i];
+}
+
+static double beyond_tail(bool negative)
+{
+    double x, y;
+
+    do {
+        x = log(1.0 - unit()) / tail_from; /* of (0, 1]: finite */
+        y = log(1.0 - unit());
+    } while (-2.0 * y < x * x);
+    return negative ? x - tail_from : tail_from - x;
+}
+
+static double standard_normal(void)
+{
+    for (;;) {
+        const uint64_t random = next();
+        const int layer = (int)(random & (LAYERS - 1));
+        const double u = (double)((int64_t)random >> 11) * 0x1p-52; /* [-1, 1), of other bits than the layer's */
+
+        if (fabs(u) < inside[layer])
+            return u * edge[layer];
+        if (layer == 0)
+            return beyond_tail(u < 0.0);
+        const double x = u * edge[layer];
+        const double low = exp(-0.5 * (edge[layer] * edge[layer] - x * x));
+        const double high = exp(-0.5 * (edge[layer + 1] * edge[layer + 1] - x * x));
+        if (high + unit() * (low - high) < 1.0)
+            return x;
+    }
+}
+
 static void draw_normal(double *to, size_t n, double mean, double stddev)
 {
-    for (size_t i = 0; i < n; i += 2) {
-        const double radius = sqrt(-2.0 * log(1.0 - unit())); /* of (0, 1]: the logarithm is finite */
-        const double turn = 6.283185307179586 * unit();
+    for (size_t i = 0; i < n; i++)
+        to[i] = mean + stddev * standard_normal();
+}
 
-        to[i] = mean + stddev * radius * cos(turn);
-        if (i + 1 < n)
-            to[i + 1] = mean + stddev * radius * sin(turn);
-    }
+static void seed_with(uint64_t value)
+{
+    for (int i = 0; i < 4; i++)
+        s[i] = splitmix(&value);
+    if (edge[1] == 0.0)
+        build_ziggurat();
+    seeded = true;
 }
 
 typedef void (*draw_fn)(double *to, size_t n, double a, double b);

@@ -9,9 +9,14 @@
 #include <sys/mman.h>
 #endif
 
-/* Doubles of the block classes that are kept for reuse, and how many of each. */
-static const size_t class_size[BOC_BLOCK_CLASSES] = {16, 64, 256, 1024, 4096};
-static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8};
+/* Doubles of the block classes that are kept for reuse, and how many of each:
+ * at most some 16 MB, of which only what was touched is memory. Larger ones go
+ * back at once. Keeping those of a MB or so spares the page faults of every
+ * temporary of an expression. */
+static const size_t class_size[BOC_BLOCK_CLASSES] = {
+    16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288,
+};
+static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8, 4, 4, 3, 2, 2, 2, 1};
 
 enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
@@ -30,7 +35,7 @@ double *boc__scratch(size_t doubles)
 
 static boc__block_t *block_alloc(size_t capacity)
 {
-    const size_t bytes = (sizeof(boc__block_t) + capacity * sizeof(double) + 63) & ~(size_t)63;
+    const size_t bytes = (sizeof(boc__block_t) + capacity * sizeof(double) + BOC_READ_PAST + 63) & ~(size_t)63;
     boc__block_t *block = aligned_alloc(64, bytes);
 
     if (block == NULL)

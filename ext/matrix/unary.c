@@ -48,6 +48,7 @@ static PyObject *unary(PyObject *self, int op, const boc__signature_t *signature
         return unary(self, BOC_OP_##name, &signature, args, nargs, kwnames);                                   \
     }
 BOC_UNARY_OPS(METHOD)
+BOC_CIRCLE_OPS(METHOD)
 
 BOC_FUNCTION(clip)
 {

@@ -84,13 +84,15 @@ BOC_FUNCTION(perpendicular)
         boc__flag(got[1], &in_place) < 0 || boc__live(m) < 0 || batch_of_2(m, "perpendicular", axis, &batch) < 0)
         return NULL;
     result = boc__result(boc__state_of(self), NULL, in_place ? m : NULL, m->rows, m->columns);
-    for (Py_ssize_t i = 0; result != NULL && i < batch.count; i++) {
-        const double *v = m->data + i * batch.stride;
-        const double x = v[0], y = v[batch.step];
+    if (result != NULL && batch.in_rows)
+        boc__kernels->map->turn(result->data, m->data, (size_t)batch.count);
+    else if (result != NULL)
+        for (Py_ssize_t i = 0; i < batch.count; i++) {
+            const double x = m->data[i], y = m->data[i + batch.step];
 
-        result->data[i * batch.stride] = -y;
-        result->data[i * batch.stride + batch.step] = x;
-    }
+            result->data[i] = -y;
+            result->data[i + batch.step] = x;
+        }
     return (PyObject *)result;
 }
 
@@ -111,9 +113,10 @@ BOC_FUNCTION(normalize)
     if (magnitudes == NULL)
         return NULL;
     boc__fold_squares(magnitudes->data, m, axis);
+    boc__kernels->map->unary[BOC_OP_sqrt](magnitudes->data, magnitudes->data, boc__size(magnitudes));
     /* nothing to divide by: everything over infinity is 0 */
     for (size_t i = 0; i < boc__size(magnitudes); i++)
-        magnitudes->data[i] = magnitudes->data[i] == 0.0 ? INFINITY : sqrt(magnitudes->data[i]);
+        magnitudes->data[i] = magnitudes->data[i] == 0.0 ? INFINITY : magnitudes->data[i];
     result = boc__result(state, NULL, in_place ? m : NULL, m->rows, m->columns);
     if (result != NULL && boc__operand(state, self, false, &left) == 1 &&
         boc__operand(state, (PyObject *)magnitudes, false, &right) == 1)
@@ -252,29 +255,42 @@ static int cross_other(const boc__operand_t *a, const boc__operand_t *b, const c
     return -1;
 }
 
-static void cross_2(double *out, const boc__operand_t *a, const batch_t *in_a, const boc__operand_t *b,
-                    const batch_t *in_b)
+/* The loops, for constant strides where they are known: then the compiler vectorises them. */
+static inline __attribute__((always_inline)) void cross_2_loop(double *restrict out, const double *u, Py_ssize_t u_stride,
+                                                               Py_ssize_t s, const double *v, Py_ssize_t v_stride,
+                                                               Py_ssize_t t, Py_ssize_t count)
 {
-    for (Py_ssize_t i = 0; i < in_a->count; i++) {
-        const double *u = a->data + i * in_a->stride, *v = b->data + i * in_b->stride;
-        out[i] = u[0] * v[in_b->step] - u[in_a->step] * v[0];
+    for (Py_ssize_t i = 0; i < count; i++, u += u_stride, v += v_stride)
+        out[i] = u[0] * v[t] - u[s] * v[0];
+}
+
+static inline __attribute__((always_inline)) void cross_3_loop(double *restrict out, const double *u, Py_ssize_t u_stride,
+                                                               Py_ssize_t s, const double *v, Py_ssize_t v_stride,
+                                                               Py_ssize_t t, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++, u += u_stride, v += v_stride, out += u_stride) {
+        const double x = u[0], y = u[s], z = u[2 * s];
+
+        out[0] = y * v[2 * t] - z * v[t];
+        out[s] = z * v[0] - x * v[2 * t];
+        out[2 * s] = x * v[t] - y * v[0];
     }
 }
 
-static void cross_3(double *out, const boc__operand_t *a, const batch_t *in_a, const boc__operand_t *b,
-                    const batch_t *in_b)
-{
-    const Py_ssize_t s = in_a->step, t = in_b->step;
-
-    for (Py_ssize_t i = 0; i < in_a->count; i++) {
-        const double *u = a->data + i * in_a->stride, *v = b->data + i * in_b->stride;
-        double *w = out + i * in_a->stride;
-
-        w[0] = u[s] * v[2 * t] - u[2 * s] * v[t];
-        w[s] = u[2 * s] * v[0] - u[0] * v[2 * t];
-        w[2 * s] = u[0] * v[t] - u[s] * v[0];
+#define CROSS(n)                                                                                              \
+    static void cross_##n(double *out, const double *u, const batch_t *a, const double *v, const batch_t *b)  \
+    {                                                                                                          \
+        if (a->in_rows && b->stride == n)                                                                      \
+            cross_##n##_loop(out, u, n, 1, v, n, 1, a->count);                                                 \
+        else if (a->in_rows)                                                                                   \
+            cross_##n##_loop(out, u, n, 1, v, 0, 1, a->count);                                                 \
+        else if (b->stride == 1)                                                                               \
+            cross_##n##_loop(out, u, 1, a->step, v, 1, b->step, a->count);                                     \
+        else                                                                                                   \
+            cross_##n##_loop(out, u, 1, a->step, v, 0, 1, a->count);                                           \
     }
-}
+CROSS(2)
+CROSS(3)
 
 static PyObject *cross(boc__state_t *state, const boc__operand_t *a, const boc__operand_t *b, int axis)
 {
@@ -287,12 +303,12 @@ static PyObject *cross(boc__state_t *state, const boc__operand_t *a, const boc__
     if (how.components == 3) {
         result = boc__new(state, a->rows, a->columns);
         if (result != NULL)
-            cross_3(result->data, a, &how.batch, b, &other);
+            cross_3(result->data, a->data, &how.batch, b->data, &other);
         return (PyObject *)result;
     }
     result = how.batch.in_rows ? boc__new(state, how.batch.count, 1) : boc__new(state, 1, how.batch.count);
     if (result != NULL)
-        cross_2(result->data, a, &how.batch, b, &other);
+        cross_2(result->data, a->data, &how.batch, b->data, &other);
     return numbers(result);
 }
 

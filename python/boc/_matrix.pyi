@@ -1,7 +1,7 @@
 """Matrix: dense float64 matrices in C that move between interpreters by pointer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, SupportsFloat, SupportsIndex, TypeAlias, overload
+from typing import Any, Final, Literal, SupportsFloat, SupportsIndex, overload
 
 class ShapeError(ValueError, AssertionError):
     """A shape, or bounds, that cannot be."""
@@ -11,8 +11,8 @@ class AxisError(ValueError, IndexError, KeyError):
 
 _Number = SupportsFloat | SupportsIndex
 _Vector = Sequence[_Number]
-_Operand: TypeAlias = "Matrix | MatrixView | _Number | _Vector"
-_Fill: TypeAlias = "Matrix | _Number"
+type _Operand = Matrix | MatrixView | _Number | _Vector
+type _Fill = Matrix | _Number
 _Line = Literal[-2, -1, 0, 1]
 _Axis = _Line | None
 _Indices = Sequence[SupportsIndex]
