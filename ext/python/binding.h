@@ -118,6 +118,7 @@ typedef struct boc_cown_object {
 struct boc_state {
     PyObject *module;
     int worker;              /* -1: main */
+    unsigned long ident;     /* of the worker's thread */
     uint64_t environ_version; /* of main's environment as it was taken over here */
     PyTypeObject *cown_type, *pinned_type, *when_type, *read_type, *encoder_type, *writer_type, *cursor_type;
     PyObject *errors;        /* module boc._errors, on demand */
@@ -250,6 +251,12 @@ static inline void boc__arrived(boc_cown_t *c) {
     c->value.u.p = NULL;
     boc__slot_unlock(c);
 }
+
+/* ---- frames.c ------------------------------------------------------------- */
+boc_state_t *boc__worker_state(uint32_t worker);      /* NULL: no such worker */
+PyObject *boc__worker_frames(PyObject *module, PyObject *arg);
+void boc__frames_open(uint32_t worker);
+void boc__frames_close(uint32_t worker);
 
 /* ---- runtime.c, pump.c, service.c, notice.c ------------------------------- */
 int boc__ensure_started(void);        /* starts on demand (main), -1 with an exception */

@@ -44,8 +44,6 @@ void boc__live_flush(boc_state_t *st) {
         boc__encode_live(st, st->live[st->nlive - 1].cown, 0);
 }
 
-extern boc_state_t *boc__worker_state(uint32_t worker);
-
 void boc__host_encode(uint32_t home, boc_cown_t *c) {
     boc_state_t *st = boc__worker_state(home);
     if (st != NULL && c->value.tag == V_LIVE)

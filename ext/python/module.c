@@ -22,6 +22,7 @@ void boc__service_after_fork(void);
 void boc__notice_after_fork(void);
 void boc__message_after_fork(void);
 void boc__handle_after_fork(void);
+void boc__frames_after_fork(void);
 
 boc_state_t *boc__worker_state(uint32_t worker) {
     return worker < BOC_MAX_WORKERS ? atomic_load_explicit(&workers[worker], memory_order_acquire) : NULL;
@@ -107,6 +108,7 @@ void boc__worker_teardown(uint32_t worker) {
     boc_state_t *st = boc__worker_state(worker);
     if (st == NULL)
         return;
+    boc__frames_close(worker);
     boc__live_flush(st);
     boc__installed_clear(st);
     boc__notice_forget_view(st);
@@ -133,6 +135,7 @@ void boc__binding_after_fork(void) {
     boc__notice_after_fork();
     boc__message_after_fork();
     boc__handle_after_fork();
+    boc__frames_after_fork();
     boc__environ_after_fork();
     for (uint32_t i = 0; i < BOC_MAX_WORKERS; i++)
         atomic_store_explicit(&workers[i], NULL, memory_order_relaxed);

@@ -381,7 +381,7 @@ static PyObject *rt_bodies(PyObject *module, PyObject *unused) {
     for (uint32_t w = 0; list != NULL && boc_running() && w < boc_worker_count(); w++) {
         if (boc_worker_running(w, &now) < 0 || now.id == 0)
             continue;
-        PyObject *t = Py_BuildValue("IKsL", w, (unsigned long long)now.id, boc_name_text(now.name), (long long)(boc_now() - now.since));
+        PyObject *t = Py_BuildValue("IKsL", w, (unsigned long long)now.id, boc_name_text(now.name), (long long)now.since);
         if (t == NULL || PyList_Append(list, t) < 0)
             Py_CLEAR(list);
         Py_XDECREF(t);
@@ -475,7 +475,8 @@ PyMethodDef boc__runtime_methods[] = {
     {"_stop", rt_stop, METH_VARARGS, NULL},
     {"_cancel", rt_cancel, METH_VARARGS, NULL},
     {"_stats", rt_stats, METH_NOARGS, NULL},
-    {"running", rt_bodies, METH_NOARGS, "running() -> list of (worker, behavior id, name, ns since its start)"},
+    {"running", rt_bodies, METH_NOARGS, "running() -> list of (worker, behavior id, name, start in now() ns)"},
+    {"worker_frames", boc__worker_frames, METH_O, "worker_frames(worker) -> list of (file, line, function), outermost first"},
     {"_counts", rt_counts, METH_NOARGS, "_counts() -> (scheduled, started, finished)"},
     {"pinned_fd", rt_pinned_fd, METH_NOARGS, "pinned_fd() -> file descriptor, readable while pinned work is ready"},
     {"_pinned_depth", rt_pinned_depth, METH_NOARGS, "_pinned_depth() -> (depth, age of the oldest in seconds)"},

@@ -444,6 +444,7 @@ PyMethodDef boc__trace_methods[] = {
     {"trace_open", tr_open, METH_NOARGS, "trace_open() -> cursor at the oldest record"},
     {"trace_names", tr_names, METH_VARARGS, "trace_names(first=0) -> list of str"},
     {"now_ns", tr_now, METH_NOARGS, "now_ns() -> CLOCK_MONOTONIC in ns"},
+    {"now", tr_now, METH_NOARGS, "now() -> CLOCK_MONOTONIC in ns"},
     {"trace_clear", tr_clear, METH_NOARGS, NULL},
     {"trace_enable", tr_enable, METH_O, NULL},
     {"trace_text", tr_text, METH_VARARGS, NULL},
