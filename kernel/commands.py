@@ -9,6 +9,7 @@ import difflib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boc
@@ -34,7 +35,7 @@ class Command:
     options: tuple[str, ...] = ()  # flags and options with a value (these end in =)
 
     def available(self) -> bool:
-        return all(_find(need) is not None for need in self.needs)
+        return all(map(_offered, self.needs))
 
 
 def _find(path: str) -> Any:
@@ -43,9 +44,16 @@ def _find(path: str) -> Any:
     for part in path.split("."):
         try:
             found = getattr(found, part)
-        except (AttributeError, ImportError):
+        except AttributeError:
             return None
     return found
+
+
+def _offered(need: str) -> bool:
+    """Whether boc has `need`, without loading charts and traces: a name of `boc`, or `folder/file.py` in it."""
+    if need.endswith(".py"):
+        return (Path(str(boc.__file__)).parent / need).exists()
+    return need in vars(boc) or need in boc._LAZY
 
 
 class Arguments:
@@ -259,7 +267,7 @@ COMMANDS: dict[str, Command] = {
     "summary": Command(
         "summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL
     ),
-    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace.Trace.explain",), _ALL),
+    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace/explain.py",), _ALL),
     "status": Command("status", "what is now, in one line", _status),
     "start": Command(
         "start [-w N] [--kind K]", "start the workers", _start, ("start",), ("-w=", "--kind=", "--trace=")
@@ -271,9 +279,9 @@ COMMANDS: dict[str, Command] = {
     "replay": Command(
         "replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)
     ),
-    "save": Command("save FILE", "write the trace to a file", _save, ("trace.Trace.save",)),
+    "save": Command("save FILE", "write the trace to a file", _save, ("trace/file.py",)),
     "attach": Command(
-        "attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace.attach",)
+        "attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace/serve.py",)
     ),
     "doctor": Command("doctor", "where each imported module can run", _passed("doctor", ""), ("doctor",)),
     "stacks": Command("stacks", "which bodies run, since when, at which line", _stacks, ("stacks",)),
@@ -339,6 +347,8 @@ class BocMagics(Magics):
             raise UsageError(f"%boc has no command {name!r}{hint}\n{listing()}")
         try:
             return commands[name].run(self, Arguments(name, words))
+        except ModuleNotFoundError as error:
+            raise UsageError(f"%boc {name} needs {error.name}: pip install 'boc[view]'") from None
         except (RuntimeError, ValueError, TypeError, OSError) as error:
             raise UsageError(f"%boc {name}: {error}") from None
 

@@ -59,7 +59,10 @@ class Extension:
         assert self.router is not None
         self.bodies = bodies.PinnedBodies(self.router, self.cells)
         _service.sink = self.router
-        _service.body_hook = self.bodies
+        _service.around = self.router.around
+        _service.flushed = self.router.flush
+        _service.waited = self.router.waited
+        _core._set_notebook(self.bodies)
         self.hook = LoopHook(_core.pinned_fd(), _pump, self.bodies.escaped)
         self.hook.watch(self._loop())
         parent = self.shell.get_parent()
@@ -77,7 +80,8 @@ class Extension:
     # ---- cells ---------------------------------------------------------------
     def _begin(self, parent: Any, text: str) -> None:
         cell = self.cells.begin(parent, text)
-        _core.set_origin(cell.number)
+        # On the main thread for all threads that the program starts; in a subshell for that one alone.
+        _core.set_origin(cell.number, threading.current_thread() is not threading.main_thread())
 
     def _before_cell(self, info: Any) -> None:
         parent = self.shell.get_parent() if self.kernel is not None else {}
@@ -89,11 +93,11 @@ class Extension:
         # Cells that are run all at once leave the loop no time in between: pump here too.
         if self.hook is not None and threading.current_thread() is threading.main_thread():
             self.hook.slice()
-        self.cells.end()
+        cell = self.cells.end()
         self.magics.after_cell()
-        self.show.after_cell()
+        self.show.update()
         if self.router is not None:
-            self.router.cell_ended()
+            self.router.cell_ended(cell)
 
     # ---- the end -----------------------------------------------------------------
     def close(self) -> None:
@@ -106,9 +110,8 @@ class Extension:
             self.hook = None
         if self.router is not None:
             if _service.sink is self.router:
-                _service.sink = None
-            if _service.body_hook is self.bodies:
-                _service.body_hook = None
+                _service.sink = _service.around = _service.flushed = _service.waited = None
+                _core._set_notebook(None)
             self.router.close()
 
     def unload(self) -> None:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextvars import Token
 from typing import Any
 
-from boc import _display, _kinds
+from boc import _core, _display, _kinds, _service
 
 from .cells import Cell, Cells
 from .output import Outbox
+from .unseen import Unseen
 
 
 def _send_on(kernel: Any) -> Callable[[str, dict[str, Any], dict[str, Any]], None]:
@@ -49,6 +50,7 @@ class Router:
         self.stdout, self.stderr = sys.stdout, sys.stderr
         self.display_pub = shell.display_pub
         self.outbox = Outbox(_send_on(kernel), _flush_streams(self.stdout, self.stderr))
+        self.unseen = Unseen(cells, self._unseen)
         self._rendering = threading.Lock()
 
     # ---- what the service calls -------------------------------------------
@@ -71,6 +73,8 @@ class Router:
                 self.outbox.text(cell, "stderr", text)
             else:
                 self.error(cell, error, name)
+        elif kind == _kinds.RAISED:
+            self.unseen.raised(payload, cell, name)
         elif kind == _kinds.DISPLAY:
             if self.shell.display_pub is not self.display_pub:
                 return False
@@ -96,9 +100,20 @@ class Router:
             _flush_streams(sys.stdout, sys.stderr)()
             self.leave(tokens)
 
-    def cell_ended(self) -> None:
+    def waited(self) -> None:
+        """A wait of this thread has ended: what nobody looked at by now is said."""
+        self.unseen.due(self.cells.running())
+
+    def cell_ended(self, cell: Cell | None) -> None:
         """A cell of this thread has ended: what came for it so far must precede its reply."""
+        if _core._running():
+            _service.drain()
+        self.unseen.due(cell)
         self.flush()
+
+    def _unseen(self, cell: Cell, error: BaseException, name: str) -> None:
+        if _service.report(error, name):  # after five alike only a count grows
+            self.error(cell, error, name)
 
     def flush(self) -> None:
         """All that was handed in so far is on its way to the front end."""

@@ -7,54 +7,61 @@ has ended.
 from __future__ import annotations
 
 import html
+import itertools
 import threading
 import uuid
 from typing import Any
 
 import boc
+from boc import _core, _service
 
 from .cells import Cell, Cells
 from .routing import Router
+from .unseen import BUSY, RESULT
 
 LONGEST = 2000  # characters of a value's repr
-TICK = 0.05  # seconds between two looks at pending results
-
-
-def _badge(word: str, colour: str) -> str:
-    return f'<span style="color:{colour}">{word}</span>'
+PATIENCE = 0.5  # seconds to wait for a value that rests on a busy worker
+_COLOURS = {"pending": "var(--jp-brand-color1, #0b6bcb)", "exception": "#d92d20"}
 
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
 
 
+def _badge(word: str, colour: str) -> str:
+    return f'<span style="color:{colour}">{word}</span>'
+
+
+def state(cown: Any) -> tuple[str, str]:
+    """("pending", ""), ("value", repr) or ("exception", "Type: text"). Looking does not count as seeing."""
+    flags, error = _core._look(cown)
+    if flags & BUSY:
+        return "pending", ""
+    if error is not None:
+        return "exception", f"{type(error).__name__}: {error}"
+    try:
+        return "value", repr(cown.result(timeout=PATIENCE))
+    except TimeoutError:
+        return "pending", ""
+    except BaseException as late:  # whatever its value raises is only shown here
+        return "exception", f"{type(late).__name__}: {late}"
+
+
 def cown_bundle(cown: Any) -> dict[str, str]:
     """The bundle of a cown: text/plain and text/html."""
     plain = repr(cown)
     name = html.escape(str(cown.name or "cown"))
-    if not cown.done():
-        state = _badge("pending", "var(--jp-brand-color1, #0b6bcb)")
-        return {"text/plain": plain, "text/html": f"<div><b>{name}</b> · {state}</div>"}
-    kind, text = peek(cown)
-    body = html.escape(_short(text))
-    if kind == "exception":
-        state = _badge("exception", "#d92d20")
-        return {
-            "text/plain": f"{plain}: {_short(text)}",
-            "text/html": f"<div><b>{name}</b> · {state} <code>{body}</code></div>",
-        }
+    if not _core._look(cown)[0] & RESULT:
+        said = html.escape(plain.strip("<>").partition(": ")[2] or plain)
+        return {"text/plain": plain, "text/html": f"<div><b>{name}</b> · {said}</div>"}
+    word, text = state(cown)
+    text = _short(text)
+    badge = _badge(word, _COLOURS[word]) if word != "value" else word
+    shown = f" <code>{html.escape(text)}</code>" if text else ""
     return {
-        "text/plain": f"{plain}: {_short(text)}",
-        "text/html": f"<div><b>{name}</b> · value <code>{body}</code></div>",
+        "text/plain": f"{plain}: {text}" if text else plain,
+        "text/html": f"<div><b>{name}</b> · {badge}{shown}</div>",
     }
-
-
-def peek(cown: Any) -> tuple[str, str]:
-    """("value", repr) or ("exception", "Type: text") of a cown that is done."""
-    try:
-        return "value", repr(cown.result(timeout=0))
-    except BaseException as error:  # whatever the body ended with is only looked at here
-        return "exception", f"{type(error).__name__}: {error}"
 
 
 class Displays:
@@ -64,8 +71,10 @@ class Displays:
         self.shell = shell
         self.router = router
         self.cells = cells
-        self._pending: list[tuple[Any, str, Cell]] = []
+        self._tokens = itertools.count(1 << 33)
+        self._pending: dict[int, tuple[Any, str, Cell]] = {}
         self._guard = threading.Condition()
+        self._ended: list[int] = []
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -83,40 +92,52 @@ class Displays:
     def _show(self, cown: Any) -> None:
         """Show a pending result under a display id; NotImplementedError: as any object."""
         cell = self.cells.running()
-        if cell is None or cown.done():
+        if cell is None or cown.done() or not _core._look(cown)[0] & RESULT:
             raise NotImplementedError
         mark = uuid.uuid4().hex
         self.shell.display_pub.publish(cown_bundle(cown), {}, transient={"display_id": mark})
+        token = next(self._tokens)
         with self._guard:
-            self._pending.append((cown, mark, cell))
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._watch, name="boc-results", daemon=True)
+            self._pending[token] = (cown, mark, cell)
+        _service.watchers[token] = lambda: self._reached(token)
+        if not _core._watch(cown, token):
+            _service.watchers.pop(token, None)
+            self._reached(token)
+
+    def _reached(self, token: int) -> None:
+        """The result is there. Its value may still have to be fetched: that is for our own thread."""
+        with self._guard:
+            if self._closed:
+                return
+            self._ended.append(token)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="boc-results", daemon=True)
                 self._thread.start()
             self._guard.notify()
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         while True:
             with self._guard:
-                while not self._pending and not self._closed:
-                    self._guard.wait()
+                self._guard.wait_for(lambda: self._ended or self._closed)
                 if self._closed:
                     return
-            self.update()
-            with self._guard:
-                self._guard.wait_for(lambda: self._closed, TICK)
+                token = self._ended.pop(0)
+            self._final(token)
+
+    def _final(self, token: int) -> None:
+        with self._guard:
+            shown = self._pending.pop(token, None)
+        if shown is None or self.router is None:
+            return
+        cown, mark, cell = shown
+        content = {"data": cown_bundle(cown), "metadata": {}, "transient": {"display_id": mark}}
+        self.router.outbox.post(cell, "update_display_data", content)
 
     def update(self) -> None:
-        """Show the results that have ended since."""
-        with self._guard:
-            ended = [p for p in self._pending if p[0].done()]
-            self._pending = [p for p in self._pending if p not in ended]
-        for cown, mark, cell in ended:
-            content = {"data": cown_bundle(cown), "metadata": {}, "transient": {"display_id": mark}}
-            if self.router is not None:
-                self.router.outbox.post(cell, "update_display_data", content)
-
-    def after_cell(self) -> None:
-        self.update()
+        """Before a cell's reply: show the results that have ended by now."""
+        for token, (cown, _, _) in list(self._pending.items()):
+            if cown.done():
+                self._final(token)
 
     def close(self) -> None:
         with self._guard:

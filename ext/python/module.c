@@ -3,6 +3,7 @@
 #include "environ.h"
 #include "hold.h"
 #include "move.h"
+#include "notebook.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -249,7 +250,8 @@ static int core_exec(PyObject *module) {
     if (boc__codec_init(st) < 0 || boc__cown_init(st) < 0 || boc__when_init(st) < 0 || boc__service_init(st) < 0 ||
         boc__movable_init(st) < 0)
         return -1;
-    return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
+    return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 ||
+           PyModule_AddFunctions(module, boc__notebook_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0
                ? -1

@@ -5,6 +5,7 @@
 #include "environ.h"
 #include "hold.h"
 #include "live.h"
+#include "notebook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -267,6 +268,8 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
             PyErr_Clear();
         Py_XDECREF(done);
     }
+    if (value == NULL && r != NULL)
+        boc__tell_raised(r, job->origin);
     ctx->current = NULL;
     if (leave != NULL)
         PyErr_SetRaisedException(leave);

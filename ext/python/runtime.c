@@ -3,6 +3,7 @@
 #include "binding.h"
 #include "hold.h"
 #include "when.h"
+#include "notebook.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,7 +177,9 @@ int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_er
             break;
         if (boc_begin(b)) {
             boc_cown_t *r = boc__result_of(b);
+            PyObject *token = boc__pinned_begin(b);
             rc = boc__run_body(st, &ctx, b);
+            boc__pinned_end(token);
             bool exc = r != NULL && r->value.tag == V_EXC && (r->value.flags & VF_EXC);
             if (exc && rc == 0) {
                 ++*raised;

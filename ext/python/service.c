@@ -3,6 +3,7 @@
  * A queue under a mutex that is never held across a call; main's service thread takes all of it at once. Also here:
  * the origin (which cell scheduled), the trace as Python reads it, and objects of pinned cowns that died elsewhere. */
 #include "binding.h"
+#include "notebook.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@ typedef struct item {
     uint64_t behavior;
     int worker;
     boc_blob_t *blob;
+    boc_cown_t *cown;
     size_t na, nb;
     char data[];
 } item_t;
@@ -80,6 +82,19 @@ void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin) {
     push(it);
 }
 
+void boc__emit_cown(int kind, boc_cown_t *c, uint32_t origin) {
+    item_t *it = calloc(1, sizeof *it);
+    if (it == NULL)
+        return;
+    boc_cown_retain(c);
+    it->kind = kind;
+    it->cown = c;
+    it->behavior = c->id;
+    it->name = c->name;
+    it->origin = origin;
+    push(it);
+}
+
 void boc__service_after_fork(void) {
     pthread_mutex_init(&q.lock, NULL);
     pthread_cond_init(&q.more, NULL);
@@ -104,6 +119,10 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
             PyErr_Clear();
             a = PyUnicode_FromString("an exception that could not be brought to main");
         }
+        b = PyUnicode_FromString("");
+    } else if (it->cown != NULL) {
+        a = boc__cown_wrap(st, it->cown);
+        it->cown = NULL;
         b = PyUnicode_FromString("");
     } else if (it->kind == K_LOG || it->kind == K_WARN || it->kind == K_DISPLAY || it->kind == K_DONE) {
         a = PyBytes_FromStringAndSize(it->data, (Py_ssize_t)it->na);
@@ -155,6 +174,8 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
         Py_XDECREF(tuple);
         if (it->blob != NULL)
             boc__blob_drop(it->blob);
+        if (it->cown != NULL)
+            boc_cown_release(it->cown);
         free(it);
     }
     return out;
@@ -171,7 +192,7 @@ static PyObject *service_wake(PyObject *module, PyObject *unused) {
 }
 
 void boc__drain_output(void) {
-    if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0 && !boc__notebook())
         return;
     boc_state_t *st = boc__st();
     PyObject *f = st ? boc__py(st, PY_SERVICE_DRAIN) : NULL;

@@ -13,3 +13,4 @@ HINT = 6  # text, what makes it the same hint (place and name)
 DISPLAY = 7  # what the sink understands, the same as plain text
 NOTICE = 8  # a write of the noticeboard for notice_apply, its key
 DONE = 9  # the token (8 bytes, little-endian) of a watched cown whose turn has come, ""
+RAISED = 10  # the result of a body that raised, only told to a notebook; ""

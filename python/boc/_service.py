@@ -30,11 +30,13 @@ Item = tuple[int, Any, Any, int, str, int, int]
 
 # sink(kind, payload, origin, behavior) -> True if it took it. payload: OUT, ERR and HINT: text;
 # UNSEEN: (text, the exception or None if the text only counts); LOG: the logging.LogRecord;
-# WARN: (message, category, file name, line); DISPLAY: (a, b).
+# WARN: (message, category, file name, line); DISPLAY: (a, b); RAISED: the result.
 # Called on any thread of main, one at a time.
 sink: Callable[[int, Any, int, str], bool] | None = None
 # around(origin): a context in which what log handlers and showwarning print reaches the cell of that origin.
 around: Callable[[int], AbstractContextManager[Any]] | None = None
+# waited(): a wait has ended, so what nobody has looked at by now is to be said.
+waited: Callable[[], None] | None = None
 # flushed(): all that was queued has been handed to the sink, and somebody waits for it.
 flushed: Callable[[], None] | None = None
 
@@ -166,6 +168,8 @@ def _handle(item: Item) -> None:
             _write(_kinds.OUT, _text(b) + "\n")
     elif kind == _kinds.NOTICE:
         _notices.append(item)
+    elif kind == _kinds.RAISED:
+        _sunk(kind, a, origin, name)
     elif kind == _kinds.DONE:
         watcher = watchers.pop(int.from_bytes(a, "little"), None)
         if watcher is not None:
@@ -304,9 +308,16 @@ def _apply_notices() -> None:
 # ---- unseen exceptions -----------------------------------------------------
 
 
+def report(exc: BaseException, name: str) -> str:
+    """The report of an exception that nobody looked at; empty once there were enough like it."""
+    return _reports.text(exc, name)
+
+
 def flush_unseen() -> None:
     """A wait or the exit: say how many more there were of those that are no longer shown one by one."""
     drain()
+    if waited is not None:
+        waited()
     text = _reports.counts()
     if text:
         try:
