@@ -70,5 +70,8 @@ class PinnedBodies:
     def escaped(self, error: BaseException) -> None:
         """Something left a body and the pump of the idle kernel: show it under the body's cell."""
         cell = self.last or self.cells.latest
-        if cell is not None:
-            self.router.error(cell, error)
+        trace = error.__traceback__
+        while trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("boc."):
+            trace = trace.tb_next
+        if cell is not None and (trace is not None or not isinstance(error, KeyboardInterrupt)):
+            self.router.error(cell, error.with_traceback(trace))

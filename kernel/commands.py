@@ -261,12 +261,8 @@ COMMANDS: dict[str, Command] = {
         ("--by=", "--last=", "--all"),
     ),
     "board": Command("board", "the noticeboard and its history", _chart("board"), ("board",), _ALL),
-    "throughput": Command(
-        "throughput", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL
-    ),
-    "summary": Command(
-        "summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL
-    ),
+    "throughput": Command("throughput", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL),
+    "summary": Command("summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL),
     "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace/explain.py",), _ALL),
     "status": Command("status", "what is now, in one line", _status),
     "start": Command(
@@ -276,13 +272,9 @@ COMMANDS: dict[str, Command] = {
     "pause": Command("pause", "hold what has not started", _steered("pause"), ("pause",)),
     "step": Command("step [N|NAME]", "let one behavior run", _step, ("step",)),
     "resume": Command("resume", "let all run again", _steered("resume"), ("resume",)),
-    "replay": Command(
-        "replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)
-    ),
+    "replay": Command("replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)),
     "save": Command("save FILE", "write the trace to a file", _save, ("trace/file.py",)),
-    "attach": Command(
-        "attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace/serve.py",)
-    ),
+    "attach": Command("attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace/serve.py",)),
     "doctor": Command("doctor", "where each imported module can run", _passed("doctor", ""), ("doctor",)),
     "stacks": Command("stacks", "which bodies run, since when, at which line", _stacks, ("stacks",)),
     "reset": Command("reset", "cancel all, forget board, names and trace", _steered("reset"), ("reset",)),

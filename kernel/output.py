@@ -39,9 +39,7 @@ class Outbox:
     each sending, to let out what the kernel's own streams have buffered.
     """
 
-    def __init__(
-        self, send: Callable[[str, dict[str, Any], dict[str, Any]], None], before: Callable[[], None]
-    ) -> None:
+    def __init__(self, send: Callable[[str, dict[str, Any], dict[str, Any]], None], before: Callable[[], None]) -> None:
         self._send = send
         self._before = before
         self._posts: deque[Post] = deque()

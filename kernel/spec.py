@@ -39,9 +39,7 @@ def install(*, user: bool = False, prefix: str | None = None, name: str = NAME) 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m boc.kernel", description="The Jupyter kernel with boc loaded."
-    )
+    parser = argparse.ArgumentParser(prog="python -m boc.kernel", description="The Jupyter kernel with boc loaded.")
     commands = parser.add_subparsers(dest="command", required=True)
     adding = commands.add_parser("install", help=f'add the kernel "{DISPLAY_NAME}"')
     where = adding.add_mutually_exclusive_group()

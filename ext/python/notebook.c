@@ -21,7 +21,7 @@ void boc__pinned_end(PyObject *token) {
     if (token == NULL)
         return;
     PyObject *leaving = PyErr_GetRaisedException();
-    PyObject *done = body_hook ? PyObject_CallMethod(body_hook, "end", "O", token) : Py_NewRef(Py_None);
+    PyObject *done = body_hook ? PyObject_CallMethod(body_hook, "end", "(O)", token) : Py_NewRef(Py_None);
     if (done == NULL)
         PyErr_WriteUnraisable(body_hook);
     Py_XDECREF(done);

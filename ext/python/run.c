@@ -204,8 +204,11 @@ static void store_result(boc_state_t *st, boc_cown_t *r, PyObject *value) {
 /* The exception that is set becomes the result. On main a BaseException that is no Exception is kept set: -1. */
 static int store_exception(boc_state_t *st, boc_behavior_t *b, boc_cown_t *r) {
     PyObject *leave = NULL;
-    if (PyErr_ExceptionMatches(PyExc_Exception) == 0 && PyErr_Occurred()) {
-        PyObject *interrupted = boc__error_type(st, "Interrupted");
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyObject *exc = PyErr_GetRaisedException();
+        PyObject *interrupted = boc__error_type(st, "Interrupted"); /* may import: nothing may be set meanwhile */
+        PyErr_Clear();
+        PyErr_SetRaisedException(exc);
         if (interrupted != NULL && PyErr_ExceptionMatches(interrupted)) {
             PyErr_Clear();
             if (r != NULL) {

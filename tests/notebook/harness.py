@@ -38,9 +38,7 @@ class Ran:
 
     def stream(self, name: str = "stdout") -> str:
         return "".join(
-            m["content"]["text"]
-            for m in self.messages
-            if m["msg_type"] == "stream" and m["content"]["name"] == name
+            m["content"]["text"] for m in self.messages if m["msg_type"] == "stream" and m["content"]["name"] == name
         )
 
     @property
@@ -54,11 +52,7 @@ class Ran:
     @property
     def errors(self) -> list[str]:
         """The tracebacks shown under the cell, without colours."""
-        return [
-            _ANSI.sub("", "\n".join(m["content"]["traceback"]))
-            for m in self.messages
-            if m["msg_type"] == "error"
-        ]
+        return [_ANSI.sub("", "\n".join(m["content"]["traceback"])) for m in self.messages if m["msg_type"] == "error"]
 
     @property
     def text(self) -> str:

@@ -45,9 +45,7 @@ def test_the_last_expression_is_the_result() -> None:
         ("import math as n\nn.pi", ()),
     ],
 )
-def test_a_name_read_and_assigned_starts_with_the_notebooks_value(
-    text: str, captured: tuple[str, ...]
-) -> None:
+def test_a_name_read_and_assigned_starts_with_the_notebooks_value(text: str, captured: tuple[str, ...]) -> None:
     assert body(text, n=3).captured == captured
 
 

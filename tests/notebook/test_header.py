@@ -11,11 +11,7 @@ def cowns(line: str) -> list[tuple[str, str, bool]]:
 
 
 def test_names_and_spaces() -> None:
-    assert (
-        cowns("knife,onion")
-        == cowns("  knife ,  onion ")
-        == [("knife", "knife", False), ("onion", "onion", False)]
-    )
+    assert cowns("knife,onion") == cowns("  knife ,  onion ") == [("knife", "knife", False), ("onion", "onion", False)]
     assert cowns("") == []
     assert cowns("knife,") == [("knife", "knife", False)]
     assert parse("knife->diced").result == parse("knife  ->  diced").result == "diced"

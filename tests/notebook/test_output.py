@@ -26,9 +26,7 @@ class Wire:
         self.flushes += 1
 
     def text(self, cell: str, stream: str = "stdout") -> str:
-        return "".join(
-            c["text"] for k, c, p, _ in self.sent if k == "stream" and p == cell and c["name"] == stream
-        )
+        return "".join(c["text"] for k, c, p, _ in self.sent if k == "stream" and p == cell and c["name"] == stream)
 
 
 def cell(number: int) -> Cell:
