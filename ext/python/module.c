@@ -91,6 +91,8 @@ int boc__worker_setup(uint32_t worker) {
     Py_DECREF(m);
     atomic_store_explicit(&workers[worker], st, memory_order_release);
     st->worker = (int)worker;
+    st->ident = PyThread_get_thread_ident();
+    boc__frames_open(worker);
     st->ctx.st = st;
     st->environ_version = 0;
     boc__ctx = &st->ctx;
