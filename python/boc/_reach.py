@@ -101,7 +101,7 @@ class Reach:
         elif isinstance(value, type):
             self._class(value)
         elif kind is ModuleType:
-            self._module_cowns(value)
+            self._module(value)
         elif kind in (list, tuple, set, frozenset):
             self._todo.extend(item for item, _ in zip(value, range(_MOST_ITEMS), strict=False))
         elif kind is dict:
@@ -131,6 +131,16 @@ class Reach:
         self._todo.append(type(cls))
         self._todo.extend(cls.__bases__)
         self._todo.extend(v for k, v in cls.__dict__.items() if k not in _SKIPPED_ATTRIBUTES)
+
+    def _module(self, holder: ModuleType) -> None:
+        self._module_cowns(holder)
+        if not _names.is_user_module(holder):
+            return
+        # A reload keeps the module object but makes its functions and classes anew: watching one shows it.
+        for name, value in list(holder.__dict__.items()):
+            if isinstance(value, (type, FunctionType)) and value.__module__ == holder.__name__:
+                self.entries.append((GLOBAL, holder.__dict__, name, "reloads"))
+                break
 
     def _module_cowns(self, holder: ModuleType) -> None:
         """Take in the top-level cowns of a user's module, and of the user's modules that it uses."""

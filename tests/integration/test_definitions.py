@@ -1,0 +1,221 @@
+"""Programs whose behaviors use what the program itself defines, run as users run them."""
+
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import boc
+import pytest
+
+HEAD = "import boc\nfrom boc import Cown, quiesce, wait, when, whencall\n"
+
+
+def run(source, *, how="script", folder):
+    """Run a program to its end; the lines of its output."""
+    source = HEAD + textwrap.dedent(source)
+    command = [sys.executable, "-c", source]
+    entered = None
+    if how == "script":
+        (folder / "program.py").write_text(source)
+        command = [sys.executable, "program.py"]
+    elif how == "exec":
+        command = [sys.executable, "-c", f"exec({source!r}, {{}})"]
+    elif how == "stdin":
+        command, entered = [sys.executable, "-"], source
+    path = str(Path(boc.__file__).parents[1])  # also where it is not installed and PYTHONPATH is relative
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "BOC_WORKERS": "2"}
+    done = subprocess.run(
+        command, input=entered, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("how", ["script", "command", "exec", "stdin"])
+def test_functions_classes_and_constants_travel_from_any_main(tmp_path, how):
+    program = """
+    K = 3
+    class Base:
+        def __init__(self, v): self.v = v
+    class Acc(Base):
+        def __init__(self, v): super().__init__(v)
+        def add(self, x):
+            self.v += x * K
+            return self
+    def helper(x): return x + K
+    c = Cown(Acc(1))
+    @when(c)
+    def body(c):
+        c.value.add(2)
+        return helper(4), isinstance(c.value, Acc), Acc(5)
+    got = body.result()
+    print(got[:2], type(got[2]) is Acc, c.result().v)
+    K = 10
+    @when(c)
+    def later(c):
+        return c.value.add(1).v
+    print(later.result())
+    wait()
+    """
+    assert run(program, how=how, folder=tmp_path) == ["(7, True) True 7", "17"]
+
+
+def test_partials_methods_lambdas_and_builtins_are_bodies(tmp_path):
+    program = """
+    import functools
+    K = 2
+    c = Cown(3)
+    def power(c, exponent): return c.value ** exponent + K
+    class Acc:
+        def __init__(self, v): self.v = v
+        def add(self, c): return self.v + c.value * K
+        def __call__(self, c): return c.value - self.v
+        @classmethod
+        def named(cls, c): return cls.__name__
+    print(whencall(functools.partial(power, exponent=2), [c]).result())
+    print(whencall(Acc(10).add, [c]).result(), whencall(Acc(10), [c]).result(), whencall(Acc.named, [c]).result())
+    print(when(c)(lambda c: c.value + K).result())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["11", "16 -7 Acc", "5"]
+
+
+def test_class_attributes_set_later_reach_the_next_body(tmp_path):
+    program = """
+    class A:
+        n = 0
+    c = Cown(A())
+    for A.n in range(3):
+        @when(c)
+        def body(c): return A.n, type(c.value).n
+        print(body.result())
+    del A.n
+    @when(c)
+    def gone(c): return hasattr(c.value, 'n'), hasattr(A, 'n')
+    print(gone.result())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["(0, 0)", "(1, 1)", "(2, 2)", "(False, False)"]
+
+
+def test_nested_behaviors_define_and_capture_on_their_own(tmp_path):
+    program = """
+    import functools
+    K = 7
+    @functools.lru_cache(maxsize=None)
+    def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+    c = Cown(1)
+    @when(c)
+    def outer(c):
+        bonus = 100
+        class Local:
+            def f(self): return K + bonus
+        @when(c)
+        def inner(c):
+            return Local().f(), fib(50), Local()
+        return inner
+    got = outer.result().result()
+    print(got[:2], got[2].f())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["(107, 12586269025) 107"]
+
+
+def test_cowns_at_the_top_of_a_module_are_those_of_main_everywhere(tmp_path):
+    (tmp_path / "kitchen.py").write_text(
+        textwrap.dedent("""
+        from boc import Cown, when
+        jar = Cown(0)
+        shelf = [Cown(1), Cown(2)]
+        amount = 3
+        def helper(): return amount
+        def put():
+            @when(jar)
+            def add(jar): jar.value += helper()
+        def local():
+            n = 4
+            def inner(): return n + amount
+            @when(jar, shelf)
+            def b(jar, shelf): return jar.value + inner(), [s.value for s in shelf]
+            return b
+        """)
+    )
+    program = """
+    import kitchen
+    from kitchen import put
+    c = Cown(1)
+    kitchen.put()
+    @when(c)
+    def body(c):
+        put()
+        @when(kitchen.shelf)
+        def more(shelf):
+            shelf[0].value = 50
+        return kitchen.amount
+    print(body.result())
+    quiesce()
+    print(kitchen.jar.result(), kitchen.local().result())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["3", "6 (13, [50, 2])"]
+
+
+def test_a_module_edited_and_reloaded(tmp_path):
+    program = """
+    import importlib, pathlib
+    path = pathlib.Path("edited.py")
+    path.write_text("V = 1\\ndef get(): return V\\n")
+    import edited
+    c = Cown(0)
+    def ask():
+        @when(c)
+        def body(c): return edited.get()
+        return body.result()
+    print(ask())
+    path.write_text("V = 22\\ndef get(): return V + 1\\n")
+    importlib.reload(edited)
+    print(ask())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["1", "23"]
+
+
+def test_what_is_refused_says_why_and_the_way_out(tmp_path):
+    program = """
+    import threading
+    c = Cown(1)
+    def attempt(kind, define):
+        try:
+            define()
+        except kind as error:
+            print(error)
+    class Holder:
+        lock = threading.Lock()
+    def unmovable():
+        @when(c)
+        def body(c): return Holder
+    def other(f): return f
+    def above():
+        @other
+        @when(c)
+        def body(c): pass
+    def rebinds():
+        total = 0
+        @when(c)
+        def body(c):
+            nonlocal total
+            total += 1
+    attempt(boc.TransferError, unmovable)
+    attempt(SyntaxError, above)
+    attempt(SyntaxError, rebinds)
+    wait()
+    """
+    lock, above, rebinds = run(program, folder=tmp_path)
+    assert "_thread.lock" in lock and ".lock" in lock and "Holder" in lock
+    assert "decorator above @when" in above
+    assert "'total'" in rebinds and "Cown" in rebinds
