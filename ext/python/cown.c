@@ -217,6 +217,7 @@ static int cown_set_exception(PyObject *self, PyObject *value, void *unused) {
         return -1;
     if (!i_hold(c))
         return not_held(c, "assign .exception of");
+    boc__mark_seen(c);
     c->value.flags = (uint16_t)(yes ? (c->value.flags | VF_EXC | VF_SEEN) : (c->value.flags & ~(VF_EXC | VF_LOST)));
     return 0;
 }

@@ -246,7 +246,7 @@ static int peek(boc_cown_t *c, boc_value_t *v) {
         return 0;
     }
     if (c->value.flags & VF_EXC)
-        c->value.flags |= VF_SEEN;
+        boc__mark_seen(c);
     boc__value_copy(v, &c->value);
     boc_acquire_end(b);
     return 1;

@@ -8,6 +8,7 @@
  * as the walk met. Where all graphs of a body but one are closed, none shares with another, and whatever
  * outlives the body refers to none of them. */
 #include "live.h"
+#include "unseen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,11 +74,8 @@ bool boc__drop_value(boc_cown_t *c) {
     if (c->flags & COWN_LISTED)
         boc__handle_forget(c);
     if (c->value.tag != V_LIVE) {
-        if (c->value.tag == V_EXC && !(c->value.flags & VF_SEEN)) {
-            boc_blob_t *exc = c->value.u.p;
-            c->value.tag = V_EMPTY;
-            boc__emit_unseen(c, exc, c->value.aux);
-        }
+        if (c->value.tag == V_EXC && !(c->value.flags & VF_SEEN))
+            boc__unseen_died(c);
         boc__value_drop(&c->value);
         return true;
     }

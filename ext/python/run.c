@@ -229,7 +229,7 @@ static int store_exception(boc_state_t *st, boc_behavior_t *b, boc_cown_t *r) {
     if (leave == NULL)
         return 0;
     if (r != NULL)
-        r->value.flags |= VF_SEEN;
+        boc__mark_seen(r);
     PyErr_SetRaisedException(leave);
     return -1;
 }

@@ -2,6 +2,7 @@
  * functions their public faces. */
 #include "binding.h"
 #include "hold.h"
+#include "live.h"
 #include "when.h"
 #include "notebook.h"
 
@@ -185,7 +186,7 @@ int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_er
                 ++*raised;
                 if (raise_on_error) {
                     PyObject *e = boc__decode(st, &r->value);
-                    r->value.flags |= VF_SEEN;
+                    boc__mark_seen(r);
                     if (e != NULL && PyExceptionInstance_Check(e))
                         PyErr_SetRaisedException(e);
                     rc = -1;

@@ -68,7 +68,7 @@ void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uin
     push(it);
 }
 
-void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin) {
+void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin) {
     item_t *it = calloc(1, sizeof *it);
     if (it == NULL) {
         boc__blob_drop(exc);
@@ -76,8 +76,8 @@ void boc__emit_unseen(boc_cown_t *c, boc_blob_t *exc, uint32_t origin) {
     }
     it->kind = K_UNSEEN;
     it->blob = exc;
-    it->behavior = c->id;
-    it->name = c->name;
+    it->behavior = cown;
+    it->name = name;
     it->origin = origin;
     push(it);
 }

@@ -10,6 +10,7 @@
 #include "live.h"
 #include "movable.h"
 #include "move.h"
+#include "unseen.h"
 
 #include <string.h>
 
@@ -249,7 +250,7 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
 PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
     boc_value_t *v = &c->value;
     if (v->flags & VF_EXC)
-        v->flags |= VF_SEEN;
+        boc__mark_seen(c);
     if (boc__is_moved(v->tag))
         boc__slot_open(st, c);
     if (v->tag == V_LIVE && !(v->flags & VF_LOST))
@@ -277,6 +278,8 @@ PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
 
 static void slot_clear(boc_state_t *st, boc_cown_t *c) {
     if (c->value.tag != V_LIVE) {
+        if (c->value.tag == V_EXC)
+            boc__unseen_forget(c); /* to assign is to look */
         boc__value_drop(&c->value);
         return;
     }
@@ -325,6 +328,8 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags) {
     if (b != NULL) {
         c->value.tag = V_EXC;
         c->value.u.p = b;
+        if (!(flags & VF_SEEN))
+            boc__unseen_add(c, b, c->value.aux);
     } else {
         c->value.tag = V_DIED;
         c->value.aux = boc_name("an exception that could not be kept (out of memory)", 51);
@@ -467,5 +472,6 @@ void boc__encode_live(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
 }
 
 void boc__mark_seen(boc_cown_t *c) {
-    atomic_fetch_or_explicit((_Atomic uint16_t *)&c->value.flags, VF_SEEN, memory_order_relaxed);
+    if (!(atomic_fetch_or_explicit((_Atomic uint16_t *)&c->value.flags, VF_SEEN, memory_order_relaxed) & VF_SEEN))
+        boc__unseen_forget(c);
 }

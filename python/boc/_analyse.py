@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import CodeType, FunctionType
 
-from boc import _hints, _reduce, _scan
+from boc import _frames, _hints, _reduce, _scan
 from boc._identity import IdentityMap
 from boc._reach import Reach
 
@@ -46,6 +46,8 @@ def analyse(
         check_rebinding(body)
         if body is not None:
             check_decorators(body.__code__, sys._getframe(1))
+            if "linecache" in sys.modules:  # always in main; a worker need not import it for this
+                _frames.remember(body.__code__.co_filename)
     key = _reduce.recipe(func.__code__, func.__globals__, values)
     reach.code(func.__code__, func.__globals__)
     reach.values(values)

@@ -249,7 +249,7 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
     from boc import _service
 
     board = _board() if noticeboard else None
-    _service.flush_unseen()
+    _service.flush_unseen(everything=False)
     return _answer(stats, noticeboard, scheduler_stats() if stats else None, board)
 
 

@@ -182,6 +182,7 @@ def remember(file: str) -> None:
     """In main, when a definition is taken: keep what `file` says now."""
     import linecache
 
+    linecache.checkcache(file)
     lines = linecache.getlines(file)
     if lines:
         _remembered[file] = lines

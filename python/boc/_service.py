@@ -313,8 +313,13 @@ def report(exc: BaseException, name: str) -> str:
     return _reports.text(exc, name)
 
 
-def flush_unseen() -> None:
-    """A wait or the exit: say how many more there were of those that are no longer shown one by one."""
+def flush_unseen(everything: bool = True) -> None:
+    """A wait or the exit: report what nobody looked at, and how many there were of those only counted.
+
+    everything: also what cowns that live still hold.
+    """
+    if everything:
+        _core.report_unseen()
     drain()
     if waited is not None:
         waited()

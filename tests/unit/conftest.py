@@ -18,6 +18,7 @@ class FakeCore:
         self.behavior = (7, "cook", 3, 0)  # id, name, origin, worker of what "runs" now
         self.applied = []
         self.dirty = 0
+        self.reported = 0
 
     def emit(self, kind, a, b=""):
         self.queue.append((kind, a, b, *self.behavior))
@@ -43,6 +44,9 @@ class FakeCore:
         if isinstance(item, Exception):
             raise item
         self.applied.append(item)
+
+    def report_unseen(self):
+        self.reported += 1
 
     def dirty_output(self):
         self.dirty += 1

@@ -126,7 +126,6 @@ def types_that_stay():
     yield sys._getframe()
     yield threading.local()
     yield threading.RLock()
-    yield sys
     yield types.MappingProxyType({})
     yield memoryview(b"x")
 
@@ -143,7 +142,6 @@ def test_types_that_never_move(value):
 
 def test_ways_out_fit_the_type():
     assert "make a list of it" in str(explain(i for i in range(3)))
-    assert "import it inside" in str(explain(sys))
     with open(__file__) as f:
         assert "open it inside" in str(explain(f))
 

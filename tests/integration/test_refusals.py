@@ -1,0 +1,151 @@
+"""Values and modules that cannot move: clear errors that name the place and the way out."""
+
+from __future__ import annotations
+
+from running import script
+
+HEAD = """
+import threading
+from boc import Cown, PinnedCown, when, wait, quiesce, TransferError
+def refused(f):
+    try: f()
+    except TransferError as e: return e
+    raise AssertionError("not refused")
+class Box:
+    pass
+"""
+
+
+def test_at_the_call(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+e = refused(lambda: Cown(threading.Lock()))
+assert e.type_name == "_thread.lock" and "PinnedCown" in str(e), e
+e = refused(lambda: Cown(i for i in range(3)))
+assert e.type_name == "generator", e
+PinnedCown(threading.Lock())
+""",
+    )
+
+
+def test_at_the_end_of_the_body_that_stored_it(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+c = Cown(0, name="pan")
+@when(c)
+def store(c):
+    c.value = threading.Lock()
+@when(c)
+def look(c):
+    try:
+        c.value
+    except TransferError as e:
+        first = (str(e), e.type_name, c.exception)
+    c.value = 5
+    return first
+text, type_name, exception = look.result()
+assert type_name == "_thread.lock" and "pan" in text and exception, text
+assert c.result() == 5
+wait()
+""",
+    )
+
+
+def test_deep_inside_at_the_next_move(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+c = Cown(None, name="pan")
+@when(c)
+def store(c):
+    box, inner = Box(), Box()
+    inner.lock = threading.Lock()
+    box.items = [1, 2, 3, inner]
+    c.value = box
+e = refused(c.result)
+assert e.path == ".items[3].lock", e.path
+assert "'_thread.lock'" in str(e) and ".items[3].lock" in str(e) and "pan" in str(e), e
+wait()
+""",
+    )
+
+
+def test_a_result_that_cannot_move(tmp_path):
+    done = script(
+        tmp_path,
+        HEAD
+        + """
+@when(Cown(0))
+def cook(c):
+    return threading.Lock()
+e = refused(cook.result)
+assert "cook" in str(e), e
+wait()
+""",
+    )
+    assert done.err == ""
+
+
+def test_a_capture_that_cannot_move_is_named(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+lock = threading.Lock()
+ran = []
+def schedule():
+    @when(Cown(0))
+    def cook(c):
+        with lock: return 1
+e = refused(schedule)
+assert "lock" in str(e) and "'_thread.lock'" in str(e), e
+def default():
+    @when(Cown(0))
+    def cook(c, gen=(i for i in range(3))):
+        return 1
+e = refused(default)
+assert "gen" in str(e), e
+wait()
+""",
+    )
+
+
+def test_reduce_that_raises(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+class Bad:
+    def __reduce__(self): raise ValueError("never")
+class Worse:
+    def __reduce__(self): return 5
+e = refused(lambda: Cown([Bad()]))
+assert e.path == "[0]" and "ValueError: never" in str(e), e
+refused(lambda: Cown([Worse()]))
+""",
+    )
+
+
+def test_modules_that_workers_cannot_load(tmp_path):
+    done = script(
+        tmp_path,
+        HEAD
+        + """
+@when(Cown(0))
+def cook(c):
+    import readline
+for i in range(2):
+    try: cook.result()
+    except ImportError as e:
+        assert "PinnedCown" in str(e) and "on='main'" in str(e), e
+        print(type(e).__name__, e.name)
+wait()
+""",
+    )
+    assert done.out == "ImportError readline\n" * 2
+    assert done.err == ""
