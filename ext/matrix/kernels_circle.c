@@ -5,8 +5,8 @@
  * first two is exact (Cody and Waite); what r cannot hold goes on in a second
  * number. Polynomials in r * r, fitted at Chebyshev nodes, give the sine and
  * the cosine of r, and k says which one and its sign. The error is below one
- * unit in the last place. Beyond LIMIT, and for infinities and NaN, libm's
- * functions do a register's elements one by one. */
+ * unit in the last place. Elements beyond LIMIT, infinities and NaN go to
+ * libm's functions one by one. */
 #include "kernels.h"
 
 #include <math.h>
@@ -98,16 +98,14 @@ static inline __attribute__((always_inline)) lanes cosines(lanes x)
             } else {                                                                                           \
                 x = load(a + i);                                                                               \
             }                                                                                                  \
-            if (within_limit(x)) {                                                                             \
-                const lanes y = vector(x);                                                                     \
-                if (count == LANES)                                                                            \
-                    memcpy(out + i, &y, sizeof y);                                                             \
-                else                                                                                           \
-                    memcpy(out + i, &y, count * sizeof(double));                                               \
-            } else {                                                                                           \
-                for (size_t l = 0; l < count; l++)                                                             \
-                    out[i + l] = single(a[i + l]);                                                             \
-            }                                                                                                  \
+            lanes y = vector(x);                                                                               \
+            if (!within_limit(x))                                                                              \
+                for (int l = 0; l < LANES; l++)                                                                \
+                    y[l] = x[l] <= LIMIT && x[l] >= -LIMIT ? y[l] : single(x[l]);                              \
+            if (count == LANES)                                                                                \
+                memcpy(out + i, &y, sizeof y);                                                                 \
+            else                                                                                               \
+                memcpy(out + i, &y, count * sizeof(double));                                                   \
         }                                                                                                      \
     }
 FUNCTION(sin, sines, sin)
