@@ -314,6 +314,13 @@ def cache(func: FunctionType, size: int | None, typed: bool) -> Any:
     return functools.lru_cache(size, typed)(func)
 
 
+def partial_method(
+    kind: Callable[..., Any], func: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Any:
+    """Make a functools.partialmethod, which from 3.14 on does not pickle by itself."""
+    return kind(func, *arguments, **keywords)
+
+
 def named(module: str, qualname: str, epoch: int) -> Any:
     """Return a function or class of a module that was reloaded `epoch` times at its origin."""
     found: Any = _names.module(module, epoch)

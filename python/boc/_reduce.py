@@ -19,7 +19,7 @@ from types import (
     ModuleType,
 )
 
-from boc import _load, _names, _scan, _stable, _store
+from boc import _annotations, _load, _names, _scan, _stable, _store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,11 +147,11 @@ def _function_state(func: FunctionType) -> dict[str, Any]:
     documented = code.co_consts[0] if code.co_consts else None
     if func.__doc__ != (documented if isinstance(documented, str) else None):
         state["__doc__"] = func.__doc__
-    if sys.version_info >= (3, 14):
-        if func.__annotate__ is not None:
-            state["__annotate__"] = func.__annotate__
-    elif func.__annotations__:
-        state["__annotations__"] = func.__annotations__
+    if sys.version_info < (3, 14):
+        if func.__annotations__:
+            state["__annotations__"] = _annotations.plain(func.__annotations__)
+    elif func.__annotate__ is not None:
+        _annotations.add_late(state, func)
     if func.__type_params__:
         state["__type_params__"] = func.__type_params__
     return state
@@ -175,11 +175,10 @@ def class_parts(cls: type) -> tuple[Any, ...]:
     members = _members(cls)
     skipped = {*slots, *(name for names, *_ in members or () for name in names)}
     attributes = {n: v for n, v in own.items() if n not in skipped and n not in _NOT_SENT}
-    if sys.version_info >= (3, 14) and "__annotate_func__" in own:
-        try:
-            attributes["__annotations__"] = cls.__annotations__
-        except Exception:  # names of the annotations that are not defined (yet)
-            attributes.pop("__annotations__", None)
+    if sys.version_info >= (3, 14) and own.get("__annotate_func__") is not None:
+        _annotations.add_late(attributes, cls)
+    elif type(attributes.get("__annotations__")) is dict:
+        attributes["__annotations__"] = _annotations.plain(attributes["__annotations__"])
     arguments = (type(cls), cls.__name__, cls.__bases__, space, token)
     return _load.make_class, arguments, (attributes, members, _registered(cls)), None, None, _load.set_class
 
@@ -263,6 +262,19 @@ def _reduce_type_variable(variable: Any) -> Any:
     return _load.type_variable, (kind, variable.__name__, options)
 
 
+def _reduce_field(field: Any) -> Any:
+    parts: Any = object.__reduce_ex__(field, 4)
+    return parts[0], parts[1], (None, {**parts[2][1], "type": _annotations.plain_value(field.type)})
+
+
+def _reduce_alias(alias: Any) -> Any:
+    if getattr(sys.modules.get(alias.__module__), alias.__name__, None) is alias and _names.importable(
+        alias.__module__
+    ):
+        return NotImplemented
+    return type(alias), (alias.__name__, alias.__value__), None
+
+
 def _reduce_property(prop: property) -> Any:
     return property, (prop.fget, prop.fset, prop.fdel, prop.__doc__)
 
@@ -287,6 +299,11 @@ _HANDLERS: dict[type, Callable[[Any], Any]] = {
 # By name, so that no worker imports these modules for nothing. A string is the object's own global name.
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("functools", "_lru_cache_wrapper"): _reduce_cache,
+    ("functools", "partialmethod"): lambda method: (
+        _load.partial_method, (type(method), method.func, method.args, method.keywords)
+    ),
+    ("dataclasses", "Field"): _reduce_field,
+    ("typing", "TypeAliasType"): _reduce_alias,
     ("typing", "TypeVar"): _reduce_type_variable,
     ("typing", "ParamSpec"): _reduce_type_variable,
     ("typing", "TypeVarTuple"): _reduce_type_variable,

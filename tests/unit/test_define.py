@@ -233,6 +233,7 @@ class Box(Generic[T]):
     def __init__(self, v: T): self.v = v
     def size(self): return 1
 class IntBox(Box[int]): pass
+type Number = int | float
 class Pair[A, B]:
     def __init__(self, a: A, b: B): self.a, self.b = a, b
 class Shape(abc.ABC):
@@ -248,12 +249,12 @@ class Virtual: pass
 Shape.register(Virtual)
 def body():
     out = [isinstance(Box(1), Sized), isinstance(3, Sized), Box[int](3).v, IntBox(2).v, Pair[int, str](1, 'a').b,
-           Square().area(), issubclass(Virtual, Shape), IntBox.__orig_bases__[0].__args__, len(Pair.__type_params__)]
+           Square().area(), issubclass(Virtual, Shape), IntBox.__orig_bases__[0].__args__, Number.__value__ == int | float, len(Pair.__type_params__)]
     try: Shape()
     except TypeError as error: out.append('abstract' in str(error))
     return out
 """)
-    assert world.run("body") == [True, False, 3, 2, "a", 4, True, (int,), 2, True]
+    assert world.run("body") == [True, False, 3, 2, "a", 4, True, (int,), True, 2, True]
 
 
 def test_slots_class_variables_properties_and_descriptors(world):
@@ -511,6 +512,33 @@ def use(obj): return obj.f(), type(obj).__qualname__
 def test_submodules_that_a_body_addresses_are_imported(world):
     world.cell("import xml.dom.minidom, concurrent.futures\ndef body(): return xml.dom.minidom.__name__")
     assert world.run("body") == "xml.dom.minidom"
+
+
+def test_annotations_travel_but_bring_no_library(world):
+    world.cell("""
+import fractions
+from dataclasses import dataclass
+from typing import Optional, get_type_hints
+class A: pass
+def helper(x: int, y: 'A', z: Optional[A], w: fractions.Fraction, v: list[fractions.Fraction]) -> list[int]: pass
+@dataclass
+class D:
+    a: int
+    f: fractions.Fraction = None
+    def m(self, other: A, also: fractions.Fraction) -> 'D': pass
+def body():
+    import sys
+    D(1)
+    return helper.__annotations__, D.__annotations__, D.m.__annotations__['other'] is A, 'fractions' in sys.modules
+""")
+    A = world.main.A
+    late = "fractions.Fraction"
+    assert world.run("body") == (
+        {"x": int, "y": "A", "z": A | None, "w": late, "v": f"list[{late}]", "return": list[int]},
+        {"a": int, "f": late},
+        True,
+        False,
+    )
 
 
 def test_shared_cells_stay_shared_and_function_attributes_travel(world):
