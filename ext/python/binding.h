@@ -115,6 +115,14 @@ typedef struct boc_cown_object {
     PyObject *view;          /* a reader's own copy while its body runs */
 } boc_cown_object_t;
 
+#define SEEN_NOTES 64
+enum { NOTE_DECODE, NOTE_SAME, NOTE_LIST, NOTE_DICT };
+typedef struct boc_seen {    /* what an interpreter decoded of a noticeboard entry and can copy cheaply */
+    boc_blob_t *blob;        /* keeps it: so its address stays its own */
+    PyObject *object;
+    uint8_t how;
+} boc_seen_t;
+
 struct boc_state {
     PyObject *module;
     int worker;              /* -1: main */
@@ -148,6 +156,7 @@ struct boc_state {
     PyObject *type_ok;                /* set of types seen to encode */
     PyObject *movable_types;          /* type -> index, index -> type */
     struct boc_view *view;            /* the noticeboard as last seen here */
+    boc_seen_t seen[SEEN_NOTES];
 };
 
 extern boc_state_t *boc__main_state;

@@ -541,19 +541,83 @@ void boc__notice_body_end(boc_ctx_t *ctx) {
 }
 
 void boc__notice_forget_view(boc_state_t *st) {
+    for (int i = 0; i < SEEN_NOTES; i++) {
+        Py_CLEAR(st->seen[i].object);
+        if (st->seen[i].blob != NULL)
+            boc__blob_drop(st->seen[i].blob);
+        st->seen[i].blob = NULL;
+    }
     view_drop(st->view);
     st->view = NULL;
 }
 
+/* Can nothing of o ever change? Handles of cowns count: they compare by cown, whichever object they are. */
+static bool unchanging(boc_state_t *st, PyObject *o, int depth) {
+    PyTypeObject *t = Py_TYPE(o);
+    if (o == Py_None || t == &PyLong_Type || t == &PyUnicode_Type || t == &PyFloat_Type || t == &PyBool_Type || t == &PyBytes_Type ||
+        t == st->cown_type || t == st->pinned_type)
+        return true;
+    if (t != &PyTuple_Type || depth == 0)
+        return false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); i++)
+        if (!unchanging(st, PyTuple_GET_ITEM(o, i), depth - 1))
+            return false;
+    return true;
+}
+
+/* How the next behavior can get its own o without decoding again. */
+static uint8_t sharing_of(boc_state_t *st, PyObject *o) {
+    if (unchanging(st, o, 4))
+        return NOTE_SAME;
+    if (PyList_CheckExact(o)) {
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); i++)
+            if (!unchanging(st, PyList_GET_ITEM(o, i), 4))
+                return NOTE_DECODE;
+        return NOTE_LIST;
+    }
+    if (PyDict_CheckExact(o)) {
+        Py_ssize_t at = 0;
+        PyObject *k, *v;
+        while (PyDict_Next(o, &at, &k, &v))
+            if (!unchanging(st, k, 4) || !unchanging(st, v, 4))
+                return NOTE_DECODE;
+        return NOTE_DICT;
+    }
+    return NOTE_DECODE;
+}
+
+/* An object for this behavior alone: a worker keeps what it decoded once, and copies what is flat. */
+static PyObject *own_object(boc_state_t *st, note_t *n) {
+    boc_seen_t *s = &st->seen[n->name % SEEN_NOTES];
+    if (s->blob != n->v.u.p) {
+        PyObject *o = boc__decode(st, &n->v);
+        if (o == NULL)
+            return NULL;
+        uint8_t how = sharing_of(st, o);
+        if (how == NOTE_DECODE)
+            return o;
+        if (s->blob != NULL)
+            boc__blob_drop(s->blob);
+        s->blob = boc__blob_keep(n->v.u.p);
+        s->how = how;
+        Py_XSETREF(s->object, o);
+    }
+    if (s->how == NOTE_LIST)
+        return PyList_GetSlice(s->object, 0, PyList_GET_SIZE(s->object));
+    return s->how == NOTE_DICT ? PyDict_Copy(s->object) : Py_NewRef(s->object);
+}
+
 static PyObject *read_note(boc_state_t *st, note_t *n, PyObject *key) {
     boc_ctx_t *ctx = boc__in_body() ? boc__ctx : NULL;
+    if (n->v.tag != V_BLOB && n->v.tag != V_MOVED && n->v.tag != V_DEF)
+        return boc__decode(st, &n->v);
     if (ctx != NULL && ctx->board != NULL) {
         PyObject *o = PyDict_GetItemWithError(ctx->board, key);
         if (o != NULL || PyErr_Occurred())
             return Py_XNewRef(o);
     }
-    PyObject *o = boc__decode(st, &n->v);
-    if (o != NULL && ctx != NULL && (n->v.tag == V_BLOB || n->v.tag == V_DEF || n->v.tag == V_MOVED)) {
+    PyObject *o = n->v.tag == V_BLOB ? own_object(st, n) : boc__decode(st, &n->v);
+    if (o != NULL && ctx != NULL) {
         if (ctx->board == NULL)
             ctx->board = PyDict_New();
         if (ctx->board == NULL || PyDict_SetItem(ctx->board, key, o) < 0)
