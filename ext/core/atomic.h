@@ -30,6 +30,9 @@
 #endif
 #endif
 
+/* Order for the compiler alone: the other side brings a barrier for both (boc__os_barrier). */
+#define boc__compiler_fence() atomic_signal_fence(memory_order_seq_cst)
+
 #ifdef BOC_SYSTEMATIC
 #include "sys_hooks.h"
 #else
@@ -60,6 +63,9 @@ extern _Thread_local _Atomic uint32_t boc__fence_word;
 #define boc__fence_acq() atomic_thread_fence(memory_order_acquire)
 #define boc__fence_rel() atomic_thread_fence(memory_order_release)
 #endif
+
+/* What must hold here; looked at by the systematic build alone. */
+#define boc__check(cond) ((void)0)
 
 /* Wait for another thread that is in the middle of a few instructions; it may have been preempted. */
 void boc__spin_slow(uint32_t *turns);

@@ -44,6 +44,7 @@ bool boc__fetch_post(boc__thread_t *t, boc_request_t *r, uint32_t home) {
 static void served(boc__thread_t *t, boc_request_t *r) {
     boc_behavior_t *b = boc_behavior_of(r);
     uint64_t id = b->id;
+    boc__check(boc__load_rlx(&b->count) > 0);
     if (boc__sub(&b->count, 1) != 1) {
         return;
     }

@@ -189,7 +189,7 @@ struct boc_worker {
     int64_t cpu_at, cpu_every, cpu_long;  /* ticks: sampling of the thread's CPU clock */
     bool searching;
     /* what runs, for others to look at */
-    _Atomic(boc_behavior_t *) body;
+    _Atomic(boc_behavior_t *) body; /* the latest */
     _Atomic uint64_t run_id;
     _Atomic uint32_t run_name;
     _Atomic int64_t run_since; /* ticks */
@@ -308,6 +308,9 @@ static inline void boc__trace_claim(boc__ring_t *r, uint32_t n) {
 
 static inline void boc__trace_put(boc__ring_t *r, uint64_t at, int64_t time, uint8_t kind, uint64_t subject,
                                   uint64_t other, uint32_t seq, uint8_t flags) {
+#ifdef BOC_SYSTEMATIC
+    boc__sys_event(kind, subject, other, seq, flags);
+#endif
     boc__slot_t *s = &r->slot[at & r->mask];
     atomic_store_explicit(&s->w[0], (uint64_t)time, memory_order_relaxed);
     atomic_store_explicit(&s->w[1], subject, memory_order_relaxed);

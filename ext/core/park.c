@@ -79,13 +79,16 @@ void boc__wake_any(void) {
     boc__sub(&boc__rt.searching, 1);
 }
 
-/* The caller searches no more. Returns with w->searching set if whoever woke it counted it as a searcher. */
+/* The caller searches no more. Returns with w->searching set if there is work, or if whoever woke it counted it
+   as a searcher. */
 void boc__park(boc_worker_t *w) {
     uint64_t bit = 1ull << (w->index % 64);
     boc__store_rlx(&w->wake, ASLEEP);
     boc__or(&idle[w->index / 64], bit);
     if (boc__work_somewhere(w)) {
         if (claim(w->index)) {
+            boc__add(&boc__rt.searching, 1); /* there is work: look for it, however many do already */
+            w->searching = true;
             return;
         }
     } else {

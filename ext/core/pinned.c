@@ -3,7 +3,7 @@
  *
  * Invariants
  *  N1 depth counts what was pushed and not popped. Who takes it from 0 to 1 signals the descriptor; who takes
- *     it to 0 clears it, then looks at depth again and signals if it grew meanwhile;
+ *     it to 0, or finds it 0, clears it, then looks at depth again and signals if it grew meanwhile;
  *  N2 front is in order of arrival and belongs to the consumer.
  */
 #include "internal.h"
@@ -63,10 +63,21 @@ static void refill(void) {
     }
 }
 
+static void clear_fd(void) {
+    if (boc__load_acq(&fd) >= 0) {
+        boc__os_fd_clear(boc__load_acq(&fd));
+        boc__fence(); /* cleared before the look */
+        if (boc__load_seq(&depth) != 0) {
+            boc__os_fd_signal(boc__load_acq(&fd));
+        }
+    }
+}
+
 static boc_behavior_t *pop(void) {
     refill();
     boc_behavior_t *b = front;
     if (b == NULL) {
+        clear_fd(); /* a signal may come after what it stands for was popped */
         return NULL;
     }
     front = boc__load_rlx(&b->next);
@@ -74,12 +85,8 @@ static boc_behavior_t *pop(void) {
     if (front != NULL) {
         boc__store_rlx(&oldest, front->since);
     }
-    if (boc__sub(&depth, 1) == 1 && boc__load_acq(&fd) >= 0) {
-        boc__os_fd_clear(boc__load_acq(&fd));
-        boc__fence(); /* cleared before the look */
-        if (boc__load_seq(&depth) != 0) {
-            boc__os_fd_signal(boc__load_acq(&fd));
-        }
+    if (boc__sub(&depth, 1) == 1) {
+        clear_fd();
     }
     return b;
 }

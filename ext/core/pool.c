@@ -100,7 +100,11 @@ void *boc__alloc(boc__thread_t *t, size_t size) {
         if (EACH_FROM_MALLOC) {
             boc__add_rlx(&balance, 1);
         }
+#ifdef BOC_SYSTEMATIC
+        return boc__sys_alloc((size + STEP - 1) / STEP * STEP);
+#else
         return malloc(size);
+#endif
     }
     boc__shelf_t *s = &t->shelf[k];
     if (boc__unlikely(s->list == NULL) && !refill(t, k)) {
@@ -138,9 +142,10 @@ void boc__free(boc__thread_t *t, void *p, size_t size) {
             boc__add_rlx(&balance, -1);
         }
 #ifdef BOC_SYSTEMATIC
-        boc__sys_freed(p, size);
-#endif
+        boc__sys_freed(p, size); /* fills it and keeps it */
+#else
         free(p);
+#endif
         return;
     }
     boc__shelf_t *s = &t->shelf[k];

@@ -21,6 +21,7 @@ void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
     /* If 1 is left it is this grant: no other can come, so no exchange is needed. Acquire: what the others
        who counted it down did before. */
     bool last = boc__load_acq(&b->count) == 1;
+    boc__check(boc__load_rlx(&b->count) > 0);
     if (last) {
         boc__store_rlx(&b->count, 0);
     } else {

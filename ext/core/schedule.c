@@ -20,9 +20,9 @@ static bool has_result(const boc_behavior_t *b) {
     return (b->flags & BOC_B_RESULT) != 0;
 }
 
+/* What the host has set; the rest is still zero everywhere. */
 static void request_copy(boc_request_t *to, const boc_request_t *from) {
     to->cown = from->cown;
-    boc__store_rlx(&to->state, 0);
     to->param = from->param;
     to->mode = from->mode;
 }

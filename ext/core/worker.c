@@ -184,7 +184,8 @@ static boc_behavior_t *search(boc_worker_t *w) {
 
 /* ---- a body ------------------------------------------------------------------------ */
 static bool given_up(boc_worker_t *w) {
-    if (boc__likely(boc__load_rlx(&w->verdict) == BOC__V_NONE)) {
+    boc__compiler_fence(); /* run_id before the look: stop's boc__os_barrier does the rest for both of us */
+    if (boc__likely(boc__load_acq(&w->verdict) == BOC__V_NONE)) {
         return false;
     }
     uint32_t v; /* stop asked whether this body is stuck, and decides at once */
@@ -223,10 +224,6 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
     int rc = boc__rt.host->run(w->index, b);
     t->in_body = false;
     boc__store_rel(&w->run_id, 0);
-    boc__store_rlx(&w->body, NULL);
-#ifdef BOC_SYSTEMATIC
-    boc__fence(); /* in other builds stop's boc__os_barrier stands for both halves */
-#endif
     if (boc__unlikely(given_up(w))) {
         return false;
     }

@@ -5,6 +5,7 @@
 
 _Atomic uint64_t test_ran, test_cancelled, test_dropped, test_encoded, test_cowns;
 bool test_live_values;
+uint32_t test_trace_events = 4096;
 
 static _Atomic int64_t *inside_of(boc_cown_t *c) {
     return (_Atomic int64_t *)&c->value.u.i;
@@ -94,7 +95,7 @@ boc_callbacks_t test_callbacks = {
 };
 
 void test_start(uint32_t workers) {
-    boc_options_t o = {.workers = workers, .host = &test_host, .callbacks = &test_callbacks, .trace_events = 4096};
+    boc_options_t o = {.workers = workers, .host = &test_host, .callbacks = &test_callbacks, .trace_events = test_trace_events};
     test_ran = test_cancelled = test_dropped = test_encoded = 0;
     CHECK_EQ(boc_start(&o), BOC_OK);
 }

@@ -46,6 +46,8 @@ extern boc_callbacks_t test_callbacks;
 extern _Atomic uint64_t test_ran, test_cancelled, test_dropped, test_encoded, test_cowns;
 extern bool test_live_values; /* after each body the written cowns are live where it ran */
 
+extern uint32_t test_trace_events;
+
 void test_start(uint32_t workers);
 void test_stop(void);
 void test_wait(void);
