@@ -104,13 +104,14 @@ class Notices(Columns):
 
 @dataclass
 class Notes(Columns):
-    """Marks and user spans: `end` is -1 for a mark or an open span. `text`: a name id."""
+    """Marks and user spans: `end` is -1 for a mark and for an open span. `text`: a name id."""
 
     behavior: I32
     text: I32
     begin: I64
     end: I64
     thread: I32
+    span: Bool
 
 
 @dataclass

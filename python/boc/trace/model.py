@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import derive, file, sides
+from . import compare, critical, derive, explain, file, sides, summary, whatif
 from .columns import (
     CANCELLED,
     I64,
@@ -33,7 +33,12 @@ from .columns import (
     Requests,
     Rests,
 )
+from .compare import Comparison
+from .critical import CriticalPath
+from .explain import Explanation
 from .records import BoardValue, Cursor, Gap, Records, Source
+from .summary import Summary
+from .whatif import Prediction
 
 _QUIET_NS = 5_000_000
 """Nothing pending for less than this is a pause of the program that schedules, not the end of a run."""
@@ -61,6 +66,7 @@ class Trace:
     gaps: list[Gap] = field(default_factory=list)
     values: dict[tuple[str, int], str] = field(default_factory=dict)
     exceptions: dict[int, str] = field(default_factory=dict)
+    gate: dict[int, tuple[int, int]] = field(default_factory=dict)
     slots: list[int] = field(default_factory=list)
     records: Records | None = field(default=None, repr=False)
     board_values: list[BoardValue] = field(default_factory=list, repr=False)
@@ -101,17 +107,18 @@ class Trace:
             sides.moves(kinds, cown_ids),
             sides.rests(kinds),
             names,
-            _workers(up, down, b),
+            sides.workers(up, down, b),
             now,
             0,
             0,
             gaps,
             {(v.key, v.version): v.text for v in board},
             dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
+            sides.gate(kinds, ids),
             records=records,
             board_values=board,
         )
-        out.slots = _first_names(b)
+        out.slots = sides.first_names(b)
         out.t0, out.t1 = out._extent()
         return out
 
@@ -256,6 +263,7 @@ class Trace:
             moves=self.moves.take((self.moves.time >= t0) & (self.moves.time <= t1)),
             gaps=[g for g in self.gaps if g.end >= t0 and g.begin <= t1],
             exceptions={int(row[i]): text for i, text in self.exceptions.items() if i >= 0 and keep[i]},
+            gate={int(row[i]): when for i, when in self.gate.items() if keep[i]},
             t0=t0,
             t1=t1,
         )
@@ -286,6 +294,36 @@ class Trace:
         inside = self.notices.time >= (int(end[ended[quiet[-1]] - 1]) if len(quiet) else t0)
         first = int(self.notices.time[inside].min(initial=t0))
         return self.window(min(t0, first), self.t1)
+
+    # ---- questions -----------------------------------------------------------------------------------
+
+    def explain(self, what: str | int) -> Explanation:
+        """Why a behavior waited. A name stands for the last started of that name (else the last scheduled).
+
+        Raises KeyError where there is none.
+        """
+        rows = self.find(what)
+        if not rows:
+            raise KeyError(f"no behavior {what!r} in this trace")
+        b = self.behaviors
+        started = [i for i in rows if b.start[i] >= 0]
+        return explain.explain(self, max(started, key=lambda i: b.start[i]) if started else rows[-1])
+
+    def critical_path(self) -> CriticalPath:
+        """The chain of behaviors that decided when the run ended."""
+        return critical.critical_path(self)
+
+    def what_if(self, workers: int | None = None, split: str | list[str] | None = None) -> Prediction:
+        """Predict the run with other workers or with cowns split in two, from the recorded graph."""
+        return whatif.what_if(self, workers, split)
+
+    def summary(self, cowns: int = 8) -> Summary:
+        """The run in tables: names of behaviors, the most waited for cowns, workers."""
+        return summary.summary(self, cowns)
+
+    def compare(self, other: Trace) -> Comparison:
+        """What changed from this run to another."""
+        return compare.compare(self, other)
 
     # ---- names ---------------------------------------------------------------------------------------
 
@@ -322,28 +360,3 @@ class Trace:
         if mark and number.isdigit() and (same := self.find(name)) and 0 < int(number) <= len(same):
             return [same[int(number) - 1]]
         return []
-
-
-def _workers(up: Records, down: Records, b: Behaviors) -> int:
-    """How many workers there were: of the last start, else as many as were seen."""
-    seen = int(b.thread.max(initial=-1)) + 1
-    if not len(up):
-        return seen
-    since = int(down["time"].max(initial=-1))
-    later = up["time"] >= since
-    number = up["subject"][later if later.any() else slice(None)]
-    return max(seen, int(number.max()) + 1)
-
-
-def _first_names(b: Behaviors) -> list[int]:
-    """Name ids in the order in which they were first scheduled: who comes first gets its colour first."""
-    rows = np.flatnonzero((b.sched >= 0) & ~b.native)
-    if not len(rows):
-        return []
-    if len(rows) > 1 and (np.diff(b.sched[rows]) < 0).any():
-        rows = rows[np.argsort(b.sched[rows], kind="stable")]
-    name = b.name[rows]
-    first = np.full(int(name.max()) + 1, NONE, np.int64)
-    first[name[::-1]] = np.arange(len(rows))[::-1]  # the last write stays: the first place of each name
-    seen = np.flatnonzero(first >= 0)
-    return [int(n) for n in seen[np.argsort(first[seen], kind="stable")]]

@@ -76,6 +76,7 @@ def notes(kinds: ByKind, behavior_ids: Ids) -> Notes:
         np.concatenate([mark["time"], np.array(first, np.int64)]),
         np.concatenate([np.full(len(mark), NONE, np.int64), np.array(last, np.int64)]),
         np.concatenate([thread_row(mark["thread"]), thread_row(np.array(lane, np.int32))]),
+        np.repeat(np.array([False, True]), [len(mark), len(who)]),
     )
 
 
@@ -150,3 +151,36 @@ def _numbers(rows: I32, first: I64, last: I64) -> dict[int, int]:
 def names_of(rows: Records, names: list[str]) -> list[str]:
     """Texts of the name ids in the `seq` of records."""
     return [names[n] if n < len(names) else "" for n in rows["seq"].tolist()]
+
+
+def gate(kinds: ByKind, ids: Ids) -> dict[int, tuple[int, int]]:
+    """When the step gate held and passed behaviors, by row; -1: not yet."""
+    hold, passed = kinds["gate_hold"], kinds["gate_pass"]
+    let = dict(zip(ids.rows(passed["subject"]).tolist(), passed["time"].tolist(), strict=True))
+    rows = zip(ids.rows(hold["subject"]).tolist(), hold["time"].tolist(), strict=True)
+    return {row: (when, let.get(row, NONE)) for row, when in rows if row >= 0}
+
+
+def workers(up: Records, down: Records, b: Behaviors) -> int:
+    """How many workers there were: of the last start, else as many as were seen."""
+    seen = int(b.thread.max(initial=-1)) + 1
+    if not len(up):
+        return seen
+    since = int(down["time"].max(initial=-1))
+    later = up["time"] >= since
+    number = up["subject"][later if later.any() else slice(None)]
+    return max(seen, int(number.max()) + 1)
+
+
+def first_names(b: Behaviors) -> list[int]:
+    """Name ids in the order in which they were first scheduled: who comes first gets its colour first."""
+    rows = np.flatnonzero((b.sched >= 0) & ~b.native)
+    if not len(rows):
+        return []
+    if len(rows) > 1 and (np.diff(b.sched[rows]) < 0).any():
+        rows = rows[np.argsort(b.sched[rows], kind="stable")]
+    name = b.name[rows]
+    first = np.full(int(name.max()) + 1, NONE, np.int64)
+    first[name[::-1]] = np.arange(len(rows))[::-1]  # the last write stays: the first place of each name
+    seen = np.flatnonzero(first >= 0)
+    return [int(n) for n in seen[np.argsort(first[seen], kind="stable")]]

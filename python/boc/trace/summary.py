@@ -1,0 +1,229 @@
+"""The run in tables: per name of behavior, per cown, per worker; and as text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .columns import CANCELLED, RAISED
+from .ownership import ByCown, caused, ranked, use
+from .times import count, dur, percent, plural
+
+if TYPE_CHECKING:
+    from .model import Trace
+
+
+@dataclass(frozen=True)
+class BehaviorRow:
+    """One name. Times in ns: means of the parts of a life, then percentiles. `cpu` is 0 where not sampled."""
+
+    name: str
+    runs: int
+    raised: int
+    cancelled: int
+    per_second: float
+    waiting: float
+    ready: float
+    moving: float
+    body: float
+    cpu: float
+    wait_p50: float
+    wait_p99: float
+    body_p50: float
+    body_p99: float
+
+
+@dataclass(frozen=True)
+class CownRow:
+    """One cown: hand-offs, shares of the run, longest queue, waiting caused (ns), bytes moved."""
+
+    name: str
+    handoffs: int
+    in_use: float
+    held: float
+    longest: int
+    caused: int
+    moved: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """One thread: bodies run, busy share, CPU share, bodies stolen, share of the run asleep."""
+
+    name: str
+    ran: int
+    busy: float
+    cpu: float
+    stolen: int
+    parked: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in numbers. `str()` gives the text; `boc.summary()` shows it as a table in a notebook."""
+
+    title: str
+    finding: str
+    span: int
+    behaviors: tuple[BehaviorRow, ...]
+    cowns: tuple[CownRow, ...]
+    workers: tuple[WorkerRow, ...]
+    lost: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, times in ns."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return text(self)
+
+
+def summary(trace: Trace, cowns: int = 8) -> Summary:
+    """Summarise a trace; of the cowns those that most was waited for."""
+    names = _behaviors(trace)
+    boxes = _cowns(trace, cowns)
+    lanes = _workers(trace)
+    runs, span = int(trace.ran.sum()), trace.span
+    title = (
+        f"{plural(runs, 'behavior')} in {dur(trace.t1 - trace.t0)}: {count(runs * 1e9 / span)}/s"
+        f" on {plural(trace.workers, 'worker')}"
+    )
+    total = int(caused(trace).sum())
+    bits = []
+    if boxes and boxes[0].caused:
+        bits.append(f"{boxes[0].name} caused {percent(boxes[0].caused / total)} of all waiting.")
+    elif runs:
+        bits.append("No behavior waited for a cown.")
+    else:
+        bits.append("No behavior has run yet.")
+    busy = [w.busy for w in lanes if w.name.startswith("worker")]
+    if busy and runs:
+        bits.append(f"Workers were busy {percent(sum(busy) / len(busy))} of the time.")
+    lost = sum(trace.lost.values())
+    bits.append(f"{plural(lost, 'event')} lost." if lost else "No event was lost.")
+    return Summary(title, " ".join(bits), span, names, boxes, lanes, lost)
+
+
+def _behaviors(trace: Trace) -> tuple[BehaviorRow, ...]:
+    b = trace.behaviors
+    rows = np.flatnonzero(trace.mine & (b.sched >= 0))
+    rows = rows[np.argsort(b.name[rows], kind="stable")]
+    if not len(rows):
+        return ()
+    out: list[BehaviorRow] = []
+    for part in np.split(rows, np.flatnonzero(np.diff(b.name[rows])) + 1):
+        m = part[trace.ran[part]]
+        raised = int((b.state[part] == RAISED).sum())
+        cancelled = int((b.state[part] == CANCELLED).sum())
+        name = trace.name(int(part[0]))
+        if not len(m):
+            out.append(BehaviorRow(name, 0, raised, cancelled, *([0.0] * 10)))
+            continue
+        ready = np.where(b.ready[m] >= 0, np.minimum(b.ready[m], b.start[m]), b.start[m])
+        begin = np.where(b.body[m] >= 0, b.body[m], b.start[m])
+        stop = np.where(b.body_end[m] >= 0, b.body_end[m], trace.end[m])
+        wait = b.start[m] - b.sched[m]
+        body = np.maximum(stop - begin, 0)
+        moving = (begin - b.start[m]) + (trace.end[m] - stop)
+        cpu = b.cpu[m][b.cpu[m] > 0]
+        out.append(
+            BehaviorRow(
+                name, len(m), raised, cancelled, len(m) * 1e9 / trace.span,
+                float((ready - b.sched[m]).mean()), float((b.start[m] - ready).mean()),
+                float(moving.mean()), float(body.mean()), float(cpu.mean()) if len(cpu) else 0.0,
+                *(float(np.percentile(wait, p)) for p in (50, 99)),
+                *(float(np.percentile(body, p)) for p in (50, 99)),
+            )
+        )  # fmt: skip
+    return tuple(sorted(out, key=lambda r: -r.body * r.runs))
+
+
+def _cowns(trace: Trace, limit: int) -> tuple[CownRow, ...]:
+    waited, index = caused(trace), ByCown(trace)
+    first = ranked(trace)[:limit]
+    moves = trace.moves
+    out = []
+    for row, name in zip(first.tolist(), trace.cown_names(first), strict=True):
+        u = use(trace, row, index, int(waited[row]))
+        mine = moves.bytes[moves.cown == row]
+        largest = int(mine.max(initial=0))
+        out.append(
+            CownRow(name, max(0, u.grants - 1), u.used, u.held, u.longest, u.caused, int(mine.sum()), largest)
+        )
+    return tuple(out)
+
+
+def _workers(trace: Trace) -> tuple[WorkerRow, ...]:
+    b, rests = trace.behaviors, trace.rests
+    rows = np.flatnonzero(trace.ran)
+    seen = sorted((w for w in np.unique(b.thread[rows]).tolist() if w < 0), reverse=True)
+    out = []
+    for w in seen + list(range(trace.workers)):
+        m = rows[b.thread[rows] == w]
+        busy = float(
+            np.maximum(0, np.minimum(trace.end[m], trace.t1) - np.maximum(b.start[m], trace.t0)).sum()
+        )
+        asleep = rests.thread == w
+        slept = np.where(rests.end[asleep] >= 0, rests.end[asleep], trace.t1)
+        rest = np.clip(slept, trace.t0, trace.t1) - np.clip(rests.begin[asleep], trace.t0, trace.t1)
+        name = "main" if w == -1 else f"thread {-1 - w}" if w < 0 else f"worker {w}"
+        out.append(
+            WorkerRow(
+                name, len(m), busy / trace.span, float(b.cpu[m].sum()) / trace.span,
+                int((b.stolen[m] >= 0).sum()), float(rest.sum()) / trace.span,
+            )
+        )  # fmt: skip
+    return tuple(out)
+
+
+def short(ns: float) -> str:
+    """A duration of two digits, `·` for none."""
+    return dur(ns, 2) if ns > 0 else "·"
+
+
+def text(s: Summary) -> str:
+    """The tables as text, for a terminal."""
+    out = [s.title, s.finding, ""]
+    longest = max((r.waiting + r.ready + r.moving + r.body for r in s.behaviors), default=1) or 1
+
+    def bar(r: BehaviorRow) -> str:
+        parts = zip("·-~█", (r.waiting, r.ready, r.moving, r.body), strict=True)
+        return "".join(c * round(v / longest * 24) for c, v in parts)[:24]
+
+    wide = max([12, *(len(r.name) for r in s.behaviors), *(len(r.name) for r in s.cowns)])
+    wide = min(wide, 28)
+
+    def name(text: str) -> str:
+        return f"{text if len(text) <= wide else text[: wide - 1] + '…':<{wide}}"
+
+    if s.behaviors:
+        out.append(
+            f"{name('behavior')}{'runs':>9}{'raised':>8}  {'wait · ready - move ~ body █':<30}"
+            f"{'wait p50':>10}{'p99':>9}{'body p50':>10}{'p99':>9}"
+        )
+        for r in s.behaviors:
+            out.append(
+                f"{name(r.name)}{count(r.runs):>9}{r.raised or '':>8}  {bar(r):<30}"
+                f"{short(r.wait_p50):>10}{short(r.wait_p99):>9}{short(r.body_p50):>10}{short(r.body_p99):>9}"
+            )
+        out.append("")
+    if s.cowns:
+        most = max(1, s.cowns[0].caused)
+        head = f"{'hand-offs':>11}{'in use':>8}{'held':>7}{'queue':>8}{'waiting it caused':>19}"
+        out.append(name("cown") + head)
+        for c in s.cowns:
+            out.append(
+                f"{name(c.name)}{count(c.handoffs):>11}{percent(c.in_use):>8}{percent(c.held):>7}"
+                f"{count(c.longest):>8}{dur(c.caused, 2):>10} {'█' * round(8 * c.caused / most)}".rstrip()
+            )
+        out.append("")
+    if s.workers:
+        out.append(f"{name('worker')}{'ran':>11}{'busy':>8}{'stolen':>8}{'asleep':>8}")
+        for w in s.workers:
+            stolen = count(w.stolen) if w.stolen else ""
+            asleep = percent(w.parked) if w.parked else ""
+            out.append(f"{name(w.name)}{count(w.ran):>11}{percent(w.busy):>8}{stolen:>8}{asleep:>8}".rstrip())
+    return "\n".join(out)

@@ -1,0 +1,38 @@
+"""Times and counts as people read them: three digits, thin space in thousands, µs."""
+
+from __future__ import annotations
+
+UNITS = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000), ("ns", 1))
+
+
+def dur(ns: float, digits: int = 3) -> str:
+    """A duration in ns: `4.12 ms`, `830 µs`, `1.04 s`."""
+    size = abs(ns)
+    for unit, scale in UNITS:
+        if size >= scale * 0.9995 or unit == "ns":
+            value = ns / scale
+            places = max(0, digits - len(str(int(abs(value) + 0.5 * 10 ** -(digits - 1))))) if size else 0
+            text = f"{value:.{places}f}"
+            if "." in text:
+                text = text.rstrip("0").rstrip(".")
+            return f"{text} {unit}".replace("-", "−")
+    raise AssertionError("the last unit takes all")
+
+
+def count(n: float) -> str:
+    """A whole number, thin spaces between thousands."""
+    return f"{int(n):,}".replace(",", "\u202f")
+
+
+def percent(share: float) -> str:
+    """A whole percentage: `99%`. What is not all is never called 100%, what is not none never 0%."""
+    if 0.99 < share < 1:
+        return "99%"
+    if 0 < share < 0.005:
+        return "<1%"
+    return f"{share:.0%}"
+
+
+def plural(n: int, what: str) -> str:
+    """`1 worker`, `2 workers`."""
+    return f"{count(n)} {what}" if n == 1 else f"{count(n)} {what}s"

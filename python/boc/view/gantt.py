@@ -1,0 +1,152 @@
+"""The Gantt chart: workers, cowns, noticeboard; one behavior has one colour in all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from boc.trace import Trace
+from boc.trace.ownership import queue, union
+from boc.trace.times import count, dur, percent, plural
+
+from .cowns import Cowns
+from .figure import Chart
+from .legend import Key, Legend
+from .noticeboard import Noticeboard
+from .palette import LIGHT, Theme
+from .scene import Scene
+from .sheet import MARGIN, Sheet, snap
+from .terminal import text_chart
+from .workers import Workers
+
+EMPTY = "No behavior has run yet. Schedule one, and its bar appears here"
+
+
+def gantt(trace: Trace, theme: Theme = LIGHT, width: int = 1000, first: str = "worker") -> Chart:
+    """Draw a trace. `first`: which panel stands above, "worker" or "cown"."""
+    scene = Scene(trace, theme, width)
+    axis = snap(MARGIN + 44 + 12)
+    y = snap(axis + 11)
+    heads: list[tuple[float, str, str]] = []
+    if first == "cown" and len(trace.cowns):
+        cowns = Cowns(scene, y)
+        heads.append((axis, "Cowns", "held · max queue"))
+        heads.append((snap(cowns.bottom + 14), "Workers", "busy"))
+        workers = Workers(scene, snap(cowns.bottom + 26))
+        y = workers.bottom
+    else:
+        workers = Workers(scene, y)
+        heads.append((axis, "Workers", "busy"))
+        y = workers.bottom
+        cowns = Cowns(scene, snap(y + 26))
+        if cowns.rows:
+            heads.append((snap(y + 14), "Cowns", "held · max queue"))
+            y = cowns.bottom
+    board = Noticeboard(scene, snap(y + 26))
+    if board.keys:
+        heads.append((snap(y + 14), "Noticeboard", "version"))
+        y = board.bottom
+    bottom = y
+    legend = Legend(scene)
+    key_y = bottom + 16 + legend.height
+    s = Sheet(width, key_y + 34, theme, trace.t0, trace.t1)
+    s.title(headline(trace, scene), finding(trace, scene))
+    s.axis(axis, bottom)
+    for at, left, right in heads:
+        beside = at == axis and trace.pending
+        s.heading(at, left, right if not beside or len(right) < 8 else "")
+    workers.draw(s)
+    cowns.draw(s)
+    board.draw(s)
+    _marks(s, scene, axis, bottom)
+    if trace.pending:
+        s.now(axis, bottom)
+    if not len(scene.names):
+        s.text(
+            (s.x0 + s.x1) / 2,
+            (workers.top + workers.bottom) / 2 - 2,
+            EMPTY,
+            11.5,
+            theme.muted,
+            align="center",
+        )
+    legend.draw(s, bottom + 16)
+    _key(s, key_y, scene, cowns)
+    s.chart.summary = text_chart(trace, headline(trace, scene), finding(trace, scene))
+    return s.finish()
+
+
+def _key(s: Sheet, y: float, scene: Scene, cowns: Cowns) -> None:
+    if not len(scene.names):
+        return
+    key = Key(s, y)
+    some_bars = not scene.dense or len(cowns.dense) < len(cowns.rows)
+    waits = [row for row in cowns.rows if row.longest]
+    strands = [
+        r for r in waits if r.longest <= cowns.threads and r.cown not in cowns.dense and not cowns.small
+    ]
+    if some_bars:
+        key.bars(scene, bool(strands))
+    if scene.dense or cowns.dense:
+        key.shares(scene, bool(cowns.dense))
+    if len(strands) < len(waits):
+        key.depth()
+
+
+def _marks(s: Sheet, scene: Scene, axis: float, bottom: float) -> None:
+    """User marks: a line through all rows and its text beside it."""
+    t = scene.trace
+    rows = np.flatnonzero(~t.notes.span)
+    if not len(rows) or len(rows) > scene.plot / 6:
+        return
+    for k in rows.tolist():
+        s.vertical([s.at(t.notes.begin[k])], axis + 8, bottom, s.theme.rule, 1, z=8)
+        s.text(
+            s.at(t.notes.begin[k]) + 3, bottom - 4, t.text(int(t.notes.text[k])), 9, s.theme.muted, box=True
+        )
+
+
+def headline(trace: Trace, scene: Scene) -> str:
+    """The counts: `13 behaviors  ·  2 workers  ·  149 ms  ·  1 raised`."""
+    states = trace.counts()
+    total = sum(states.values())
+    bits = [plural(total, "behavior"), plural(trace.workers, "worker")]
+    if trace.t1 > trace.t0:
+        bits.append(dur(trace.t1 - trace.t0))
+    if total >= 1000:
+        bits.append(f"{count(len(scene.ran) * 1e9 / trace.span)}/s")
+    for word in ("running", "ready", "waiting", "raised", "cancelled"):
+        if states[word]:
+            bits.append(f"{count(states[word])} {word}")
+    lost = sum(trace.lost.values())
+    if lost:
+        bits.append(f"{count(lost)} events lost")
+    return "  ·  ".join(bits)
+
+
+def finding(trace: Trace, scene: Scene) -> str:
+    """What matters most, in a sentence."""
+    text = _most_waited(trace, scene)
+    states = trace.counts()
+    if trace.damage:
+        text += f". The file is not whole: {trace.damage}"
+    if states["lost"] or trace.gaps:
+        reach = dur(trace.t1 - trace.t0)
+        text += f". Older events were overtaken: it reaches back {reach}"
+        if states["lost"]:
+            text += f", {plural(states['lost'], 'bar')} not drawn"
+    return text
+
+
+def _most_waited(trace: Trace, scene: Scene) -> str:
+    if not len(scene.names):
+        return "Nothing was scheduled"
+    ranked = scene.ranked
+    if not len(ranked) or not scene.caused[ranked[0]]:
+        return "No behavior waited for a cown"
+    top = int(ranked[0])
+    rows = scene.by_cown[top]
+    got = rows[trace.requests.grant[rows] >= 0]
+    begin = np.clip(trace.requests.grant[got], trace.t0, trace.t1)
+    held = union(begin, np.clip(trace.held_until[got], trace.t0, trace.t1)) / trace.span
+    longest = int(queue(trace, rows)[1].max(initial=0))
+    name = trace.cown_name(top)
+    return f"Most waited for: {name}, held {percent(held)} of the time, up to {count(longest)} in its queue"

@@ -1,0 +1,95 @@
+"""Colours: who gets which, and that they stay apart for every eye."""
+
+from __future__ import annotations
+
+import pytest
+from boc.view.palette import (
+    DARK,
+    GREY,
+    LIGHT,
+    PALETTE,
+    contrast,
+    edge,
+    fill,
+    fnv1a,
+    ink_on,
+    least_distance,
+    mix,
+    slots,
+    theme,
+)
+
+# Shared with the live view's tests: the same table must hold in JavaScript.
+NAMES = {
+    "": 0x811C9DC5,
+    "a": 0xE40C292C,
+    "foobar": 0xBF9CF968,
+    "dice_onion": 0x7AEB3128,
+    "pan °C": 0x80C22C9F,
+}
+
+
+@pytest.mark.parametrize("text", list(NAMES))
+def test_hash_is_fnv_1a_of_32_bits(text: str) -> None:
+    assert fnv1a(text) == NAMES[text]
+
+
+@pytest.mark.parametrize(
+    ("vision", "least"), [("normal", 17.2), ("protan", 12.3), ("deutan", 12.0), ("tritan", 11.9)]
+)
+def test_names_stay_apart_for_every_eye(vision: str, least: float) -> None:
+    assert least_distance(PALETTE, vision) == pytest.approx(least, abs=0.05)
+
+
+def test_text_in_a_bar_is_legible() -> None:
+    for where in (LIGHT, DARK):
+        for slot in [*range(16), GREY]:
+            colour = fill(slot, where)
+            assert contrast(colour, ink_on(colour)) >= 4.5
+
+
+def test_full_colours_carry_text_at_4_7() -> None:
+    assert round(min(contrast(c, ink_on(c)) for c in PALETTE), 1) >= 4.7
+
+
+@pytest.mark.parametrize("where", [LIGHT, DARK], ids=["light", "dark"])
+def test_words_are_legible_and_edges_hold(where: object) -> None:
+    th = theme(where)  # type: ignore[arg-type]
+    for colour in (th.ink, th.muted):
+        assert contrast(colour, th.background) >= 4.5 and contrast(colour, th.row) >= 4.5
+    assert contrast(th.accent, th.background) >= 4.5
+    for colour in PALETTE:
+        assert contrast(edge(colour, th), th.background) >= 3.0
+
+
+def test_first_eight_names_have_full_colours() -> None:
+    got = slots(f"name {k}" for k in range(40))
+    values = list(got.values())
+    assert sorted(values[:8]) == list(range(8))
+    assert sorted(values[8:16]) == list(range(8, 16))
+    assert set(values[16:]) == {GREY}
+
+
+def test_slot_is_the_hash_then_steps_of_three() -> None:
+    got = slots(["x"])
+    assert got["x"] == fnv1a("x") % 8
+    same = [n for n in (f"n{k}" for k in range(400)) if fnv1a(n) % 8 == got["x"]][:3]
+    first = fnv1a("x") % 8
+    assert [slots(["x", *same])[n] for n in same] == [(first + 3 * k) % 8 for k in (1, 2, 3)]
+
+
+def test_first_come_first_served_and_kept() -> None:
+    early = slots(["a", "b", "c"])
+    late = slots(["a", "b", "c", "d", "a", "e"])
+    assert {n: late[n] for n in early} == early
+
+
+def test_tints_are_half_the_background() -> None:
+    assert fill(9, LIGHT) == mix(PALETTE[1], "#ffffff", 0.5)
+    assert fill(9, DARK) == mix(PALETTE[1], DARK.background, 0.5)
+    assert fill(GREY, DARK) == DARK.neutral
+
+
+def test_unknown_theme_is_refused() -> None:
+    with pytest.raises(ValueError, match="'light' or 'dark'"):
+        theme("sepia")
