@@ -18,10 +18,7 @@ def result(value: Any) -> Any:
         return value
     from boc import _core
 
-    can_move = getattr(_core, "can_move", None)
-    if can_move is None or can_move(value):
-        return value
-    return repr(value)
+    return value if _core._can_move(value) else repr(value)
 
 
 def system(command: str) -> int:

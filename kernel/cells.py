@@ -21,6 +21,8 @@ class Cell:
     number: int
     parent: dict[str, Any]  # what a message's parent needs: the request's header and the cell's id
     text: str
+    began: int = 0  # ns of CLOCK_MONOTONIC
+    scheduled: int = 0  # behaviors of the program that had been scheduled by then
     ended: bool = False
 
 
@@ -42,6 +44,7 @@ class Cells:
         self._next = 1
         self._running: dict[int, list[Cell]] = {}  # by thread; a cell may run another
         self.latest: Cell | None = None
+        self._last_schedule = 0  # when the last ended cell that scheduled began
 
     def begin(self, parent: Mapping[str, Any], text: str) -> Cell:
         """A cell begins on this thread."""
@@ -73,6 +76,17 @@ class Cells:
         """The cell that runs on this thread."""
         stack = self._running.get(threading.get_ident())
         return stack[-1] if stack else None
+
+    def count(self, scheduled: int) -> None:
+        """The running cell is about to end; `scheduled`: behaviors of the program by now."""
+        cell = self.running()
+        if cell is not None and scheduled > cell.scheduled:
+            self._last_schedule = cell.began
+
+    def since(self, scheduled: int) -> int | None:
+        """When the last cell that scheduled began (this one, if it has by now), ns; None: none did."""
+        self.count(scheduled)
+        return self._last_schedule or None
 
     def any_running(self) -> Cell | None:
         """A cell that runs now, on whatever thread: the newest."""

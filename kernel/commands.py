@@ -153,45 +153,36 @@ def _stop(_: BocMagics, a: Arguments) -> None:
 
 
 # ---- pictures ------------------------------------------------------------------
-def _covered(m: BocMagics, a: Arguments) -> Any:
-    """The trace that a chart shows: the run, or all with --all."""
-    everything = a.flag("--all")
-    return m.trace(everything)
-
-
 def _gantt(m: BocMagics, a: Arguments) -> Any:
     by = a.option("--by")
     last = a.number(float, "--last")
-    trace = _covered(m, a)
-    if by is None and a.words:
-        by = a.words.pop(0)
+    covered = m.covered(a)
+    by = by or (a.words.pop(0) if a.words else "worker")
     a.end()
-    options = {} if by is None else {"by": by}
-    try:
-        return boc.gantt(trace, last=last, **options)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    return boc.gantt(by=by, last=last, **covered)
 
 
 def _chart(name: str) -> Run:
+    """board, throughput, summary: shown as the cell's output."""
+
     def run(m: BocMagics, a: Arguments) -> Any:
-        trace = _covered(m, a)
+        last = a.number(float, "--last")
+        covered = m.covered(a)
         a.end()
-        function = _find(name)
-        assert function is not None
-        return function(trace)
+        return getattr(boc, name)(last=last, **covered)
 
     return run
 
 
-def _explain(m: BocMagics, a: Arguments) -> None:
-    trace = _covered(m, a)
+def _explain(_: BocMagics, a: Arguments) -> None:
     name = a.one("the name of a behavior")
     a.end()
+    from boc.view import explain
+
     try:
-        print(trace.explain(name))
-    except (KeyError, LookupError, ValueError) as error:
-        raise UsageError(str(error.args[0] if error.args else error)) from None
+        print(explain(name))
+    except KeyError as error:
+        raise UsageError(str(error.args[0])) from None
 
 
 def _live(m: BocMagics, a: Arguments) -> Any:
@@ -202,14 +193,15 @@ def _live(m: BocMagics, a: Arguments) -> Any:
 def _save(m: BocMagics, a: Arguments) -> None:
     path = a.one("a file name")
     a.end()
-    m.trace(True).save(path)
+    from boc.trace import Trace
+
+    Trace.now_of().save(path)
     print(f"the trace is in {path}")
 
 
 def _stacks(_: BocMagics, a: Arguments) -> None:
     a.end()
-    found = boc.stacks()
-    print(found if isinstance(found, str) else "\n".join(map(str, found)) or "no body is running")
+    print(str(boc.stacks()) or "no body is running")
 
 
 def _steered(name: str) -> Run:
@@ -250,7 +242,7 @@ def _passed(name: str, what: str) -> Run:
     return run
 
 
-_ALL = ("--all",)
+_ALL = ("--all", "--last=")
 COMMANDS: dict[str, Command] = {
     "live": Command("live", "a chart that follows what happens, here", _live, ("gantt",)),
     "gantt": Command(
@@ -260,10 +252,10 @@ COMMANDS: dict[str, Command] = {
         ("gantt",),
         ("--by=", "--last=", "--all"),
     ),
-    "board": Command("board", "the noticeboard and its history", _chart("board"), ("board",), _ALL),
-    "throughput": Command("throughput", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL),
-    "summary": Command("summary", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL),
-    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace/explain.py",), _ALL),
+    "board": Command("board [--all]", "the noticeboard and its history", _chart("board"), ("board",), _ALL),
+    "throughput": Command("throughput [--last S] [--all]", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL),
+    "summary": Command("summary [--last S] [--all]", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL),
+    "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace/explain.py",)),
     "status": Command("status", "what is now, in one line", _status),
     "start": Command(
         "start [-w N] [--kind K]", "start the workers", _start, ("start",), ("-w=", "--kind=", "--trace=")
@@ -305,13 +297,9 @@ class BocMagics(Magics):
         self.cells = cells
         self.live = live.LiveViews(shell, router, cells)
 
-    def trace(self, everything: bool) -> Any:
-        """What is recorded: the last run, or all that the rings still hold."""
-        from boc.trace import Trace
-
-        trace = Trace.now_of()
-        run = getattr(trace, "last_run", None)
-        return trace if everything or run is None else run()
+    def covered(self, a: Arguments) -> dict[str, Any]:
+        """What a chart covers: the run, and at least the last cell that scheduled; or all with --all."""
+        return {"all": a.flag("--all"), "since": self.cells.since(_core._counts()[0])}
 
     @no_var_expand
     @line_cell_magic

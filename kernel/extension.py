@@ -80,6 +80,7 @@ class Extension:
     # ---- cells ---------------------------------------------------------------
     def _begin(self, parent: Any, text: str) -> None:
         cell = self.cells.begin(parent, text)
+        cell.began, cell.scheduled = _core.now_ns(), _core._counts()[0]
         # On the main thread for all threads that the program starts; in a subshell for that one alone.
         _core.set_origin(cell.number, threading.current_thread() is not threading.main_thread())
 
@@ -93,6 +94,7 @@ class Extension:
         # Cells that are run all at once leave the loop no time in between: pump here too.
         if self.hook is not None and threading.current_thread() is threading.main_thread():
             self.hook.slice()
+        self.cells.count(_core._counts()[0])
         cell = self.cells.end()
         self.magics.after_cell()
         self.show.update()

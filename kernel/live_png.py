@@ -21,35 +21,8 @@ from .routing import Router
 
 PERIOD = 0.25  # seconds between two pictures, at least
 SHARE = 3.0  # times the drawing time that passes between two pictures, at least
-LARGEST = 190_000  # bytes of one picture
-DPI = (100, 80, 62)  # tried in this order until the picture is small enough; 1000 to 620 wide
 
 EMPTY = "No behavior has run yet. Schedule one, and its bar appears here."
-
-
-def picture(figure: Any) -> bytes:
-    """The PNG of a figure, at least 600 wide and under 200 kB where that is possible."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    data = b""
-    for dpi in DPI:
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=dpi)
-        data = out.getvalue()
-        if len(data) <= LARGEST:
-            break
-    return data
-
-
-def _text(figure: Any) -> str:
-    """What the chart says in words."""
-    bundle = getattr(figure, "_repr_mimebundle_", None)
-    made = bundle(include=["text/plain"]) if bundle is not None else {}
-    data = made[0] if isinstance(made, tuple) else made
-    return str((data or {}).get("text/plain") or "behaviors")
 
 
 class PictureView:
@@ -128,21 +101,17 @@ class PictureView:
             if state[0][0] == 0:
                 self._shown = state
                 return
-            figure = boc.gantt(self._trace())
-            png = picture(figure)
-            self._send({"image/png": base64.b64encode(png).decode("ascii"), "text/plain": _text(figure)})
+            chart = boc.gantt(since=self.cells.since(state[0][0]))
+            data, metadata = chart._repr_mimebundle_()
+            data["image/png"] = base64.b64encode(data["image/png"]).decode("ascii")
+            self._send(data, metadata)
             self._shown = state
 
-    def _trace(self) -> Any:
-        from boc.trace import Trace
-
-        return Trace.now_of()
-
-    def _send(self, data: dict[str, str]) -> None:
+    def _send(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         # To the cell that runs now, if one does: executors that save a notebook take updates from
         # the running cell only, and front ends find the display by its id.
         target = self.cells.any_running() or self.cell
-        content = {"data": data, "metadata": {}, "transient": {"display_id": self.display_id}}
+        content = {"data": data, "metadata": metadata or {}, "transient": {"display_id": self.display_id}}
         self.router.outbox.post(target, "update_display_data", content)
 
     # ---- cells, the end ------------------------------------------------------------

@@ -2,6 +2,7 @@
  * at a result that does not count as having seen it. */
 #include "binding.h"
 #include "live.h"
+#include "movable.h"
 #include "notebook.h"
 
 /* Called around each pinned body, on the thread that pumps: begin(origin) -> token, end(token). Main's GIL guards it. */
@@ -91,8 +92,33 @@ static PyObject *look(PyObject *module, PyObject *args) {
     return o == NULL ? NULL : Py_BuildValue("IN", flags, o);
 }
 
+/* _can_move(value): whether a cown could carry it to another worker, members included. Encodes it to find out. */
+static PyObject *can_move(PyObject *module, PyObject *o) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    boc_value_t v;
+    if (boc__atom(&v, o)) {
+        boc__value_drop(&v);
+        Py_RETURN_TRUE;
+    }
+    if (PyBytes_CheckExact(o) || PyByteArray_CheckExact(o) || boc__movable_index(st, o) >= 0)
+        Py_RETURN_TRUE;
+    boc_blob_t *b = boc__pickle(st, o);
+    if (b != NULL) {
+        boc__blob_drop(b);
+        Py_RETURN_TRUE;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return NULL;
+    PyErr_Clear();
+    Py_RETURN_FALSE;
+}
+
 PyMethodDef boc__notebook_methods[] = {
     {"_set_notebook", set_notebook, METH_O, "_set_notebook(hook or None): told of pinned bodies; exceptions are told as they arrive"},
     {"_look", look, METH_VARARGS, "_look(cown, claim=False) -> (flags, exception or None)"},
+    {"_can_move", can_move, METH_O, "_can_move(value) -> bool: a cown could carry it to another worker"},
     {NULL, NULL, 0, NULL},
 };

@@ -13,6 +13,7 @@ from queue import Empty
 from typing import Any
 
 from jupyter_client.manager import KernelManager
+from jupyter_core.utils import ensure_event_loop
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -102,6 +103,12 @@ class Kernel:
         self._reader.start()
 
     def _read(self) -> None:
+        try:
+            self._read_all()
+        finally:  # jupyter_core gives each thread a loop of its own and leaves it open
+            ensure_event_loop().close()
+
+    def _read_all(self) -> None:
         while not self._stop:
             try:
                 message = self.client.get_iopub_msg(timeout=0.2)
