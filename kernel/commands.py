@@ -253,8 +253,12 @@ COMMANDS: dict[str, Command] = {
         ("--by=", "--last=", "--all"),
     ),
     "board": Command("board [--all]", "the noticeboard and its history", _chart("board"), ("board",), _ALL),
-    "throughput": Command("throughput [--last S] [--all]", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL),
-    "summary": Command("summary [--last S] [--all]", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL),
+    "throughput": Command(
+        "throughput [--last S] [--all]", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL
+    ),
+    "summary": Command(
+        "summary [--last S] [--all]", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL
+    ),
     "explain": Command("explain NAME", "why a behavior waited", _explain, ("trace/explain.py",)),
     "status": Command("status", "what is now, in one line", _status),
     "start": Command(

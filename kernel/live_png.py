@@ -82,17 +82,15 @@ class PictureView:
             if self._state() == self._shown and not self._moving():
                 continue
             began = time.monotonic()
-            try:
-                self.draw()
-            except Exception as error:
-                self._give_up(error)
-                return
+            self._try_to_draw()
             wait = max(PERIOD, SHARE * (time.monotonic() - began))
 
-    def _give_up(self, error: Exception) -> None:
-        """The picture cannot be drawn: say so in its place."""
-        self._ended = True
-        self._send({"text/plain": f"the live view ended: {type(error).__name__}: {error}"})
+    def _try_to_draw(self) -> None:
+        try:
+            self.draw()
+        except Exception as error:  # it cannot be drawn: say so in its place
+            self._ended = True
+            self._send({"text/plain": f"the live view ended: {type(error).__name__}: {error}"})
 
     def draw(self) -> None:
         """Draw what is now, and send it if something has run."""
@@ -118,7 +116,7 @@ class PictureView:
     def catch_up(self) -> None:
         """Nothing is pending: show the picture that will stay if nothing more happens."""
         if not self._ended and self._state() != self._shown:
-            self.draw()
+            self._try_to_draw()
 
     def end(self) -> None:
         """Draw once more and leave the picture; again: nothing."""
@@ -127,8 +125,5 @@ class PictureView:
                 return
             self._ended = True
             self._guard.notify_all()
-        try:
-            self.draw()
-        except Exception as error:
-            self._give_up(error)
+        self._try_to_draw()
         self.router.flush()
