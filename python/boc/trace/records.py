@@ -144,7 +144,7 @@ class Cursor:
 
     def board(self) -> list[BoardValue]:
         """The values that the noticeboard held, as far back as it remembers."""
-        return [BoardValue(*row) for row in self.source.board_history()]
+        return [BoardValue(*row[:4], row[4] or "") for row in self.source.board_history()]
 
     def close(self) -> None:
         """Give the place in the rings back. May be called twice."""
