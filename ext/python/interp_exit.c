@@ -7,6 +7,7 @@
 #include "interp_runtime.h"
 
 #define EXIT_GRACE_NS 200000000
+#define LAST_STEPS_NS 10000000
 
 static void
 say(PyObject *line)
@@ -39,6 +40,17 @@ running_bodies(uint32_t *count)
     return lines;
 }
 
+/* A behavior whose result is there may not have ended in the core yet: that is no pending work. */
+static void
+let_last_steps_end(uint32_t running)
+{
+    if (running == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        (void)boc_wait_quiescent(boc_now() + LAST_STEPS_NS, false);
+        Py_END_ALLOW_THREADS
+    }
+}
+
 static PyObject *
 exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
@@ -47,6 +59,7 @@ exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
         uint32_t running = 0;
         PyObject *lines = running_bodies(&running);
         PyErr_Clear();
+        let_last_steps_end(running);
         boc__ending_t end;
         if (boc__interp_stop(true, true, EXIT_GRACE_NS, &end) < 0) {
             PyErr_Clear();
