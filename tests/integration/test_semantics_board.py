@@ -1,0 +1,292 @@
+"""What semantics.md promises of the noticeboard: order, snapshots, updates, limits, seeding, syncing."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import operator
+import pickle
+import threading
+from functools import partial
+
+import boc
+import pytest
+from boc import (
+    REMOVED,
+    Cown,
+    notice_delete,
+    notice_read,
+    notice_seed,
+    notice_sync,
+    notice_update,
+    notice_write,
+    noticeboard,
+    quiesce,
+    start,
+    wait,
+    when,
+)
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def append(existing, item):
+    """An update function of a module."""
+    return [*existing, item]
+
+
+def test_before_start():
+    assert notice_read("absent") is None
+    assert notice_read("absent", 5) == 5
+    assert dict(noticeboard()) == {}
+    with pytest.raises(RuntimeError):
+        notice_sync()
+
+
+def test_write_on_an_idle_main_is_applied_at_once():
+    notice_write("key", [1])
+    assert notice_read("key") == [1]
+    notice_delete("key")
+    assert notice_read("key", "gone") == "gone"
+    notice_delete("never there")
+
+
+def test_seed():
+    notice_seed("key", {"a": 1})
+    assert notice_read("key") == {"a": 1}
+
+    @when()
+    def body():
+        try:
+            notice_seed("key", 2)
+        except RuntimeError:
+            return notice_read("key")
+
+    assert body.result() == {"a": 1}
+
+
+def test_value_is_copied_at_the_call():
+    data = [1]
+    notice_write("key", data)
+    data.append(2)
+    assert notice_read("key") == [1]
+
+
+def test_what_a_read_gives_belongs_to_the_reader():
+    notice_write("key", [1])
+    notice_read("key").append(2)
+    assert notice_read("key") == [1]
+
+    def body():
+        @when()
+        def reader():
+            got = notice_read("key")
+            got.append(3)
+            return got
+
+        return reader
+
+    assert boc.gather([body() for _ in range(4)]) == [[1, 3]] * 4
+
+
+def test_updates_lose_nothing():
+    def bump():
+        @when()
+        def body():
+            notice_update("hits", partial(operator.add, 1), 0)
+
+        return body
+
+    for _ in range(200):
+        bump()
+    assert quiesce(noticeboard=True) == {"hits": 200}
+    notice_update("hits", lambda n: n + 1)
+    extra = 10
+    notice_update("hits", lambda n: n + extra)
+    assert quiesce(noticeboard=True) == {"hits": 211}
+
+
+def test_fifo_per_producer():
+    @when()
+    def body():
+        for i in range(100):
+            notice_update("log", partial(append, item=i), [])
+        notice_write("last", "yes")
+
+    board = quiesce(noticeboard=True)
+    assert board == {"log": list(range(100)), "last": "yes"}
+    assert body.exception is False
+
+
+def test_removed():
+    assert repr(REMOVED) == "REMOVED"
+    assert pickle.loads(pickle.dumps(REMOVED)) is REMOVED and copy.copy(REMOVED) is REMOVED
+    notice_write("key", 1)
+    notice_update("key", lambda _: REMOVED)
+    notice_sync()
+    assert notice_read("key") is None
+
+    @when()
+    def same():
+        return REMOVED
+
+    assert same.result() is REMOVED
+
+
+def test_one_view_for_a_behavior():
+    start(2)
+    boc.set_tags(["in", "go"])
+    notice_write("key", "old")
+
+    @when()
+    def reader():
+        first = notice_read("key")
+        boc.send("in", 1)
+        boc.receive("go")
+        notice_write("mine", 1)
+        notice_sync()
+        return first, notice_read("key"), noticeboard()["key"], "mine" in noticeboard()
+
+    boc.receive("in")
+    notice_write("key", "new")
+    notice_sync()
+    assert notice_read("key") == "new"
+    boc.send("go", 1)
+    assert reader.result() == ("old", "old", "old", False)
+
+    @when()
+    def later():
+        return notice_read("key"), notice_read("mine")
+
+    assert later.result() == ("new", 1)
+
+
+def test_the_mapping_is_frozen_and_moves_as_a_dict():
+    notice_write("key", 1)
+
+    @when()
+    def body():
+        board = noticeboard()
+        try:
+            board["key"] = 2
+        except TypeError:
+            return board
+
+    got = body.result()
+    assert got == {"key": 1} and type(got) is dict
+    assert type(pickle.loads(pickle.dumps(noticeboard()))) is dict
+
+
+def test_wait_clears_and_quiesce_keeps():
+    start(2)
+    notice_write("key", 1)
+    assert quiesce(noticeboard=True) == {"key": 1}
+    assert quiesce(noticeboard=True) == {"key": 1}
+    assert wait(noticeboard=True) == {"key": 1}
+    assert wait(noticeboard=True) == {}
+    assert notice_read("key") is None
+
+
+@pytest.mark.parametrize("key", [5, None, b"bytes"])
+def test_key_of_another_type(key):
+    for call in (partial(notice_write, key, 1), partial(notice_read, key), partial(notice_delete, key),
+                 partial(notice_update, key, len), partial(notice_seed, key, 1)):
+        with pytest.raises(TypeError):
+            call()
+
+
+@pytest.mark.parametrize("key", ["x" * 64, "é" * 32, "a\0b", "\ud800"])
+def test_key_that_does_not_fit(key):
+    for call in (partial(notice_write, key, 1), partial(notice_read, key), partial(notice_delete, key)):
+        with pytest.raises(ValueError):
+            call()
+
+
+def test_longest_key():
+    notice_write("x" * 63, 1)
+    assert notice_read("x" * 63) == 1
+
+
+def test_what_cannot_move():
+    with pytest.raises(boc.TransferError):
+        notice_write("key", threading.Lock())
+    with pytest.raises(TypeError):
+        notice_update("key", 5)
+
+
+def test_a_65th_key(caplog):
+    with caplog.at_level(logging.WARNING, logger="boc"):
+        for i in range(65):
+            notice_write(f"key {i}", i)
+        board = quiesce(noticeboard=True)
+    assert len(board) == 64 and "key 64" not in board
+    assert sum("key 64" in r.getMessage() for r in caplog.records) == 1
+    notice_write("key 3", "again")
+    assert quiesce(noticeboard=True)["key 3"] == "again"
+
+
+def test_a_failing_update_keeps_the_old_value(caplog):
+    notice_write("key", "old")
+    with caplog.at_level(logging.WARNING, logger="boc"):
+        @when(name="writer")
+        def body():
+            notice_update("key", lambda value: value + 1)
+
+        board = quiesce(noticeboard=True)
+    assert board == {"key": "old"}
+    [message] = [r.getMessage() for r in caplog.records]
+    assert "key" in message and "writer" in message
+    assert body.exception is False
+
+
+def test_calling_boc_in_an_update_fails_it(caplog):
+    notice_write("key", "old")
+    with caplog.at_level(logging.WARNING, logger="boc"):
+        notice_update("key", lambda value: notice_read("key"))
+        notice_sync()
+    assert notice_read("key") == "old"
+    assert any("main" in r.getMessage() for r in caplog.records)
+
+
+def test_update_of_an_absent_key_uses_the_default():
+    start(1)
+    notice_update("key", partial(append, item=1), default=[0])
+    notice_sync()
+    assert notice_read("key") == [0, 1]
+
+
+def test_cowns_on_the_board_stay_alive():
+    notice_write("ring", [Cown(i) for i in range(5)])
+
+    @when()
+    def outer():
+        ring = notice_read("ring")
+
+        @when(ring)
+        def total(ring):
+            return sum(c.value for c in ring)
+
+        return total
+
+    assert outer.result().result() == 10
+
+
+def test_early_stop():
+    start(2)
+
+    def search(c):
+        @when(c)
+        def step(c):
+            if notice_read("done", False):
+                return
+            c.value += 1
+            if c.value == 200:
+                notice_write("done", True)
+            else:
+                search(c)
+
+    cowns = [Cown(0) for _ in range(3)]
+    for c in cowns:
+        search(c)
+    assert quiesce(noticeboard=True) == {"done": True}
+    assert max(c.result() for c in cowns) == 200

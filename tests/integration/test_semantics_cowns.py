@@ -1,0 +1,471 @@
+"""What semantics.md promises of cowns: values, holding, names, identity, loss."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+
+import boc
+import pytest
+from boc import Cown, quiesce, start, when
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def value_of(cown):
+    with cown:
+        return cown.value
+
+
+def test_value_is_taken_at_the_call():
+    data = [1, 2]
+    c = Cown(data)
+    data.append(3)
+
+    @when(c)
+    def length(c):
+        return len(c.value)
+
+    assert length.result() == 2
+
+
+def test_in_place_operators():
+    c, d = Cown(1), Cown([1])
+
+    @when(c, d)
+    def change(c, d):
+        c.value += 41
+        d.value += [2]
+
+    quiesce()
+    assert value_of(c) == 42
+    assert value_of(d) == [1, 2]
+
+
+def test_no_rollback():
+    c = Cown([])
+
+    @when(c)
+    def fails(c):
+        c.value.append("kept")
+        raise ValueError("after the change")
+
+    with pytest.raises(ValueError, match="after the change"):
+        fails.result()
+    assert value_of(c) == ["kept"]
+
+
+def test_two_cowns_never_share():
+    a, b = Cown(None), Cown(None)
+
+    @when(a, b)
+    def share(a, b):
+        one = [0]
+        a.value = one
+        b.value = [one]
+        return one
+
+    @when(a)
+    def change(a):
+        a.value.append(1)
+
+    assert share.result() == [0]
+    assert change.result() is None
+    assert b.result() == [[0]]
+    assert a.result() == [0, 1]
+
+
+def test_shared_inside_one_cown_stays_shared():
+    inner = [0]
+    c = Cown([inner, inner])
+
+    @when(c)
+    def change(c):
+        c.value[0].append(1)
+        return c.value[1]
+
+    assert change.result() == [0, 1]
+
+
+def test_recursive_value():
+    loop = [1]
+    loop.append(loop)
+    c = Cown(loop)
+
+    @when(c)
+    def is_loop(c):
+        return c.value[1] is c.value
+
+    assert is_loop.result() is True
+
+
+def test_unheld_value_says_how_to_hold_it():
+    c = Cown(1, name="knife")
+    with pytest.raises(RuntimeError, match="knife"):
+        _ = c.value
+    with pytest.raises(RuntimeError, match="knife"):
+        c.value = 2
+
+
+def test_with_on_main():
+    c = Cown(1)
+    assert not c.acquired
+    with c:
+        assert c.acquired
+        c.value += 1
+    assert not c.acquired
+    c.acquire()
+    assert c.value == 2
+    c.release()
+    with pytest.raises(RuntimeError):
+        c.release()
+
+
+def test_second_acquire():
+    c = Cown(1)
+    with c:
+        with pytest.raises(RuntimeError):
+            c.acquire()
+        failure = []
+
+        def other():
+            try:
+                c.acquire()
+            except RuntimeError as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert len(failure) == 1
+    with pytest.raises(RuntimeError), c, c:
+        pass
+    with c:
+        assert c.value == 1
+
+
+def test_acquire_of_an_owned_cown_fails_at_once():
+    c = Cown(1, name="knife")
+    start(2)
+    boc.set_tags(["leave", "entered"])
+
+    @when(c)
+    def hold(c):
+        boc.send("entered", 1)
+        boc.receive("leave")
+
+    boc.receive("entered")
+    with pytest.raises(RuntimeError, match="knife"):
+        c.acquire()
+    boc.send("leave", 1)
+    quiesce()
+    with c:
+        assert c.value == 1
+
+
+def test_behaviors_queue_behind_main():
+    c = Cown(1)
+    with c:
+        @when(c)
+        def late(c):
+            return c.value
+
+        assert not late.done()
+        c.value = 7
+    assert late.result() == 7
+
+
+def test_result_is_a_snapshot():
+    c = Cown([1])
+    got = c.result()
+    got.append(2)
+    assert c.result() == [1]
+
+
+def test_result_waits_in_order():
+    c = Cown([])
+    for i in range(50):
+        @when(c)
+        def _(c):
+            c.value.append(i)
+
+    assert c.result() == list(range(50))
+
+
+def test_result_timeout():
+    start(2)
+    boc.set_tags(["go"])
+
+    @when()
+    def slow():
+        boc.receive("go")
+        return 5
+
+    with pytest.raises(TimeoutError):
+        slow.result(timeout=0.05)
+    with pytest.raises(TimeoutError):
+        slow.result(0)
+    with pytest.raises(TimeoutError):
+        slow.result(timeout=-1)
+    with pytest.raises(ValueError):
+        slow.result(timeout=float("nan"))
+    boc.send("go", 1)
+    assert slow.result(timeout=None) == 5
+    assert slow.result(timeout=0) == 5
+
+
+def test_unwrap():
+    c = Cown([1, 2])
+    assert c.unwrap() == [1, 2]
+    assert c.unwrap() is None
+
+    @when()
+    def fails():
+        raise KeyError("x")
+
+    quiesce()
+    with pytest.raises(KeyError):
+        fails.unwrap()
+    assert fails.exception is False
+    assert fails.unwrap() is None
+
+
+def test_unwrap_in_flight():
+    start(2)
+    boc.set_tags(["go"])
+    c = Cown(1)
+
+    @when(c)
+    def hold(c):
+        boc.receive("go")
+
+    with pytest.raises(RuntimeError, match="in flight"):
+        c.unwrap()
+    boc.send("go", 1)
+    quiesce()
+    assert c.unwrap() == 1
+
+
+def test_done():
+    start(2)
+    boc.set_tags(["go"])
+    c = Cown(1)
+    assert c.done()
+
+    @when(c)
+    def hold(c):
+        boc.receive("go")
+
+    assert not c.done() and not hold.done()
+    boc.send("go", 1)
+    quiesce()
+    assert c.done() and hold.done()
+
+
+def test_gather_and_as_completed():
+    def number(i):
+        @when()
+        def n():
+            return i
+
+        return n
+
+    cowns = [number(i) for i in range(20)]
+    assert boc.gather(cowns) == list(range(20))
+    assert sorted(c.result() for c in boc.as_completed(cowns)) == list(range(20))
+    assert boc.gather([]) == []
+
+
+def test_gather_raises_the_first_by_position():
+    def fail(i):
+        @when()
+        def f():
+            raise ValueError(f"number {i}")
+
+        return f
+
+    with pytest.raises(ValueError, match="number 0"):
+        boc.gather([fail(i) for i in range(4)])
+    quiesce()
+
+
+def test_exception_flag():
+    @when()
+    def fails():
+        raise ValueError("x")
+
+    @when(fails)
+    def look(fails):
+        was = fails.exception, type(fails.value).__name__
+        fails.value = 3
+        return was, fails.exception
+
+    assert look.result() == ((True, "ValueError"), False)
+    assert fails.result() == 3
+
+
+def test_an_exception_that_was_stored_is_a_value():
+    c = Cown(ValueError("stored"))
+    assert c.exception is False
+    assert isinstance(c.result(), ValueError)
+
+    @when()
+    def returned():
+        return KeyError("returned")
+
+    assert isinstance(returned.result(), KeyError)
+    assert returned.exception is False
+
+
+def test_handles_travel_and_compare():
+    c = Cown(1)
+    box = Cown({"c": c})
+
+    @when(box)
+    def same(box):
+        return box.value["c"] == c, hash(box.value["c"]), box.value["c"]
+
+    equal, number, handle = same.result()
+    assert equal and number == hash(c) and handle == c
+    assert c != Cown(1)
+    d = Cown(2)
+    assert (c < d) != (d < c)
+    assert sorted([d, c]) == sorted([c, d])
+
+
+def test_subscript_at_run_time():
+    assert Cown[int] is not None
+    assert boc.PinnedCown[int] is not None
+
+
+def test_names_and_repr():
+    assert Cown(1, name="jar").name == "jar"
+    assert "jar" in repr(Cown(1, name="jar"))
+    jar = [Cown(1)]
+
+    @when(jar[0])
+    def look(x):
+        return x.name
+
+    assert look.result() == "jar[0]"
+    assert look.name == "look"
+    assert "look" in repr(look)
+
+
+def test_names_from_the_call():
+    knife, onion = Cown(1), Cown(2)
+
+    @when(knife, [onion])
+    def look(k, rest):
+        return k.name, rest[0].name
+
+    assert look.result()[0] == "knife"
+
+
+def test_unmovable_value_is_refused_at_the_call():
+    with pytest.raises(boc.TransferError, match="lock"):
+        Cown(threading.Lock())
+
+
+def test_lost_value():
+    c = Cown(1)
+
+    @when(c)
+    def store(c):
+        import threading as t
+        c.value = t.Lock()
+
+    quiesce()
+    assert store.exception is False
+    assert c.exception is True
+    with pytest.raises(boc.TransferError, match="lock"):
+        c.result()
+
+    @when(c)
+    def mend(c):
+        try:
+            c.value  # noqa: B018
+        except RuntimeError as error:
+            kind = type(error).__name__
+        c.value = 5
+        return kind
+
+    assert mend.result() == "TransferError"
+    assert c.result() == 5
+
+
+def test_generator_as_result_is_lost():
+    @when()
+    def make():
+        return (i for i in range(3))
+
+    with pytest.raises(boc.TransferError, match="generator"):
+        make.result()
+
+
+def test_handle_pickled_by_hand():
+    c = Cown(1)
+    data = pickle.dumps(c)
+    assert pickle.loads(data) == c
+    program = f"import pickle; pickle.loads({data!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "RuntimeError" in done.stderr
+
+
+def test_handle_pickled_by_hand_does_not_keep_the_cown():
+    data = pickle.dumps(Cown(1))
+    with pytest.raises(RuntimeError):
+        pickle.loads(data)
+
+
+def test_wait_brings_values_home():
+    class Box:
+        def __init__(self, c):
+            self.c = c
+
+    kept = Box(Cown([1]))
+
+    @when(kept.c)
+    def change(c):
+        c.value.append(2)
+
+    boc.wait()
+    with kept.c:
+        assert kept.c.value == [1, 2]
+    assert change.exception is False
+
+
+def test_cowns_inside_cowns_come_home():
+    outer = Cown([Cown({"x": 1})])
+
+    @when(outer)
+    def go(outer):
+        @when(outer.value[0])
+        def _(inner):
+            inner.value["x"] = 2
+
+    boc.wait()
+    with outer:
+        inner = outer.value[0]
+    with inner:
+        assert inner.value == {"x": 2}
+
+
+VALUES = [None, True, 0, -1, 2**62, 2**200, 1.5, float("inf"), "text", "é" * 1000, b"bytes", bytearray(b"x"),
+          (1, (2,)), {1, 2}, frozenset([3]), {"a": [1]}, 1j, range(3), ...]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_values_go_round(value):
+    c = Cown(value)
+
+    @when(c)
+    def same(c):
+        return c.value
+
+    got = same.result()
+    assert got == value and type(got) is type(value)
+    assert c.result() == value

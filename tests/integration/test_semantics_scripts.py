@@ -1,0 +1,301 @@
+"""What semantics.md promises of whole programs: `__main__`, endings, exits, forks, the seeds' stories."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+pytestmark = pytest.mark.timeout(60)
+
+TUTORIAL = """
+    from boc import Cown, when, wait
+
+    class Ingredient:
+        def __init__(self, name, count=1):
+            self.name, self.count, self.state = name, count, None
+
+    class Utensil:
+        def __init__(self, name):
+            self.name = name
+        def dice(self, i): i.state = "diced"
+        def chop(self, i): i.state = "chopped"
+        def beat(self, i): i.state = "beaten"
+        def grate(self, i): i.state = "grated"
+
+    class Cookware(Utensil):
+        def cook(self, recipe, ingredients):
+            for i in ingredients:
+                assert recipe.steps[i.name] == i.state, (i.name, i.state)
+            print(f"cooked {recipe.name}")
+
+    class Recipe:
+        def __init__(self, name, steps):
+            self.name, self.steps = name, steps
+
+    def main():
+        onion = Cown(Ingredient("onion"))
+        pepper = Cown(Ingredient("pepper"))
+        eggs = Cown(Ingredient("egg", 3))
+        cheese = Cown(Ingredient("cheese"))
+        knife = Cown(Utensil("knife"))
+        whisk = Cown(Utensil("whisk"))
+        grater = Cown(Utensil("grater"))
+        pan = Cown(Cookware("pan"))
+        omelette = Recipe("omelette", {"onion": "diced", "pepper": "chopped", "egg": "beaten", "cheese": "grated"})
+
+        @when(knife, onion)
+        def dice_onion(knife, onion):
+            knife.value.dice(onion.value)
+
+        @when(knife, pepper)
+        def chop_pepper(knife, pepper):
+            knife.value.chop(pepper.value)
+
+        @when(whisk, eggs)
+        def beat_eggs(whisk, eggs):
+            whisk.value.beat(eggs.value)
+
+        @when(grater, cheese)
+        def grate_cheese(grater, cheese):
+            grater.value.grate(cheese.value)
+
+        @when(onion, pepper, eggs, cheese, pan)
+        def cook_omelette(onion, pepper, eggs, cheese, pan):
+            pan.value.cook(omelette, (onion.value, pepper.value, eggs.value, cheese.value))
+
+    if __name__ == "__main__":
+        main()
+        wait()
+"""
+
+
+@pytest.mark.parametrize("command", [False, True], ids=["file", "command"])
+def test_the_tutorial(script, command):
+    done = script(TUTORIAL, command=command)
+    assert done.stdout == "cooked omelette\n" and done.stderr == ""
+
+
+def test_the_tutorial_in_exec(script):
+    done = script(f"exec({textwrap.dedent(TUTORIAL)!r})")
+    assert done.stdout == "cooked omelette\n" and done.stderr == ""
+
+
+def test_the_tutorial_in_a_repl(tmp_path):
+    text = textwrap.dedent(TUTORIAL).replace("\n\n", "\n") + "\n"
+    lines = text.replace("\nclass", "\n\nclass").replace("\ndef", "\n\ndef").replace("\nif", "\n\nif")
+    done = subprocess.run([sys.executable, "-i", "-q"], input=lines, capture_output=True, text=True, timeout=30)
+    assert "cooked omelette" in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_main_definitions(script):
+    done = script("""
+        import dataclasses
+        from boc import Cown, when, wait
+
+        FACTOR = 3
+
+        @dataclasses.dataclass
+        class Point:
+            x: int
+            def scaled(self):
+                return Point(self.x * FACTOR)
+
+        class Sub(Point):
+            def scaled(self):
+                return super().scaled()
+
+        def fact(n):
+            return 1 if n < 2 else n * fact(n - 1)
+
+        a = Cown(Sub(2))
+
+        @when(a)
+        def use(a):
+            assert isinstance(a.value, Point)
+            a.value.x = fact(5)
+            return a.value.scaled()
+
+        print(use.result(), type(use.result()) is Point)
+        wait()
+        with a:
+            print(a.value, type(a.value) is Sub)
+    """)
+    assert done.stdout == "Point(x=360) True\nSub(x=120) True\n"
+
+
+ENDINGS = [("pass", 0), ("raise ValueError('mine')", 1), ("sys.exit(7)", 7), ("import os; os._exit(9)", 9)]
+
+
+@pytest.mark.parametrize(("ending", "code"), ENDINGS)
+def test_exit_with_work_pending(script, ending, code):
+    began = time.monotonic()
+    done = script(f"""
+        import time
+        from boc import Cown, when
+        c = Cown(0)
+        @when(c)
+        def spins(c):
+            while True:
+                pass
+        for _ in range(100):
+            @when(c)
+            def queued(c):
+                pass
+        time.sleep(0.2)
+        import sys
+        print("out", flush=True)
+        {ending}
+    """, code=code)
+    assert time.monotonic() - began < 10
+    assert done.stdout == "out\n"
+    if code != 9:
+        assert "cancelled" in done.stderr
+
+
+def test_exit_with_a_sleeping_body(script):
+    began = time.monotonic()
+    script("""
+        import time
+        from boc import when
+        @when()
+        def sleeps():
+            import time
+            time.sleep(1000)
+        time.sleep(0.2)
+    """)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("call", ["wait()", "quiesce()", "body.result()"])
+def test_ctrl_c_while_waiting(tmp_path, call):
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(f"""
+        import time
+        from boc import when, wait, quiesce, start
+        start(2)
+        @when()
+        def body():
+            import time
+            time.sleep(1.5)
+            return 5
+        print("ready", flush=True)
+        try:
+            {call}
+        except KeyboardInterrupt:
+            print("interrupted", time.time(), flush=True)
+        print(body.result(), flush=True)
+        @when()
+        def usable():
+            return 6
+        print(usable.result(), flush=True)
+    """))
+    process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    sent = time.time()
+    process.send_signal(signal.SIGINT)
+    word, at = process.stdout.readline().split()
+    assert word == "interrupted"
+    assert float(at) - sent < 0.25
+    assert process.stdout.read() == "5\n6\n"
+    assert process.wait(20) == 0
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(script, method):
+    done = script(f"""
+        import multiprocessing, warnings
+        warnings.simplefilter("ignore")
+        from boc import Cown, when, wait
+
+        def work(x):
+            return x * 2
+
+        if __name__ == "__main__":
+            c = Cown(1)
+            @when(c)
+            def body(c):
+                return c.value
+            assert body.result() == 1
+            with multiprocessing.get_context("{method}").Pool(2) as pool:
+                print(pool.map(work, [1, 2, 3]))
+            wait()
+    """)
+    assert done.stdout == "[2, 4, 6]\n"
+
+
+def test_start_and_wait_many_times(script):
+    script("""
+        from boc import Cown, when, wait
+        for i in range(60):
+            c = Cown(i)
+            @when(c)
+            def body(c):
+                return c.value
+            wait()
+            with c:
+                assert c.value == i
+    """, timeout=40)
+
+
+@pytest.mark.parametrize("flags", [("-X", "dev"), ("-W", "error"), ("-O",)])
+def test_interpreter_flags(script, flags):
+    done = script("""
+        from boc import Cown, when, wait
+        c = Cown([1])
+        @when(c)
+        def body(c):
+            c.value.append(2)
+            return c.value
+        print(body.result())
+        wait()
+    """, flags=flags)
+    assert done.stdout == "[1, 2]\n" and done.stderr == ""
+
+
+def test_user_threads_that_still_schedule_at_the_end(script):
+    done = script("""
+        import threading, time
+        from boc import Cown, when, quiesce
+        c = Cown(0)
+        def work():
+            for _ in range(20):
+                time.sleep(0.01)
+                @when(c)
+                def body(c):
+                    c.value += 1
+            quiesce()
+            print("counted", c.result())
+        threading.Thread(target=work).start()
+    """)
+    assert done.stdout == "counted 20\n"
+
+
+def test_workers_from_the_environment(script):
+    done = script("""
+        from boc import start, scheduler_stats, when, quiesce
+        @when()
+        def body(): pass
+        quiesce()
+        print(len(scheduler_stats()))
+    """, env={"BOC_WORKERS": "3"})
+    assert done.stdout == "3\n"
+
+
+def test_no_thread_of_python_is_left(script):
+    done = script("""
+        import threading
+        from boc import when, wait
+        @when()
+        def body(): pass
+        wait()
+        print([t.name for t in threading.enumerate() if not t.daemon])
+    """)
+    assert done.stdout == "['MainThread']\n"
