@@ -104,13 +104,13 @@ static void select_from(double *out, const double *mask, const double *a, int a_
 }
 
 /* Equal-width intervals: scale, round down (right: up, less one), clamp; NaN is
- * -1. A range that overflows is halved first; one of no or infinite width is
+ * -1. A range that overflows is made smaller first; one of no or infinite width is
  * all interval 0. */
 static void bin(double *out, const double *a, size_t n, double low, double high, double count, int right)
 {
-    const double half = high - low == INFINITY ? 0.5 : 1.0;
-    const double width = high * half - low * half, scale = count / width, last = count - 1.0;
-    const double shift = right ? 1.0 : 0.0, from = low * half;
+    const double less = high - low == INFINITY ? 0x1p-10 : 1.0;
+    const double width = high * less - low * less, scale = count / width, last = count - 1.0;
+    const double shift = right ? 1.0 : 0.0, from = low * less;
 
     if (!(width > 0.0) || width == INFINITY) {
         for (size_t i = 0; i < n; i++)
@@ -119,7 +119,7 @@ static void bin(double *out, const double *a, size_t n, double low, double high,
     }
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
-        const double x = a[i], at = (x * half - from) * scale;
+        const double x = a[i], at = (x * less - from) * scale;
         double k = right ? __builtin_ceil(at) - shift : __builtin_floor(at);
 
         k = k < 0.0 ? 0.0 : k;

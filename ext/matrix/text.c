@@ -1,6 +1,7 @@
 /* text.c: a matrix as text: repr, str and HTML. Big ones show their corners. */
 #include "matrix.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,8 @@ static PyObject *joined(PyObject *parts, int failed)
 /* The shortest text that reads back as the same number; whole ones without ".0". */
 static PyObject *exact(double value)
 {
+    if (value == 0.0 && signbit(value)) /* -0 would read back as an int */
+        return PyUnicode_FromString("-0.0");
     char *text = PyOS_double_to_string(value, 'r', 0, 0, NULL);
     PyObject *result = text == NULL ? NULL : PyUnicode_FromString(text);
 
