@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from boc._matrix import Matrix
 from hypothesis import settings
 from hypothesis import strategies as st
-
-from boc._matrix import Matrix
 
 settings.register_profile("matrix", max_examples=40, deadline=None)
 settings.load_profile("matrix")
@@ -14,7 +13,8 @@ settings.load_profile("matrix")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, -2.5, float("nan"), float("inf"), float("-inf"), 5e-324, 1e308, -1e308]
 numbers = st.one_of(st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from(SPECIAL), st.floats(width=64))
 finite = st.floats(-1e6, 1e6, allow_nan=False, allow_subnormal=False)
-shapes = st.tuples(st.integers(1, 7), st.integers(1, 7)) | st.sampled_from([(1, 40), (40, 1), (3, 33), (33, 3), (20, 20)])
+shapes = st.tuples(st.integers(1, 7), st.integers(1, 7)) | st.sampled_from([(1, 40), (40, 1), (3, 33), (33, 3), (20,
+    20)])
 
 
 @st.composite

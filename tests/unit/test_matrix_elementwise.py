@@ -6,14 +6,13 @@ import math
 import operator
 from fractions import Fraction
 
+import boc._matrix as module
 import numpy as np
 import pytest
+from boc._matrix import Matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix_help import SPECIAL, A, M, arrays, assert_same, bits, broadcast_pairs, finite, numbers, quiet
-
-import boc._matrix as module
-from boc._matrix import Matrix
 
 ARITHMETIC = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv}
 MASKS = {"less": np.less, "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal,

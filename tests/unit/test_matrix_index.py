@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from boc._matrix import Matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix_help import A, M, arrays, assert_same
-
-from boc._matrix import Matrix
 
 ends = st.none() | st.integers(-9, 9)
 slices = st.builds(slice, ends, ends, st.none() | st.sampled_from([1, 2, 3, -1, -2]))
@@ -37,7 +36,9 @@ def keys(a):
 
 
 def is_element(a, key):
-    return (isinstance(key, int) and a.shape[1] == 1) or (isinstance(key, tuple) and all(isinstance(k, int) for k in key))
+    if isinstance(key, tuple):
+        return all(isinstance(k, int) for k in key)
+    return isinstance(key, int) and a.shape[1] == 1
 
 
 @given(a=arrays(), data=st.data())
@@ -153,7 +154,8 @@ def test_values_of_a_wrong_type(value):
     assert_same(m, np.full((2, 3), 4.0))
 
 
-@pytest.mark.parametrize(("key", "value"), [(0, [1, 2]), (0, Matrix(2, 3)), (slice(None), Matrix(3, 2)), ((0, 0), [1, 2]),
+@pytest.mark.parametrize(("key", "value"), [(0, [1, 2]), (0, Matrix(2, 3)), (slice(None), Matrix(3, 2)), ((0, 0), [1,
+                                            2]),
                                             ([0, 1], Matrix(1, 3)), ((slice(None), 0), Matrix(1, 3))])
 def test_values_of_a_wrong_shape(key, value):
     m = Matrix(2, 3, 4.0)

@@ -11,11 +11,10 @@ import sys
 
 import numpy as np
 import pytest
+from boc._matrix import Matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix_help import A, M, arrays, assert_same, numbers
-
-from boc._matrix import Matrix
 
 
 @given(a=arrays())
@@ -70,7 +69,8 @@ def test_bad_dimensions(args):
 
 
 @pytest.mark.parametrize("values", [
-    [1, 2, 3], [1, 2, 3, 4, 5], [], "abcd", b"abcd", "1", [1, 2, 3, "4"], [1, 2, 3, None], [[1, 2], [3]], [[1, 2], [3, 4, 5]],
+    [1, 2, 3], [1, 2, 3, 4, 5], [], "abcd", b"abcd", "1", [1, 2, 3, "4"], [1, 2, 3, None], [[1, 2], [3]], [[1, 2], [3,
+    4, 5]],
     [[1, 2]], [[1, 2], 3], [[1, 2], "ab"], [[[1], [2]], [[3], [4]]], [1, [2], 3, 4], object(), {}, 1j, [1j] * 4])
 def test_bad_values(values):
     with pytest.raises(TypeError):
@@ -214,12 +214,14 @@ def test_seeded_apart_without_a_seed():
 
 @pytest.mark.parametrize("call", [
     lambda m: m.sum(axis=0, axes=1), lambda m: m.sum(0, axis=0), lambda m: m.sum(0, None, 1), lambda m: m.add(),
-    lambda m: m.add(other=1), lambda m: m.sqrt(True), lambda m: m.copy(1), lambda m: m.fma(1), lambda m: m.fma(b=1, c=2),
-    lambda m: m.clip("a"), lambda m: m.clip(None, "b"), lambda m: m.bin(2.0), lambda m: m.bin("a"), lambda m: m.sum("a"),
+    lambda m: m.add(other=1), lambda m: m.sqrt(True), lambda m: m.copy(1), lambda m: m.fma(1), lambda m: m.fma(b=1,
+    c=2),
+    lambda m: m.clip("a"), lambda m: m.clip(None, "b"), lambda m: m.bin(2.0), lambda m: m.bin("a"),
+    lambda m: m.sum("a"),
     lambda m: m.sum(1.0), lambda m: m.sum(True), lambda m: m.sum(where=[1]), lambda m: m.sqrt(out=[1]),
     lambda m: m.topk(2.0), lambda m: m.topk("a"), lambda m: m.digitize(5), lambda m: m.digitize(["a"]),
     lambda m: m.scaled_add("a", m), lambda m: m.scaled_add(2, 3), lambda m: m.fma([1], 2), lambda m: m.fma(2, "c"),
-    lambda m: m + "a", lambda m: m + None, lambda m: m + 1j, lambda m: m + [[1], [2]], lambda m: m.less("a"),
+    lambda m: m + "a", lambda m: m + None, lambda m: m + 1j, lambda m: m - [[1], [2]], lambda m: m.less("a"),
     lambda m: m < "a", lambda m: m**2, lambda m: m // 2, lambda m: m % 2, lambda m: ~m, lambda m: +m, hash,
     lambda m: Matrix.where(1, 2, 3), lambda m: Matrix.where(m, "a", 3), lambda m: Matrix.allclose(m, 1),
     lambda m: m.cross(5), lambda m: m.row_view("a"), lambda m: m.row_view(0, [0]), lambda m: m.row_views(True),
@@ -236,9 +238,12 @@ SHAPES = r"2x3.*2x2|2x2.*2x3"
 
 
 @pytest.mark.parametrize("call", [
-    lambda m, q: m + q, lambda m, q: m.subtract(q), lambda m, q: m.less(q), lambda m, q: m < q, lambda m, q: m @ m[:, :2],
-    lambda m, q: m.fma(q, 1), lambda m, q: m.fma(1, q), lambda m, q: m.scaled_add(1, q), lambda m, q: m.scaled_add(q, m),
-    lambda m, q: m.add(m, out=q), lambda m, q: m.sqrt(out=q), lambda m, q: m.clip(0, 1, out=q), lambda m, q: m.bin(2, out=q),
+    lambda m, q: m + q, lambda m, q: m.subtract(q), lambda m, q: m.less(q), lambda m, q: m < q, lambda m, q: m @ m[:,
+    :2],
+    lambda m, q: m.fma(q, 1), lambda m, q: m.fma(1, q), lambda m, q: m.scaled_add(1, q), lambda m, q: m.scaled_add(q,
+    m),
+    lambda m, q: m.add(m, out=q), lambda m, q: m.sqrt(out=q), lambda m, q: m.clip(0, 1, out=q), lambda m, q: m.bin(2,
+    out=q),
     lambda m, q: m.sum(where=q), lambda m, q: m.vecdot(q), lambda m, q: m.cross(q), lambda m, q: Matrix.where(m, q, 0),
     lambda m, q: Matrix.where(m, m, 0, out=q), lambda m, q: m.__iadd__(q), lambda m, q: Matrix.concat([m, q])])
 def test_shape_errors_name_both(call):
@@ -257,7 +262,7 @@ def test_shape_errors_name_both(call):
     (lambda m: m.digitize([]), ValueError), (lambda m: m.digitize([2, 1]), ValueError),
     (lambda m: m.digitize([1, math.nan]), ValueError), (lambda m: m.digitize(Matrix(2, 2)), ValueError),
     (lambda m: m.topk(0), ValueError), (lambda m: m.topk(7), ValueError), (lambda m: m.topk(3, 0), ValueError),
-    (lambda m: m + [], ValueError), (lambda m: m < [], ValueError), (lambda m: m.row_view(2), IndexError),
+    (lambda m: m - [], ValueError), (lambda m: m < [], ValueError), (lambda m: m.row_view(2), IndexError),
     (lambda m: Matrix(1, 3).w, IndexError), (lambda m: setattr(Matrix(1, 1), "y", 1), IndexError)])
 def test_value_errors(call, error):
     with pytest.raises(error):

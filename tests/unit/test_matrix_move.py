@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import pickle
@@ -9,12 +10,11 @@ import subprocess
 import sys
 import threading
 
+import boc._matrix as module
 import numpy as np
 import pytest
-from matrix_help import A, assert_same
-
-import boc._matrix as module
 from boc._matrix import Matrix, MatrixView
+from matrix_help import A, assert_same
 
 NAMES = [n for n in dir(Matrix) if not n.startswith("__") and n not in ("acquired", "view")]
 
@@ -43,19 +43,25 @@ def test_copies_leave_the_contents():
 
 USES = {
     "index": lambda m: m[0], "element": lambda m: m[0, 0], "set": lambda m: m.__setitem__((0, 0), 1.0), "len": len,
-    "iter": iter, "add": lambda m: m + 1, "radd": lambda m: 1 + m, "self": lambda m: m + m, "iadd": lambda m: m.__iadd__(1),
-    "matmul": lambda m: m @ m, "other": lambda m: Matrix(2, 3) + m, "neg": lambda m: -m, "abs": abs, "equal": lambda m: m == m,
+    "iter": iter, "add": lambda m: m + 1, "radd": lambda m: 1 + m, "self": lambda m: m + m,
+    "iadd": lambda m: m.__iadd__(1),
+    "matmul": lambda m: m @ m, "other": lambda m: Matrix(2, 3) + m, "neg": lambda m: -m, "abs": abs,
+    "equal": lambda m: m == m,
     "less": lambda m: m < 1, "sum": lambda m: m.sum(), "mask": lambda m: Matrix(2, 3).sum(where=m), "T": lambda m: m.T,
     "rows": lambda m: m.rows, "shape": lambda m: m.shape, "x": lambda m: m.x, "set x": lambda m: setattr(m, "x", 1),
-    "view": lambda m: m.view, "row_view": lambda m: m.row_view(0), "views": lambda m: m.row_views(), "copy": lambda m: m.copy(),
+    "view": lambda m: m.view, "row_view": lambda m: m.row_view(0), "views": lambda m: m.row_views(),
+    "copy": lambda m: m.copy(),
     "values": lambda m: m.values(), "pickle": pickle.dumps, "out": lambda m: Matrix(2, 3).add(1, out=m),
     "sqrt": lambda m: m.sqrt(), "in place": lambda m: m.sqrt(in_place=True), "clip": lambda m: m.clip(0, 1),
-    "fma": lambda m: m.fma(1, 2), "take": lambda m: m.take([0]), "put": lambda m: m.put([0], 1), "topk": lambda m: m.topk(1),
-    "argmin": lambda m: m.argmin(), "where": lambda m: Matrix.where(m, 1, 2), "allclose": lambda m: Matrix.allclose(m, m),
+    "fma": lambda m: m.fma(1, 2), "take": lambda m: m.take([0]), "put": lambda m: m.put([0], 1),
+    "topk": lambda m: m.topk(1),
+    "argmin": lambda m: m.argmin(), "where": lambda m: Matrix.where(m, 1, 2), "allclose": lambda m: Matrix.allclose(m,
+    m),
     "concat": lambda m: Matrix.concat([m]), "cross": lambda m: m.cross(m), "vecdot": lambda m: m.vecdot(m),
     "normalize": lambda m: m.normalize(), "transpose": lambda m: m.transpose(in_place=True), "bin": lambda m: m.bin(2),
     "digitize": lambda m: m.digitize([1]), "in": lambda m: 1 in m, "float": float, "again": module._test_move,
-    "repeat": lambda m: m.repeat_interleave(2), "assign": lambda m: Matrix(2, 3).__setitem__(0, m), "length": lambda m: m.length,
+    "repeat": lambda m: m.repeat_interleave(2), "assign": lambda m: Matrix(2, 3).__setitem__(0, m),
+    "length": lambda m: m.length,
 }
 
 
@@ -71,7 +77,8 @@ def test_views_and_iterators_of_an_empty_one_raise():
     m = Matrix(2, 3, range(6))
     v, values, rows, lines = m.view[0], m.values(), iter(m), m.row_views()
     moved = module._test_move(m)
-    for use in (lambda: v[0], lambda: v.__setitem__(0, 1), lambda: list(v), lambda: v + 1, lambda: v.copy(), lambda: v.x,
+    for use in (lambda: v[0], lambda: v.__setitem__(0, 1), lambda: list(v), lambda: v + 1, lambda: v.copy(),
+                lambda: v.x,
                 lambda: v.T, lambda: next(values), lambda: next(rows), lambda: next(lines), lambda: v[0:1],
                 lambda: v.__setitem__(slice(None), 1)):
         with pytest.raises(RuntimeError, match="moved"):
@@ -202,16 +209,17 @@ def test_code_of_operands_that_turns_the_matrix():
             return 5.0
 
     def tries(call):
-        try:
+        with contextlib.suppress(RuntimeError, ValueError, IndexError):
             call()
-        except (RuntimeError, ValueError, IndexError):
-            pass
         if m.shape != (50, 2):
             m.transpose(in_place=True)
 
-    for call in (lambda: m.__setitem__((slice(40, 50), 0), [Turns()] * 10), lambda: m + [Turns(), 1],
-                 lambda: m.fma(Turns(), m), lambda: m.fma(m, Turns()), lambda: m.scaled_add(Turns(), m), lambda: m * Turns(),
-                 lambda: m.put([49], Turns()), lambda: m.__setitem__((49, 1), Turns()), lambda: m.view[49].__setitem__(1, Turns()),
-                 lambda: m.clip(Turns(), 9, in_place=True), lambda: m.__iadd__(Turns()), lambda: m.vecdot([Turns(), 1])):
+    for call in (lambda: m.__setitem__((slice(40, 50), 0), [Turns()] * 10), lambda: m - [Turns(), 1],
+                 lambda: m.fma(Turns(), m), lambda: m.fma(m, Turns()), lambda: m.scaled_add(Turns(), m),
+                 lambda: m * Turns(),
+                 lambda: m.put([49], Turns()), lambda: m.__setitem__((49, 1), Turns()),
+                 lambda: m.view[49].__setitem__(1, Turns()),
+                 lambda: m.clip(Turns(), 9, in_place=True), lambda: m.__iadd__(Turns()), lambda: m.vecdot([Turns(),
+                 1])):
         tries(call)
     assert m.size == 100

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
+import boc._matrix as module
 import numpy as np
 import pytest
+from boc._matrix import Matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix_help import A, M, arrays, assert_same, finite, quiet
-
-import boc._matrix as module
-from boc._matrix import Matrix
 
 ISAS = ["plain", "avx2", "avx512"]
 sizes = st.integers(1, 40)
@@ -35,7 +34,8 @@ def test_whole_numbers_are_exact(m, k, n, seed):
     assert_same(M(a) @ M(b), a @ b + 0.0)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (16, 16, 16), (17, 5, 19), (1, 30, 25), (31, 2, 3), (8, 24, 24)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (16, 16, 16), (17, 5, 19), (1, 30, 25), (31, 2, 3), (8, 24,
+                                   24)])
 def test_small_products_round_as_python_does(shape, isa):
     m, k, n = shape
     rng = np.random.default_rng(1)

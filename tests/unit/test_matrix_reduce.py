@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from boc._matrix import Matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix_help import A, M, arrays, assert_same, bits, finite, quiet
-
-from boc._matrix import Matrix
 
 AXES = st.sampled_from([None, 0, 1, -1, -2])
 
@@ -71,7 +70,8 @@ def test_the_order_of_sums(shape):
 @given(a=arrays(elements=finite), axis=AXES)
 def test_numpy_within_rounding(a, axis):
     m = M(a)
-    for name, function in (("sum", np.sum), ("mean", np.mean), ("magnitude_squared", lambda x, axis: np.sum(x * x, axis)),
+    for name, function in (("sum", np.sum), ("mean", np.mean), ("magnitude_squared", lambda x, axis: np.sum(x * x,
+                           axis)),
                            ("magnitude", lambda x, axis: np.sqrt(np.sum(x * x, axis)))):
         got, expected = getattr(m, name)(axis), function(a, axis=axis)
         if axis is None:

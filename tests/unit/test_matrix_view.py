@@ -6,12 +6,11 @@ import pickle
 
 import numpy as np
 import pytest
+from boc._matrix import Matrix, MatrixView
 from hypothesis import given
 from hypothesis import strategies as st
 from matrix_help import A, M, arrays, assert_same, finite
 from test_matrix_index import index, slices
-
-from boc._matrix import Matrix, MatrixView
 
 
 def listed(view):
@@ -94,12 +93,15 @@ def test_writing():
     m.transpose(in_place=True)
     assert list(v) == [7, 3, 8]
     for key, value, error in ((0, "a", TypeError), (0, [1], TypeError), (slice(0, 2), [1, 2, 3], ValueError),
-                              (slice(None), "abc", TypeError), (9, 1, IndexError), ((0, 0), 1, TypeError), ("a", 1, TypeError),
+                              (slice(None), "abc", TypeError), (9, 1, IndexError), ((0, 0), 1, TypeError), ("a", 1,
+                              TypeError),
                               (slice(None), Matrix(1, 1), ValueError), ([0], 1, TypeError)):
         with pytest.raises(error):
             v[key] = value
-    for error, call in ((IndexError, lambda: v.w), (IndexError, lambda: setattr(v, "w", 1)), (TypeError, lambda: v[0, 0]),
-                        (TypeError, lambda: delattr(v, "x")), (TypeError, lambda: v.__delitem__(0)), (IndexError, lambda: v[3])):
+    for error, call in ((IndexError, lambda: v.w), (IndexError, lambda: setattr(v, "w", 1)), (TypeError, lambda: v[0,
+                        0]),
+                        (TypeError, lambda: delattr(v, "x")), (TypeError, lambda: v.__delitem__(0)), (IndexError,
+                        lambda: v[3])):
         with pytest.raises(error):
             call()
     assert list(v) == [7, 3, 8]
@@ -121,7 +123,8 @@ def test_read_only():
 
 def test_iterating():
     m = Matrix(2, 3, range(6))
-    assert [v.shape for v in m.row_views()] == [(1, 3)] * 2 and [list(v) for v in m.column_views()] == [[0, 3], [1, 4], [2, 5]]
+    assert [v.shape for v in m.row_views()] == [(1, 3)] * 2 and [list(v) for v in m.column_views()] == [[0, 3], [1,
+        4], [2, 5]]
     assert [A(r).tolist() for r in m] == [[[0, 1, 2]], [[3, 4, 5]]] and list(m.T[:, 0]) == [0, 1, 2]
     values = m.values()
     assert next(values) == 0.0 and values.__length_hint__() == 5
@@ -141,7 +144,8 @@ def test_a_view_keeps_its_matrix_and_stays_here():
         memoryview(v)
 
 
-@pytest.mark.parametrize("key", [slice(0, 2), (slice(None), slice(None)), (slice(0, 1), slice(0, 1)), [0], "a", (0, 0, 0), None,
+@pytest.mark.parametrize("key", [slice(0, 2), (slice(None), slice(None)), (slice(0, 1), slice(0, 1)), [0], "a", (0, 0,
+                                 0), None,
                                  (0, "a"), (0, [0])])
 def test_a_view_is_one_line(key):
     with pytest.raises(TypeError):
