@@ -127,6 +127,7 @@ struct boc_state {
     PyObject *module;
     int worker;              /* -1: main */
     unsigned long ident;     /* of the worker's thread */
+    PyObject *module_locks;  /* of a worker: the import system's; empty while nothing is imported */
     uint64_t environ_version; /* of main's environment as it was taken over here */
     PyTypeObject *cown_type, *pinned_type, *when_type, *read_type, *encoder_type, *writer_type, *cursor_type;
     PyObject *errors;        /* module boc._errors, on demand */
@@ -172,7 +173,7 @@ int boc__not_in_body(const char *what);
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
-       PY_ARGUMENTS, PY_HINT, PY_COUNT };
+       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 PyObject *boc__error_type(boc_state_t *st, const char *name); /* borrowed: a class of boc._errors */
 PyObject *boc__raise_code(int code, const char *what); /* maps BOC_E... to an exception; returns NULL */

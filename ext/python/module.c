@@ -61,6 +61,8 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_PLACE] = {"boc._places", "place"},
     [PY_ARGUMENTS] = {"boc._places", "arguments"},
     [PY_HINT] = {"boc._places", "hint"},
+    [PY_IMPORTING] = {"boc._worker", "importing"},
+    [PY_ARRIVAL] = {"boc._transfer", "explain_arrival"},
 };
 
 PyObject *boc__py(boc_state_t *st, int which) {
@@ -96,6 +98,13 @@ int boc__worker_setup(uint32_t worker) {
     boc__frames_open(worker);
     st->ctx.st = st;
     st->environ_version = 0;
+    PyObject *import = PyImport_ImportModule("_frozen_importlib");
+    st->module_locks = import ? PyObject_GetAttrString(import, "_module_locks") : NULL;
+    Py_XDECREF(import);
+    if (st->module_locks == NULL || !PyDict_Check(st->module_locks)) {
+        PyErr_Clear();
+        Py_CLEAR(st->module_locks);
+    }
     boc__ctx = &st->ctx;
     PyObject *f = boc__py(st, PY_WORKER_SETUP);
     PyObject *r = f ? PyObject_CallFunction(f, "I", worker) : NULL;
@@ -129,6 +138,7 @@ void boc__worker_teardown(uint32_t worker) {
         Py_CLEAR(st->py[i]);
     Py_CLEAR(st->errors);
     Py_CLEAR(st->type_ok);
+    Py_CLEAR(st->module_locks);
     boc__ctx = NULL;
     atomic_store_explicit(&workers[worker], NULL, memory_order_release);
 }

@@ -247,6 +247,23 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
     return 1;
 }
 
+/* The exception of a failed decode becomes the cause of a TransferError that names the cown. */
+static void not_loaded(boc_state_t *st, const boc_cown_t *c) {
+    PyObject *exc = PyErr_GetRaisedException();
+    char label[80], text[120];
+    snprintf(text, sizeof text, "the value of %s", boc__cown_label(c, label, sizeof label));
+    bool plain = PyErr_GivenExceptionMatches(exc, PyExc_Exception) && !PyErr_GivenExceptionMatches(exc, PyExc_MemoryError);
+    PyObject *f = plain ? boc__py(st, PY_ARRIVAL) : NULL;
+    PyObject *error = f ? PyObject_CallFunction(f, "Os", exc, text) : NULL;
+    if (error == NULL) {
+        PyErr_Clear();
+        PyErr_SetRaisedException(exc);
+        return;
+    }
+    Py_DECREF(exc);
+    PyErr_SetRaisedException(error);
+}
+
 PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
     boc_value_t *v = &c->value;
     if (v->flags & VF_EXC)
@@ -256,8 +273,11 @@ PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
     if (v->tag == V_LIVE && !(v->flags & VF_LOST))
         return Py_NewRef((PyObject *)v->u.p);
     PyObject *o = boc__decode(st, v);
-    if (o == NULL)
+    if (o == NULL) {
+        if (v->tag == V_BLOB)
+            not_loaded(st, c);
         return NULL;
+    }
     if (v->flags & VF_LOST) {
         if (PyExceptionInstance_Check(o)) {
             PyErr_SetRaisedException(o);

@@ -468,7 +468,23 @@ static PyObject *submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) 
     return handle;
 }
 
+/* In a worker: the call comes from the top level of a module that is being imported. Main scheduled it when it imported
+   the module, so nothing happens here. Without an import under way this is one load. */
+static bool importing(boc_state_t *st) {
+    if (st->module_locks == NULL || PyDict_GET_SIZE(st->module_locks) == 0)
+        return false;
+    PyObject *f = boc__py(st, PY_IMPORTING);
+    PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
+    bool yes = r == Py_True;
+    if (r == NULL)
+        PyErr_Clear();
+    Py_XDECREF(r);
+    return yes;
+}
+
 PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
+    if (importing(st))
+        return PyObject_CallNoArgs((PyObject *)st->cown_type);
     if (!PyCallable_Check(func)) {
         PyErr_Format(PyExc_TypeError, "@when(...) decorates a function, not %.100s", Py_TYPE(func)->tp_name);
         return NULL;

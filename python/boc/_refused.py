@@ -43,13 +43,34 @@ def forget() -> None:
     _tops.clear()
 
 
+def _refusal_behind(exc: BaseException) -> str:
+    """The text of a refusal among the causes of `exc`; empty if there is none."""
+    behind = exc.__cause__ or exc.__context__
+    for _ in range(20):
+        if behind is None:
+            break
+        if isinstance(behind, ImportError):
+            reword(behind)
+            if _WAY_OUT in str(behind):
+                return str(behind)
+        behind = behind.__cause__ or behind.__context__
+    return ""
+
+
 def reword(exc: ImportError) -> None:
     """Put the text of a refusal right, in place. Any other ImportError stays as it is."""
     try:
         text = str(exc)
     except Exception:
         return
-    if _PHRASE not in text or (_WAY_OUT in text and "\n" not in text):
+    if _WAY_OUT in text and "\n" not in text:
+        return
+    if _PHRASE not in text:
+        why = _refusal_behind(exc)
+        if why:
+            first = text.strip().partition("\n")[0]
+            exc.msg = f"{first} ({why})"
+            exc.args = (exc.msg,)
         return
     module = text[: text.index(_PHRASE)].split()[-1].strip("'\"")
     exc.args = (_text(module),)

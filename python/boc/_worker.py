@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["apply_environment", "body_end", "importing", "pin_module_names", "setup"]
+__all__ = ["apply_environment", "body_end", "importing", "setup"]
 
 _streams: list[WorkerStream] = []
 _levels: tuple[int, int, dict[str, int]] | None = None  # main's logging levels
@@ -277,13 +277,3 @@ def importing() -> bool:
                 return True
         frame = frame.f_back
     return False
-
-
-def pin_module_names(names: dict[str, dict[str, Any]]) -> None:
-    """Module-level names that hold cowns in main get these handles here: {module: {name: cown}}."""
-    for name, cowns in names.items():
-        after_import(name, _pinner(cowns))
-
-
-def _pinner(cowns: dict[str, Any]) -> Callable[[Any], None]:
-    return lambda module: vars(module).update(cowns)

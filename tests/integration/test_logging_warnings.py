@@ -228,7 +228,15 @@ def test_a_module_that_schedules_at_its_top_level(tmp_path):
         "stock = Cown(10, name='stock')\n"
         "@when(stock)\n"
         "def first(stock):\n"
+        "    print('first runs')\n"
         "    stock.value += 1\n"
+        "def buy():\n"
+        "    @when(stock)\n"
+        "    def bought(stock):\n"
+        "        print('bought runs')\n"
+        "        return 5\n"
+        "    return bought\n"
+        "cheese = buy()\n"
         "def sell(stock):\n"
         "    stock.value -= 1\n"
         "def later():\n"
@@ -245,9 +253,18 @@ import shop
 def body(stock):
     shop.sell(stock)
     shop.later()
-quiesce()
+    return shop.cheese, shop.stock
+assert body.result() == (shop.cheese, shop.stock)
 assert shop.stock.result() == 110, shop.stock.result()
+for i in range(6):
+    @when(Cown(i))
+    def other(c):
+        import shop
+        return shop.cheese
+    assert other.result() == shop.cheese
+assert shop.cheese.result() == 5
 wait()
 """,
     )
+    assert sorted(done.out.splitlines()) == ["bought runs", "first runs"]
     assert done.err == ""

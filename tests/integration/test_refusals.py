@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from running import script
 
 HEAD = """
@@ -149,3 +150,51 @@ wait()
     )
     assert done.out == "ImportError readline\n" * 2
     assert done.err == ""
+
+
+def test_a_value_that_a_worker_cannot_load(tmp_path):
+    (tmp_path / "only_main.py").write_text(
+        "import threading\n"
+        "if threading.current_thread() is not threading.main_thread() or 'boc._worker' in __import__('sys').modules:\n"
+        "    raise ImportError('for main only')\n"
+        "class Thing: pass\n"
+    )
+    script(
+        tmp_path,
+        HEAD
+        + """
+import only_main
+c = Cown(only_main.Thing(), name="pan")
+@when(c)
+def cook(c):
+    return c.value
+e = refused(cook.result)
+assert "pan" in str(e) and "for main only" in str(e), e
+assert type(e.__cause__) is ImportError
+assert type(c.result()) is only_main.Thing
+wait()
+""",
+    )
+
+
+def test_an_array_says_the_way_out(tmp_path):
+    pytest.importorskip("numpy")
+    script(
+        tmp_path,
+        HEAD
+        + """
+import numpy
+c = Cown(numpy.zeros(3), name="array")
+@when(c)
+def cook(c):
+    return c.value.sum()
+e = refused(cook.result)
+assert "array" in str(e) and "numpy does not load in workers" in str(e) and "PinnedCown" in str(e), e
+@when(Cown(0))
+def load(c):
+    import numpy
+try: load.result()
+except ImportError as e: assert "\\n" not in str(e) and "PinnedCown" in str(e), e
+wait()
+""",
+    )

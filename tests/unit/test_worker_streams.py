@@ -262,7 +262,7 @@ def test_hooks_survive_a_failed_import_and_run_once(prelude, tmp_path):
         sys.path.insert(0, {str(tmp_path)!r})
         from boc import _worker
         _worker.setup(0)
-        _worker.pin_module_names({{"late_module": {{"cown": "main's"}}}})
+        _worker.after_import("late_module", lambda module: setattr(module, "cown", "main's"))
         try:
             import late_module
         except ValueError:
@@ -271,7 +271,7 @@ def test_hooks_survive_a_failed_import_and_run_once(prelude, tmp_path):
         assert late_module.cown == "main's"
         for loader in (late_module.__loader__, late_module.__spec__.loader):
             assert type(loader).__name__ == "SourceFileLoader"
-        _worker.pin_module_names({{"late_module": {{"cown": "newer"}}}})
+        _worker.after_import("late_module", lambda module: setattr(module, "cown", "newer"))
         assert late_module.cown == "newer"
         """,
     )
@@ -334,3 +334,14 @@ def test_a_wrapped_refusal_is_shortened():
     assert isinstance(back.__cause__, ImportError)
     other = ImportError("no such thing")
     assert str(_raise.unpack(_raise.pack(other))) == "no such thing"
+
+
+def test_a_failed_import_behind_another_is_named():
+    from boc import _raise
+
+    inner = ImportError("module numpy._core._multiarray_umath does not support loading in subinterpreters")
+    outer = ImportError("Unable to import required dependency numpy.\nSee the traceback.")
+    outer.__cause__ = inner
+    text = str(_raise.unpack(_raise.pack(outer)))
+    assert text.startswith("Unable to import required dependency numpy. (numpy does not load in workers")
+    assert "PinnedCown" in text
