@@ -35,7 +35,7 @@
 #define BOC__FOREIGN 64u /* other threads that have an index (and a ring) of their own */
 
 /* ---- memory (pool.c) -------------------------------------------------------- */
-#define BOC__CLASSES 32u /* sizes 32, 64, .. 1024 bytes; larger ones come from malloc */
+#define BOC__CLASSES 64u /* sizes 16, 32, .. 1024 bytes; larger ones come from malloc */
 
 typedef struct boc__free {
     struct boc__free *next;  /* in its batch */
@@ -112,10 +112,10 @@ static inline void boc__count_up(_Atomic uint64_t *n) {
 void *boc__alloc(boc__thread_t *t, size_t size); /* not zeroed; NULL: out of memory */
 void boc__free(boc__thread_t *t, void *p, size_t size);
 static inline uint8_t boc__units(size_t size) {
-    return size > 32u * BOC__CLASSES ? 255 : (uint8_t)((size + 31) / 32);
+    return size > 16u * BOC__CLASSES ? 255 : (uint8_t)((size + 15) / 16);
 }
 static inline void boc__free_units(boc__thread_t *t, void *p, uint8_t units) {
-    boc__free(t, p, (size_t)units * 32);
+    boc__free(t, p, (size_t)units * 16);
 }
 void boc__shelves_return(boc__thread_t *t); /* the thread ends: give its free lists to the others */
 int64_t boc__alloc_balance(void);           /* sanitizer and systematic builds: objects alive; else 0 */

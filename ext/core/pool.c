@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-#define STEP 32u
+#define STEP 16u
 #define BATCH 64u
 #define CHUNK 65536u
 #define SLOTS 8u

@@ -87,11 +87,10 @@ typedef struct boc_job {     /* the binding's part of a behavior */
     boc_recipe_t *recipe;    /* NULL: dyn[0] is the callable itself */
     boc_capset_t *captures;
     boc_shape_t *shape;
-    uint32_t origin;         /* the cell that scheduled it */
+    uint32_t origin : 24;    /* the cell that scheduled it */
+    uint32_t nkw : 8;        /* dyn: closure cells, then trailing defaults, then keyword-only values */
     uint16_t nparams;
-    uint8_t nclosure, ndefaults;  /* dyn: closure cells, then trailing defaults, */
-    uint8_t nkw;                  /* then keyword-only values */
-    uint8_t spare[3];
+    uint8_t nclosure, ndefaults;
     boc_value_t dyn[];
 } boc_job_t;
 
@@ -161,7 +160,13 @@ struct boc_state {
 };
 
 extern boc_state_t *boc__main_state;
-extern _Thread_local boc_ctx_t *boc__ctx;
+/* Read several times for each behavior: addressed directly, where the compiler can say so. */
+#if defined(__GNUC__) && defined(__linux__)
+#define BOC_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define BOC_TLS
+#endif
+extern _Thread_local boc_ctx_t *boc__ctx BOC_TLS;
 extern bool boc__check;               /* start(check=True): encode at every release */
 
 /* The state of the current interpreter; NULL with RuntimeError in one that is not ours. */

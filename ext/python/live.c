@@ -9,7 +9,6 @@
  * outlives the body refers to none of them. */
 #include "live.h"
 #include "unseen.h"
-#include "movable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -222,8 +221,6 @@ void boc__separate(boc_state_t *st, boc_cown_t **c, uint32_t n) {
         PyObject *o = c[i]->value.u.p;
         if (is_leaf(o) && !PyFunction_Check(o) && !PyType_Check(o))
             continue; /* may be shared: nobody can change it */
-        if (Py_REFCNT(o) == 1 && boc__movable_index(st, o) >= 0)
-            continue; /* holds no objects */
         if (Py_REFCNT(o) != 1) {
             boc__encode_live(st, c[i], 0);
             c[i] = NULL;
@@ -236,8 +233,7 @@ void boc__separate(boc_state_t *st, boc_cown_t **c, uint32_t n) {
         }
     }
     for (uint32_t i = 0; walked > 1 && i < n; i++) {
-        if (i == largest || c[i] == NULL || c[i]->value.tag != V_LIVE || is_leaf(c[i]->value.u.p) ||
-            boc__movable_index(st, c[i]->value.u.p) >= 0)
+        if (i == largest || c[i] == NULL || c[i]->value.tag != V_LIVE || is_leaf(c[i]->value.u.p))
             continue;
         if (!is_closed(c[i]->value.u.p)) {
             boc__encode_live(st, c[i], 0);

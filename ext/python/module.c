@@ -11,7 +11,7 @@
 #include <string.h>
 
 boc_state_t *boc__main_state;
-_Thread_local boc_ctx_t *boc__ctx;
+_Thread_local boc_ctx_t *boc__ctx BOC_TLS;
 static _Atomic(boc_state_t *) workers[BOC_MAX_WORKERS];
 
 int boc__runtime_init(void);

@@ -81,6 +81,14 @@ int boc__take(boc_state_t *st, PyObject *o, boc_value_t *out) {
     return 1;
 }
 
+bool boc__moves(boc_state_t *st, PyObject *o) {
+    if (PyBytes_CheckExact(o))
+        return pointers_move && PyBytes_GET_SIZE(o) >= LARGE;
+    if (PyByteArray_CheckExact(o))
+        return pointers_move && PyByteArray_GET_SIZE(o) >= LARGE;
+    return boc__movable_index(st, o) >= 0;
+}
+
 int boc__take_copy(boc_state_t *st, PyObject *o, boc_value_t *out) {
     int32_t i = boc__movable_index(st, o);
     if (i < 0)

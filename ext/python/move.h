@@ -6,6 +6,7 @@
 
 static inline bool boc__is_moved(uint8_t tag) { return tag == V_BYTESOBJ || tag == V_BYTEARRAY || tag == V_MOVED; }
 void boc__move_init(void);
+bool boc__moves(boc_state_t *st, PyObject *o); /* as a pointer: so cheap that it never rests live anywhere */
 /* Move o's contents out: 1 done (a large bytes object itself is taken over, with its one reference), 0 not of that kind,
    -1 with an exception (say, a buffer of it is exported). */
 int boc__take(boc_state_t *st, PyObject *o, boc_value_t *out);

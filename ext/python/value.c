@@ -377,7 +377,7 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     }
     int64_t t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
     char label[80];
-    int moved = boc__take(st, o, &v);
+    int moved = Py_REFCNT(o) == 1 ? boc__take(st, o, &v) : 0; /* still referred to: copied */
     if (moved > 0 && v.tag == V_BYTESOBJ) { /* the slot's reference went along */
         if (c->value.aux != NOT_LISTED)
             boc__live_remove(st, c);
@@ -454,7 +454,7 @@ void boc__settle(boc_state_t *st, boc_behavior_t *b) {
         if (!(c->value.flags & VF_EXC) && boc__atom(&v, c->value.u.p)) {
             slot_clear(st, c);
             c->value = v;
-        } else if (st->worker < 0 || boc__check || (c->value.flags & VF_EXC) || n == room) {
+        } else if (st->worker < 0 || boc__check || (c->value.flags & VF_EXC) || n == room || boc__moves(st, c->value.u.p)) {
             encode_slot(st, c, 0);
             atomic_store_explicit(&c->home, 0, memory_order_relaxed);
         } else {

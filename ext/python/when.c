@@ -591,7 +591,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
             break;
         }
     }
-    job->origin = boc__origin();
+    job->origin = boc__origin() & 0xffffff;
     PyObject *handle = submit(st, b, result);
     if (handle != NULL)
         return handle;
@@ -645,7 +645,7 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
         Py_DECREF(name);
     }
     result->name = b->name;
-    job->origin = boc__origin();
+    job->origin = boc__origin() & 0xffffff;
     PyObject *handle = submit(st, b, result);
     if (handle != NULL)
         return handle;
