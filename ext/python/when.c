@@ -163,7 +163,7 @@ static int refresh(boc_state_t *st, template_t *t) {
     for (uint32_t i = 0; i < t->nwatch; i++) {
         watch_t *w = &t->watch[i];
         PyObject *v = watched(w);
-        bool dirty = w->dirty || w->mutable || (w->kind == WATCH_TYPE ? w->version != type_version(v) : v != w->last);
+        bool dirty = w->dirty || w->mutable || (w->kind == WATCH_TYPE ? w->version == 0 || w->version != type_version(v) : v != w->last);
         if (!dirty)
             continue;
         if (w->kind == WATCH_GLOBAL && !w->dirty && v != w->last && (reaches(v) || reaches(w->last)) &&

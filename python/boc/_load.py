@@ -13,7 +13,7 @@ from __future__ import annotations
 import _pickle
 import marshal
 import sys
-from types import CellType, FunctionType
+from types import CellType, FunctionType, WrapperDescriptorType
 
 from boc import _names, _store
 from boc._identity import IdentityMap
@@ -221,6 +221,7 @@ def make_class(
     meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: tuple[str, int]
 ) -> type:
     """Make a class with nothing in it, without running the user's metaclass or `__init_subclass__` again."""
+    meta = meta or type(bases[0])
     maker: Maker = type.__new__
     for owner in meta.__mro__:
         if "__new__" in owner.__dict__ and tokens.get(owner) is None:
@@ -251,12 +252,16 @@ def _make(maker: Maker, meta: Any, name: str, bases: tuple[type, ...], space: di
             ready[key] = value
         return maker(meta, name, bases, ready)
     try:
-        return maker(meta, name, bases, dict(space))
+        made = maker(meta, name, bases, dict(space))
     except Exception:
         if maker is type.__new__:
             raise
         # A metaclass of a library that wants more than the bare class: its results are in the attributes.
         return type.__new__(meta, name, bases, dict(space))
+    owner = next(k for k in meta.__mro__ if "__init__" in k.__dict__)
+    if owner is not type and type(owner.__init__) is WrapperDescriptorType:
+        owner.__init__(made, name, bases, dict(space))  # one in C keeps more than attributes
+    return made
 
 
 def set_class(cls: type, state: tuple[dict[str, Any], list[Any] | None, list[type] | None]) -> None:
@@ -270,11 +275,21 @@ def set_class(cls: type, state: tuple[dict[str, Any], list[Any] | None, list[typ
 
 
 def _set_attributes(cls: type, attributes: dict[str, Any]) -> None:
+    setter = _setter(cls)
     for name, value in attributes.items():
-        type.__setattr__(cls, name, value)
+        setter(cls, name, value)
     if "__firstlineno__" in attributes:
         # Setting other attributes of the class's head drops it.
-        type.__setattr__(cls, "__firstlineno__", attributes["__firstlineno__"])
+        setter(cls, "__firstlineno__", attributes["__firstlineno__"])
+
+
+def _setter(cls: Any) -> Any:
+    """Return how attributes are set without running a metaclass written in Python; one in C must see them."""
+    for owner in type(cls).__mro__:
+        setter = owner.__dict__.get("__setattr__")
+        if setter is not None and type(setter) is not FunctionType:
+            return owner.__setattr__
+    return type.__setattr__
 
 
 def _add_member(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 import sys
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 
@@ -11,11 +12,11 @@ from boc._stable import ATOMS, classify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Any
 
 GLOBAL, CELL, TYPE = 0, 1, 2
-_MOST_ITEMS = 1000  # looked at in one container; a table of handlers is small, data may be large
+_MOST_ITEMS = 4000  # looked at in all containers of a body; a table of handlers is small, data may be large
 _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
 
 
@@ -36,6 +37,7 @@ class Reach:
         self._seen: set[object] = set()
         self._kept: list[Any] = []  # temporaries whose ids are in _seen
         self._todo: list[Any] = []
+        self._items_left = _MOST_ITEMS
 
     def code(self, code: CodeType, globals_: dict[str, Any]) -> None:
         """Take in the globals that a function with this code uses, and all they lead to."""
@@ -98,21 +100,30 @@ class Reach:
         self._kept.append(value)
         if kind is FunctionType:
             self._function(value)
-        elif isinstance(value, type):
+        elif issubclass(kind, type):  # not isinstance: a proxy would ask what it stands for
             self._class(value)
         elif kind is ModuleType:
             self._module(value)
         elif kind in (list, tuple, set, frozenset):
-            self._todo.extend(item for item, _ in zip(value, range(_MOST_ITEMS), strict=False))
+            self._items(value)
         elif kind is dict:
-            self._todo.extend(item for item, _ in zip(list(value.values()), range(_MOST_ITEMS), strict=False))
-        elif not isinstance(value, _store.cown_types):
+            self._items(list(value.values()))
+        elif not issubclass(kind, _store.cown_types):
             self._todo.extend(_parts(value))
             self._todo.append(kind)
+            if _names.is_made_here(kind):
+                self._items(list(getattr(value, "__dict__", {}).values()))
+
+    def _items(self, items: Collection[Any]) -> None:
+        if self._items_left <= 0:
+            return
+        looked_at = itertools.islice(items, self._items_left)
+        self._items_left -= len(items)
+        self._todo.extend(item for item in looked_at if type(item) not in ATOMS)
 
     def _function(self, func: FunctionType) -> None:
         if _names.by_name(func):
-            self._module_cowns(sys.modules[func.__module__])
+            self._module(sys.modules[func.__module__])
             return
         self._code(func.__code__, func.__globals__)
         self._todo.extend(func.__defaults__ or ())
@@ -124,7 +135,7 @@ class Reach:
         if not _names.is_made_here(cls):
             holder = sys.modules.get(cls.__module__)
             if type(holder) is ModuleType:
-                self._module_cowns(holder)
+                self._module(holder)
             return
         # A namespace of its own: the name of the class may be bound to something else in the module's.
         self.entries.append((TYPE, cls, cls.__qualname__, "class"))
@@ -134,8 +145,9 @@ class Reach:
 
     def _module(self, holder: ModuleType) -> None:
         self._module_cowns(holder)
-        if not _names.is_user_module(holder):
+        if ("reload", id(holder)) in self._seen or not _names.is_user_module(holder):
             return
+        self._seen.add(("reload", id(holder)))
         # A reload keeps the module object but makes its functions and classes anew: watching one shows it.
         for name, value in list(holder.__dict__.items()):
             if isinstance(value, (type, FunctionType)) and value.__module__ == holder.__name__:
@@ -173,7 +185,7 @@ def _holds_cowns(value: Any) -> bool:
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return the definitions that a callable or descriptor holds, or an instance's attributes."""
+    """Return the definitions that a callable or descriptor holds."""
     kind = type(value)
     if kind is CellType:
         try:
@@ -182,16 +194,13 @@ def _parts(value: Any) -> list[Any]:
             return []
     if kind is MethodType:
         return [value.__func__, value.__self__]
-    if isinstance(value, property):
+    if issubclass(kind, property):
         return [value.fget, value.fset, value.fdel]
-    if isinstance(value, (classmethod, staticmethod)):
+    if issubclass(kind, (classmethod, staticmethod)):
         return [value.__func__]
     found = []
     if kind.__module__ == "functools":
         # partial, partialmethod, cached_property, lru_cache and singledispatch wrappers.
         for name in ("func", "args", "keywords", "__wrapped__", "dispatcher"):
             found.append(getattr(value, name, None))
-    attributes = getattr(value, "__dict__", None)
-    if type(attributes) is dict:
-        found.extend(item for item, _ in zip(list(attributes.values()), range(_MOST_ITEMS), strict=False))
     return found

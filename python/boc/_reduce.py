@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     OfClass = Callable[[type], tuple[Any, ...]]
 
 _NOT_SENT = frozenset((
-    "__dict__", "__weakref__", "__module__", "__qualname__", "__orig_bases__", "__annotate_func__",
+    "__class__", "__dict__", "__weakref__", "__module__", "__qualname__", "__orig_bases__", "__annotate_func__",
     "__annotate__", "__annotations_cache__", "_abc_impl", "_member_names_", "_member_map_", "_member_type_",
     "_value2member_map_", "_new_member_", "_unhashable_values_", "_unhashable_values_map_",
     "_hashable_values_",
@@ -78,7 +78,7 @@ def reduce(obj: Any, of_class: OfClass, of_function: Callable[[FunctionType], An
         if not _names.by_name(obj):
             return of_function(obj)
         return _named(obj)
-    if isinstance(obj, type):
+    if issubclass(kind, type):
         if _names.is_made_here(obj):
             return of_class(obj)
         return _named(obj) if _names.by_name(obj) else _static_type(obj)
@@ -163,6 +163,8 @@ def class_parts(cls: type) -> tuple[Any, ...]:
     own = cls.__dict__
     if "__orig_bases__" in own:
         space["__orig_bases__"] = own["__orig_bases__"]
+    # Set on a finished class these would mean the class itself.
+    space.update((n, own[n]) for n in ("__class__", "__dict__") if isinstance(own.get(n), property))
     slots = [n for n, v in own.items() if type(v) is MemberDescriptorType and v.__objclass__ is cls]
     if "__slots__" in own:
         extra = [n for n in ("__dict__", "__weakref__") if type(own.get(n)) is GetSetDescriptorType]
@@ -174,12 +176,14 @@ def class_parts(cls: type) -> tuple[Any, ...]:
         _load.tokens.set(cls, token)
     members = _members(cls)
     skipped = {*slots, *(name for names, *_ in members or () for name in names)}
-    attributes = {n: v for n, v in own.items() if n not in skipped and n not in _NOT_SENT}
+    attributes = {n: v for n, v in sent_attributes(cls).items() if n not in skipped}
     if sys.version_info >= (3, 14) and own.get("__annotate_func__") is not None:
         _annotations.add_late(attributes, cls)
     elif type(attributes.get("__annotations__")) is dict:
         attributes["__annotations__"] = _annotations.plain(attributes["__annotations__"])
-    arguments = (type(cls), cls.__name__, cls.__bases__, space, token)
+    # A metaclass of C that has no name to go by (ctypes) is found through the bases.
+    meta = type(cls) if _names.is_made_here(type(cls)) or _names.by_name(type(cls)) else None
+    arguments = (meta, cls.__name__, cls.__bases__, space, token)
     return _load.make_class, arguments, (attributes, members, _registered(cls)), None, None, _load.set_class
 
 
@@ -187,7 +191,13 @@ def sent_attributes(cls: type) -> dict[str, Any]:
     """Return the attributes of a class whose change is worth sending."""
     members = cls.__dict__.get("_member_map_", ())
     return {n: v for n, v in cls.__dict__.items()
-            if n not in _NOT_SENT and n not in members and type(v) is not MemberDescriptorType}  # fmt: skip
+            if n not in _NOT_SENT and n not in members and not _comes_back(cls, v)}  # fmt: skip
+
+
+def _comes_back(cls: type, value: Any) -> bool:
+    """Whether an attribute is made again with the class: of `__slots__`, or of a ctypes structure's `_fields_`."""
+    kind = type(value)
+    return (kind is MemberDescriptorType and value.__objclass__ is cls) or kind.__name__ == "CField"
 
 
 def _members(cls: Any) -> list[tuple[Any, ...]] | None:

@@ -41,7 +41,7 @@ def classify(value: object) -> str:
 def is_stable(value: Any, seen: set[int]) -> bool:
     """Whether nothing that `value` reaches can change; `seen` holds the functions being looked at."""
     kind = type(value)
-    if kind in ATOMS or kind is ModuleType or kind in _DESCRIPTORS or isinstance(value, type):
+    if kind in ATOMS or kind is ModuleType or kind in _DESCRIPTORS or issubclass(kind, type):
         return True
     if kind is tuple or kind is frozenset:
         return all(is_stable(item, seen) for item in value)
@@ -49,13 +49,13 @@ def is_stable(value: Any, seen: set[int]) -> bool:
         return is_settled(value, seen)
     if kind is BuiltinFunctionType:
         owner = value.__self__
-        return owner is None or type(owner) is ModuleType or isinstance(owner, type)
-    if isinstance(value, _store.cown_types):
+        return owner is None or type(owner) is ModuleType or issubclass(type(owner), type)
+    if issubclass(kind, _store.cown_types):
         return True
     if is_cache(value):
         return is_stable(value.__wrapped__, seen) and value.__dict__.keys() <= CACHE_ATTRIBUTES
     enum = sys.modules.get("enum")
-    return enum is not None and isinstance(kind, enum.EnumType)
+    return enum is not None and issubclass(type(kind), enum.EnumType)
 
 
 def is_cache(value: Any) -> bool:

@@ -38,7 +38,7 @@ def encode(value):
     from boc import _define
 
     key = None
-    if isinstance(value, (type, types.FunctionType)):
+    if issubclass(type(value), (type, types.FunctionType)):
         key = _define.define(value)
     return ("id", key) if key is not None else ("value", dumps(value))
 

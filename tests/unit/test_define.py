@@ -3,7 +3,12 @@
 # ruff: noqa: E501 - cells are written as a user would type them
 from __future__ import annotations
 
+import gc
+import sys
+import weakref
+
 import pytest
+from boc import _reach
 from definition_worker import Failed, World
 
 
@@ -558,3 +563,65 @@ def body(pair):
     return get(), up.note, up.__doc__, up.__qualname__
 """)
     assert world.run("body", world.main.counter()) == (1, "x", None, "counter.<locals>.up")
+
+
+def test_classes_of_c_libraries_and_of_typing(world):
+    world.cell("""
+import sys
+from typing import TypedDict, NotRequired
+class Row(TypedDict):
+    x: int
+    y: NotRequired[str]
+def body(): return Row(x=1), Row.__total__, Row.__optional_keys__
+""")
+    assert world.run("body") == ({"x": 1}, True, frozenset("y"))
+    if sys.version_info < (3, 13):  # ctypes does not load in sub-interpreters
+        return
+    world.cell("""
+import ctypes
+class S(ctypes.Structure):
+    _fields_ = [('a', ctypes.c_int)]
+    def two(self): return self.a * 2
+def body(): return S(4).a, S(4).two()
+""")
+    assert world.run("body") == (4, 8)
+
+
+def test_a_definition_does_not_keep_its_class_alive(world):
+    world.cell("""
+class Old:
+    K = 1
+    def __init__(self): super().__init__()
+    @property
+    def p(self): return Old
+    @classmethod
+    def c(cls): return super()
+def body(): return Old().K
+""")
+    assert world.run("body") == 1
+    world.main.Old.K = 2
+    assert world.run("body") == 2
+    gone = weakref.ref(world.main.Old)
+    world.cell("class Old:\n    K = 3")
+    gc.collect()
+    assert gone() is None
+    assert world.run("body") == 3
+
+
+def test_a_large_captured_table_is_not_walked_whole(world):
+    world.cell("""
+class Never:
+    @property
+    def __dict__(self): raise AssertionError('asked')
+class Proxy:
+    @property
+    def __class__(self): raise RuntimeError('outside of a context')
+    def __reduce__(self): return Proxy, ()
+table = [[float(j) for j in range(100)] for i in range(10_000)]
+proxy = Proxy()
+def body(): return len(table), type(proxy) is Proxy
+""")
+    assert world.run("body") == (10_000, True)
+    reach = _reach.Reach()
+    reach.values([world.main.table])
+    assert len(reach._kept) < 5000
