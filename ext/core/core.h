@@ -85,6 +85,7 @@ boc_cown_t *boc_cown_new(uint8_t flags);          /* refs = 1 */
 static inline void boc_cown_retain(boc_cown_t *c) { atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed); }
 void boc_cown_release(boc_cown_t *c);             /* last one: host.drop_value, free */
 void boc_cown_free(boc_cown_t *c);                /* after drop_value said false */
+extern uint64_t boc_fork_floor;                   /* cowns with a lower id are of the process that forked this one */
 bool boc_cown_idle(const boc_cown_t *c);          /* nobody holds or awaits it (a snapshot) */
 uint32_t boc_cown_queue(const boc_cown_t *c);     /* 0 idle, 1 held, 2 held and awaited (a snapshot, for messages) */
 
@@ -219,6 +220,7 @@ typedef struct boc_options {
    enter is serial, under one mutex). Main thread of the host's main interpreter only. */
 int boc_start(const boc_options_t *o);
 int boc_start_error(void);        /* what the first enter that failed returned; 0: none did */
+bool boc_start_done(void);        /* every worker is up, or has failed */
 bool boc_running(void);
 uint32_t boc_worker_count(void);
 /* Cancels what has not started, wakes all, lets running bodies end, joins every worker (leave has run), frees queues. Call without the GIL.

@@ -30,6 +30,10 @@ int boc_start_error(void) {
     return boc__load_acq(&boc__rt.start_error);
 }
 
+bool boc_start_done(void) {
+    return boc__load_acq(&boc__rt.nup) + boc__load_acq(&boc__rt.nfailed) >= boc__load_acq(&boc__rt.nworkers);
+}
+
 int64_t boc_now(void) {
     return boc__os_now();
 }

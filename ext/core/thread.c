@@ -17,6 +17,7 @@ _Thread_local boc__thread_t *boc__tls_record __attribute__((tls_model("initial-e
 static _Atomic(boc__thread_t *) all;
 static _Atomic uint64_t next_id = 1; /* 0 is "no id" */
 static _Atomic uint32_t next_foreign = 1;
+uint64_t boc_fork_floor;
 
 boc__thread_t *boc__thread_all(void) {
     return boc__load_acq(&all);
@@ -87,6 +88,10 @@ bool boc_on_worker(void) {
 
 /* The other threads are gone; what their records hold is lost but for the counters. */
 void boc__thread_fork_child(void) {
+    boc_fork_floor = boc__load_rlx(&next_id); /* every id of before, and what is left of their blocks, is below */
+    for (boc__thread_t *t = boc__thread_all(); t != NULL; t = t->all) {
+        t->id_next = t->id_end = 0;
+    }
     boc__thread_t *me = boc__tls;
     for (boc__thread_t *r = boc__thread_all(); r != NULL; r = r->all) {
         r->inplace = r->inplace_last = NULL;

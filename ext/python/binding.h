@@ -222,6 +222,8 @@ boc_cown_t *boc__cown_core(boc_state_t *st, PyObject *o);    /* borrowed, NULL w
 static inline bool boc__cown_check(boc_state_t *st, PyObject *o) {
     return Py_TYPE(o) == st->cown_type || Py_TYPE(o) == st->pinned_type || PyType_IsSubtype(Py_TYPE(o), st->cown_type);
 }
+int boc__of_before(const boc_cown_t *c);              /* -1 with RuntimeError: it was made before this process was forked */
+static inline int boc__check_born(const boc_cown_t *c) { return c->id < boc_fork_floor ? boc__of_before(c) : 0; }
 const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n);
 void boc__owner_text(const boc_cown_t *c, char *buf, size_t n);
 

@@ -21,6 +21,13 @@ const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n) {
     return buf;
 }
 
+int boc__of_before(const boc_cown_t *c) {
+    char label[80];
+    PyErr_Format(PyExc_RuntimeError, "%s was made before this process was forked: it lives in the parent. Make a new one here",
+                 boc__cown_label(c, label, sizeof label));
+    return -1;
+}
+
 void boc__owner_text(const boc_cown_t *c, char *buf, size_t n) {
     uint32_t h = atomic_load_explicit(&c->holder, memory_order_acquire);
     if (h == 0)
@@ -158,6 +165,8 @@ static PyObject *cown_get_value(PyObject *self, void *unused) {
     if (st == NULL)
         return NULL;
     boc_cown_t *c = CORE(self);
+    if (boc__check_born(c) < 0)
+        return NULL;
     if (i_hold(c))
         return boc__slot_get(st, c);
     if (boc__in_body()) {
@@ -179,6 +188,8 @@ static int cown_set_value(PyObject *self, PyObject *value, void *unused) {
         return -1;
     }
     boc_cown_t *c = CORE(self);
+    if (boc__check_born(c) < 0)
+        return -1;
     if (!i_hold(c)) {
         if (boc__in_body()) {
             boc_behavior_t *b = boc__ctx->current;

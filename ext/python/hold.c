@@ -80,10 +80,48 @@ static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
     return w;
 }
 
+static struct held {
+    boc_cown_t *cown;
+    boc_behavior_t *b;
+    bool native;
+} *held;
+static uint32_t nheld, held_cap; /* under the GIL of main */
+
+/* A wait that only this thread's own release could end: nothing runs, nothing is ready, something is pending, and this thread
+   holds cowns. Called at each slice of a wait; three slices without any change count. */
+int boc__stuck_on_own(boc__stuck_t *s) {
+    boc_counts_t now;
+    boc_running_t body;
+    uint32_t me = boc_self() + 1;
+    boc_cown_t *mine = NULL;
+    for (uint32_t i = 0; i < nheld && mine == NULL; i++)
+        if (atomic_load_explicit(&held[i].cown->holder, memory_order_acquire) == me)
+            mine = held[i].cown;
+    if (mine == NULL)
+        return 0;
+    boc_counts(&now);
+    bool quiet = now.scheduled == s->scheduled && now.started == s->started && now.finished == s->finished &&
+                 boc_pinned_depth(NULL) == 0 && boc_start_done() && !boc_gate_closed();
+    for (uint32_t w = 0; quiet && w < boc_worker_count(); w++)
+        quiet = boc_worker_running(w, &body) < 0 || body.id == 0;
+    s->scheduled = now.scheduled;
+    s->started = now.started;
+    s->finished = now.finished;
+    s->slices = quiet ? s->slices + 1 : 0;
+    if (s->slices < 3)
+        return 0;
+    char label[80];
+    PyErr_Format(PyExc_RuntimeError, "this wait would never end: what is pending queues behind %s, which this thread holds; release it "
+                                     "first (leave the `with` block)",
+                 boc__cown_label(mine, label, sizeof label));
+    return -1;
+}
+
 /* Until the waiter's event; pumps on the main thread. -1 with an exception. */
 static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
     boc_state_t *st = boc__st();
     bool pump = boc__may_pump();
+    boc__stuck_t stuck = {0};
     for (;;) {
         int rc;
         Py_BEGIN_ALLOW_THREADS
@@ -97,7 +135,7 @@ static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
                          boc__cown_label(c, label, sizeof label));
             return -1;
         }
-        if (boc__wait_slice(st, rc, pump) < 0)
+        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0)
             return -1;
     }
 }
@@ -110,13 +148,6 @@ static void give_up(waiter_t *w) {
 }
 
 /* ---- with c: ------------------------------------------------------------------ */
-static struct held {
-    boc_cown_t *cown;
-    boc_behavior_t *b;
-    bool native;
-} *held;
-static uint32_t nheld, held_cap; /* under the GIL of main */
-
 static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
     if (nheld == held_cap) {
         uint32_t cap = held_cap ? held_cap * 2 : 8;
@@ -139,7 +170,7 @@ static int busy(const boc_cown_t *c) {
 }
 
 int boc__hold(boc_cown_t *c) {
-    if (boc__not_in_body("with c: / acquire()") < 0)
+    if (boc__check_born(c) < 0 || boc__not_in_body("with c: / acquire()") < 0)
         return -1;
     boc_state_t *st = boc__st();
     if (st == NULL)
@@ -273,7 +304,7 @@ static PyObject *pinned_result(boc_state_t *st, boc_cown_t *c, int64_t deadline)
 PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
     boc_state_t *st = boc__st();
     int64_t deadline;
-    if (st == NULL || boc__not_in_body("result()") < 0 || boc__deadline(timeout, &deadline) < 0 || waits_for_itself(c))
+    if (st == NULL || boc__check_born(c) < 0 || boc__not_in_body("result()") < 0 || boc__deadline(timeout, &deadline) < 0 || waits_for_itself(c))
         return NULL;
     boc_value_t v = {0};
     if (!(c->flags & BOC_COWN_PINNED) && peek(c, &v)) {
@@ -309,7 +340,7 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
 
 PyObject *boc__unwrap(boc_cown_t *c) {
     boc_state_t *st = boc__st();
-    if (st == NULL || boc__not_in_body("unwrap()") < 0)
+    if (st == NULL || boc__check_born(c) < 0 || boc__not_in_body("unwrap()") < 0)
         return NULL;
     bool mine = atomic_load_explicit(&c->holder, memory_order_acquire) == boc_self() + 1;
     if (!mine && !boc_cown_idle(c)) {

@@ -4,6 +4,8 @@
 
 #include "binding.h"
 
+typedef struct { uint64_t scheduled, started, finished; int slices; } boc__stuck_t;
+int boc__stuck_on_own(boc__stuck_t *s);     /* -1 with RuntimeError: only this thread's own release could end its wait */
 int boc__hold(boc_cown_t *c);               /* -1 with an exception */
 int boc__let_go(boc_cown_t *c);
 PyObject *boc__result(boc_cown_t *c, PyObject *timeout);

@@ -280,6 +280,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
     if (!capped)
         until = deadline;
     bool pump = boc__may_pump();
+    boc__stuck_t stuck = {0};
     for (;;) {
         int rc = 0;
         if (!boc_running())
@@ -294,7 +295,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
                 Py_RETURN_NONE;
             Py_RETURN_FALSE;
         }
-        if (boc__wait_slice(st, rc, pump) < 0)
+        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0)
             return NULL;
     }
 }

@@ -50,7 +50,9 @@ static int no_cown(PyObject *o, uint32_t param) {
 
 static int put_argument(boc_state_t *st, when_object_t *w, uint32_t *cap, PyObject *o, uint32_t param, uint8_t mode, bool in_list) {
     if (boc__cown_check(st, o))
-        return put(w, cap, ((boc_cown_object_t *)o)->core, param, mode, in_list);
+        return boc__check_born(((boc_cown_object_t *)o)->core) < 0
+                   ? -1
+                   : put(w, cap, ((boc_cown_object_t *)o)->core, param, mode, in_list);
     if (Py_TYPE(o) == st->read_type)
         return put_argument(st, w, cap, ((read_object_t *)o)->of, param, BOC_READ, in_list);
     if (in_list || !(PyList_Check(o) || PyTuple_Check(o)))
@@ -94,7 +96,14 @@ static int keyword(when_object_t *w, PyObject *key, PyObject *value) {
             w->spec.on_main = true;
             return 0;
         }
-        if (PyUnicode_CompareWithASCIIString(value, "interpreter") == 0 || PyUnicode_CompareWithASCIIString(value, "auto") == 0)
+        bool automatic = PyUnicode_CompareWithASCIIString(value, "auto") == 0;
+        for (uint32_t i = 0; !automatic && i < w->spec.nitems; i++) {
+            if (w->spec.items[i].core != NULL && (w->spec.items[i].core->flags & BOC_COWN_PINNED)) {
+                PyErr_Format(PyExc_ValueError, "on=%R, but one of the cowns is pinned: such a behavior runs on main", value);
+                return -1;
+            }
+        }
+        if (automatic || PyUnicode_CompareWithASCIIString(value, "interpreter") == 0)
             return 0;
         PyErr_Format(PyExc_ValueError, "on=%R: known here are 'auto', 'interpreter' and 'main'", value);
         return -1;
@@ -119,9 +128,6 @@ static when_object_t *parse(boc_state_t *st, PyObject *const *args, Py_ssize_t n
     for (Py_ssize_t i = 0; i < n; i++)
         if (put_argument(st, w, &cap, args[i], (uint32_t)i, BOC_WRITE, false) < 0)
             goto fail;
-    for (uint32_t i = 0; i < w->spec.nitems; i++)
-        if (w->spec.items[i].core != NULL && (w->spec.items[i].core->flags & BOC_COWN_PINNED) == 0 && w->spec.on_main)
-            break;
     for (uint32_t i = 0; keep && i < w->spec.nitems; i++)
         if (w->spec.items[i].core != NULL)
             boc_cown_retain(w->spec.items[i].core);

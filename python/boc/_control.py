@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 
@@ -24,6 +25,7 @@ _MOST_WORKERS = 1024
 
 _options: tuple[int, str, int, bool] | None = None  # of the runtime that runs
 _last_stats: list[dict[str, Any]] = []
+_starting = _thread.allocate_lock()
 
 
 class WaitResult(tuple[Any, Any] if TYPE_CHECKING else tuple):  # type: ignore[misc]
@@ -167,11 +169,13 @@ def start(
                 )
         return
     n = workers if workers is not None else _default_workers()
+    with _starting:  # several threads may come here with their first behavior
+        if not _core._running():
+            _core._start(n, events, bool(check))
+            _options = (n, kind, events, bool(check))
     from boc import _service
 
     _service.start()
-    _core._start(n, events, bool(check))
-    _options = (n, kind, events, bool(check))
 
 
 def start_on_demand() -> None:

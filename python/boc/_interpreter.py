@@ -175,7 +175,8 @@ def _forget_modules() -> bool:
                 continue
             good = False
         del sys.modules[name]
-    sys.modules["__main__"] = type(sys)("__main__")
+    main = sys.modules["__main__"] = type(sys)("__main__")
+    main.__dict__["__builtins__"] = builtins
     return good
 
 
