@@ -34,9 +34,7 @@ def test_hash_is_fnv_1a_of_32_bits(text: str) -> None:
     assert fnv1a(text) == NAMES[text]
 
 
-@pytest.mark.parametrize(
-    ("vision", "least"), [("normal", 17.2), ("protan", 12.3), ("deutan", 12.0), ("tritan", 11.9)]
-)
+@pytest.mark.parametrize(("vision", "least"), [("normal", 17.2), ("protan", 12.3), ("deutan", 12.0), ("tritan", 11.9)])
 def test_names_stay_apart_for_every_eye(vision: str, least: float) -> None:
     assert least_distance(PALETTE, vision) == pytest.approx(least, abs=0.05)
 

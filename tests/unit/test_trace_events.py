@@ -21,9 +21,7 @@ def test_flags_by_meaning() -> None:
 
 
 def test_comments_are_no_events() -> None:
-    found = parse(
-        '/* X(old, "-", "-", "-", "-", \'i\') */ X(a, "b", "c", "-", "1 ON, 2 its last", \'b\') /* tail */'
-    )
+    found = parse('/* X(old, "-", "-", "-", "-", \'i\') */ X(a, "b", "c", "-", "1 ON, 2 its last", \'b\') /* tail */')
     assert [e.name for e in found] == ["a"]
     assert found[0].flags == {1: "ON", 2: "its last"}
 

@@ -150,9 +150,7 @@ def test_a_gap_makes_open_behaviors_lost_not_running() -> None:
     with Cursor(source) as cursor:
         first = cursor.read()
         second = cursor.read()
-    t = Trace.from_records(
-        np.concatenate([first.records, second.records]), sim.names, second.gaps, now=sim.now
-    )
+    t = Trace.from_records(np.concatenate([first.records, second.records]), sim.names, second.gaps, now=sim.now)
     assert t.lost == {0: 258}
     assert t.counts()["running"] <= running
     assert t.counts()["lost"] > 0
@@ -194,9 +192,7 @@ def test_cowns_of_one_name_alive_at_once_are_told_apart() -> None:
     sim = kitchen(30, cowns=3)
     sim.names[sim._name["pan"]] = "board"
     records = sim.records()
-    records["seq"][(records["kind"] == KIND["cown"]) & (records["seq"] == sim._name["pan"])] = sim._name[
-        "board"
-    ]
+    records["seq"][(records["kind"] == KIND["cown"]) & (records["seq"] == sim._name["pan"])] = sim._name["board"]
     names = Trace.from_records(records, sim.names).cown_names()
     assert sorted(names) == ["board", "board#2", "knife"]
 
@@ -209,9 +205,9 @@ def test_a_run_is_what_came_after_nothing_was_pending() -> None:
         Job("d", at=50.1 * MS),
     ]
     t = trace_of(Sim(jobs))
-    run = t.run()
+    run = t.last_run()
     assert [run.name(i) for i in range(len(run.behaviors))] == ["c", "d"]
-    assert len(t.run(since=t.t0).behaviors) == 4
+    assert len(t.last_run(since=t.t0).behaviors) == 4
     assert run.t0 == run.behaviors.sched.min()
     assert t.slots == run.slots
 
@@ -235,7 +231,7 @@ def test_a_later_ring_does_not_run_ahead() -> None:
 def test_empty() -> None:
     t = trace_of(Sim([]))
     assert len(t.behaviors) == 0 and t.counts()["running"] == 0 and not t.pending and t.workers == 2
-    assert len(t.run().behaviors) == 0 and len(t.last(1).behaviors) == 0
+    assert len(t.last_run().behaviors) == 0 and len(t.last(1).behaviors) == 0
 
 
 def test_million_ids_far_apart_still_index() -> None:

@@ -27,9 +27,7 @@ MANY = ["01", "02", "04", "b"]
 
 
 def trace_of(sim: Sim) -> Trace:
-    return Trace.from_records(
-        sim.records(), sim.names, board=[BoardValue(*v) for v in sim.values], now=sim.now
-    )
+    return Trace.from_records(sim.records(), sim.names, board=[BoardValue(*v) for v in sim.values], now=sim.now)
 
 
 def pixels(chart: Chart) -> np.ndarray:
@@ -219,12 +217,7 @@ def test_names_fit_or_are_cut_head_and_tail() -> None:
     assert fit(name, width(name, 10.5) + 1) == name
     cut = fit(name, 100)
     head, tail = cut.split("…")
-    assert (
-        name.startswith(head)
-        and name.endswith(tail)
-        and width(cut, 10.5) <= 100
-        and len(head) + len(tail) >= 8
-    )
+    assert name.startswith(head) and name.endswith(tail) and width(cut, 10.5) <= 100 and len(head) + len(tail) >= 8
     assert fit(name, 36).endswith("…") and fit(name, 20) == "" and fit(name, 5) == ""
 
 

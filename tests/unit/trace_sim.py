@@ -144,9 +144,7 @@ class Sim:
     def _schedule(self, t: int, job: Job, parent: int, thread: int) -> None:
         b = Live(job, self._next(), parent)
         self.live[b.id] = b
-        asked = sorted(
-            [(c, False) for c in job.write] + [(c, True) for c in job.read], key=lambda x: self.cown[x[0]]
-        )
+        asked = sorted([(c, False) for c in job.write] + [(c, True) for c in job.read], key=lambda x: self.cown[x[0]])
         entries, rows = [], []
         for c, read in asked:
             q = self.queue[c]
@@ -155,9 +153,7 @@ class Sim:
             self.log.append(("request", b.id, c, t))
             if free:
                 self.cown_seq[c] += 1
-                rows.append(
-                    (c, self.cown_seq[c], flag("request", "GRANTED") | (flag("request", "READ") * read))
-                )
+                rows.append((c, self.cown_seq[c], flag("request", "GRANTED") | (flag("request", "READ") * read)))
                 self.log.append(("grant", b.id, c, t))
             else:
                 rows.append((c, q[-1][0].id, flag("request", "READ") * read))
@@ -338,8 +334,8 @@ class SimSource:
     def now_ns(self) -> int:
         return self.sim.now
 
-    def board_history(self) -> list[tuple[str, int, int, int, str]]:
-        return self.sim.values
+    def board_history(self) -> list[tuple[str, int, int, int, str | None, str]]:
+        return [(*v, "") for v in self.sim.values]
 
 
 class SimStream:

@@ -56,9 +56,7 @@ def critical_path(trace: Trace) -> CriticalPath:
         if before == NONE:
             break
         row = before
-    steps = tuple(
-        Step(i, trace.name(i), why, int(b.start[i]), int(trace.end[i])) for i, why in reversed(chain)
-    )
+    steps = tuple(Step(i, trace.name(i), why, int(b.start[i]), int(trace.end[i])) for i, why in reversed(chain))
     covered, until = 0, trace.t0
     for step in steps:
         covered += max(0, step.end - max(step.begin, until))

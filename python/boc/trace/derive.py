@@ -140,6 +140,9 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     cpu_end[row] = end["other"].astype(np.int64)
     cpu = np.where((cpu > 0) & (cpu_end > cpu), cpu_end - cpu, 0)
     t_body_end, _ = times(kinds["body_end"])
+    # A body without decode begins at the start, one without encode stops at the end: no record says so.
+    t_body = np.where(t_body < 0, t_start, t_body)
+    t_body_end = np.where((t_body_end < 0) & (t_start >= 0), t_end, t_body_end)
     t_cancel, _ = times(kinds["cancel"])
     t_ready, _ = times(kinds["ready"])
     at_once = (flags & _S_READY).astype(bool)
@@ -150,7 +153,10 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     state[t_start >= 0] = RUNNING
     ended = t_end >= 0
     state[ended] = DONE
-    state[ended & ((end_flags & _RAISED) > 0)] = RAISED
+    raised = (end_flags & _RAISED) > 0
+    marked = ids.rows(kinds["raise"]["subject"])
+    raised[marked[marked >= 0]] = True
+    state[ended & raised] = RAISED
     gone = (t_cancel >= 0) & (t_start < 0)
     state[(ended & ((end_flags & _CANCELLED) > 0)) | gone] = CANCELLED
     native = ((flags & _S_NATIVE) > 0) | ((t_sched < 0) & (t_start < 0) & (thread < 0))
@@ -224,9 +230,7 @@ def requests(kinds: ByKind, b: Behaviors, ids: Ids, result: Bool) -> tuple[Reque
     exact = got.copy()
 
     # Keep the requests of one behavior together, so that a grant finds its request in a few steps.
-    if len(who) and np.count_nonzero(who[1:] != who[:-1]) + 1 != np.count_nonzero(
-        np.bincount(who, minlength=1)
-    ):
+    if len(who) and np.count_nonzero(who[1:] != who[:-1]) + 1 != np.count_nonzero(np.bincount(who, minlength=1)):
         order = np.argsort(who, kind="stable")
         who, what, time, read = who[order], what[order], time[order], read[order]
         pred, grant, exact = pred[order], grant[order], exact[order]

@@ -10,9 +10,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
-_ROW = re.compile(
-    r'X\(\s*(\w+)\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*\'(\w)\'\s*\)'
-)
+_ROW = re.compile(r'X\(\s*(\w+)\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*\'(\w)\'\s*\)')
 _FLAG = re.compile(r"(\d+) ([^,]+)")
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
@@ -42,9 +40,7 @@ def parse(text: str) -> tuple[Event, ...]:
     return found
 
 
-EVENTS: tuple[Event, ...] = parse(
-    (resources.files("boc.trace") / "trace_events.def").read_text(encoding="utf-8")
-)
+EVENTS: tuple[Event, ...] = parse((resources.files("boc.trace") / "trace_events.def").read_text(encoding="utf-8"))
 KIND: dict[str, int] = {e.name: e.number for e in EVENTS}
 
 

@@ -156,9 +156,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
         value = json.loads(bytes(payload).decode("utf-8", "surrogatepass"))
         if tag == b"HEAD":
             if value["format"] > FORMAT or value["record"] != RECORD.itemsize:
-                raise TraceFileError(
-                    f"{os.fspath(path)!r} has format {value['format']}; this version reads {FORMAT}"
-                )
+                raise TraceFileError(f"{os.fspath(path)!r} has format {value['format']}; this version reads {FORMAT}")
             out.head, kinds = value, value["kinds"]
         elif tag == b"NAME":
             out.names[value["first"] :] = value["names"]

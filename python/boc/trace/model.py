@@ -112,7 +112,7 @@ class Trace:
             0,
             0,
             gaps,
-            {(v.key, v.version): v.text for v in board},
+            {(v.key, v.version): v.text for v in board if v.text is not None},
             dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
             sides.gate(kinds, ids),
             records=records,
@@ -219,18 +219,14 @@ class Trace:
 
     def _extent(self) -> tuple[int, int]:
         b, r = self.behaviors, self.requests
-        known = (
-            b.sched if len(b) and b.sched.min(initial=0) >= 0 else np.where(b.sched >= 0, b.sched, b.start)
-        )
+        known = b.sched if len(b) and b.sched.min(initial=0) >= 0 else np.where(b.sched >= 0, b.sched, b.start)
         known = known[known >= 0]
         times = [int(known.min())] if len(known) else []
         if len(self.notices):
             times.append(int(self.notices.time.min()))
         if not times:
             return self.now, self.now
-        last = max(
-            int(x.max()) for x in (b.end, b.cancel, b.start, b.sched, r.grant, self.notices.time) if len(x)
-        )
+        last = max(int(x.max()) for x in (b.end, b.cancel, b.start, b.sched, r.grant, self.notices.time) if len(x))
         return min(times), self.now if self.pending else last
 
     def window(self, t0: int, t1: int) -> Trace:
@@ -272,7 +268,7 @@ class Trace:
         """The last seconds before the snapshot (before the last event where nothing is pending)."""
         return self.window(max(self.t0, self.t1 - int(seconds * 1e9)), self.t1)
 
-    def run(self, since: int | None = None) -> Trace:
+    def last_run(self, since: int | None = None) -> Trace:
         """The part since the last time that nothing was pending before now; at least since `since` (ns)."""
         b = self.behaviors
         known = (b.sched >= 0) & (b.state != LOST)

@@ -45,7 +45,7 @@ class Source(Protocol):
     def trace_open(self) -> Stream: ...
     def trace_names(self, first: int = ..., /) -> list[str]: ...
     def now_ns(self) -> int: ...
-    def board_history(self) -> list[tuple[str, int, int, int, str]]: ...
+    def board_history(self) -> list[tuple[str, int, int, int, str | None, str]]: ...
 
 
 class Gap(NamedTuple):
@@ -58,13 +58,14 @@ class Gap(NamedTuple):
 
 
 class BoardValue(NamedTuple):
-    """A value that landed on the noticeboard: its text, by key and version."""
+    """A value that landed on the noticeboard: its text (None: deleted), by key and version."""
 
     key: str
     version: int
     writer: int
     time: int
-    text: str
+    text: str | None
+    by: str = ""
 
 
 @dataclass

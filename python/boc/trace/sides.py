@@ -104,9 +104,7 @@ def rests(kinds: ByKind) -> Rests:
     at = np.flatnonzero(is_park)
     after = np.minimum(at + 1, len(rows) - 1)
     paired = (at + 1 < len(rows)) & ~is_park[after] & (rows["thread"][after] == rows["thread"][at])
-    return Rests(
-        thread_row(rows["thread"][at]), rows["time"][at], np.where(paired, rows["time"][after], NONE)
-    )
+    return Rests(thread_row(rows["thread"][at]), rows["time"][at], np.where(paired, rows["time"][after], NONE))
 
 
 def cown_labels(c: Cowns, r: Requests, names: list[str], rows: I32 | None = None) -> list[str]:

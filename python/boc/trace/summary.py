@@ -150,9 +150,7 @@ def _cowns(trace: Trace, limit: int) -> tuple[CownRow, ...]:
         u = use(trace, row, index, int(waited[row]))
         mine = moves.bytes[moves.cown == row]
         largest = int(mine.max(initial=0))
-        out.append(
-            CownRow(name, max(0, u.grants - 1), u.used, u.held, u.longest, u.caused, int(mine.sum()), largest)
-        )
+        out.append(CownRow(name, max(0, u.grants - 1), u.used, u.held, u.longest, u.caused, int(mine.sum()), largest))
     return tuple(out)
 
 
@@ -163,9 +161,7 @@ def _workers(trace: Trace) -> tuple[WorkerRow, ...]:
     out = []
     for w in seen + list(range(trace.workers)):
         m = rows[b.thread[rows] == w]
-        busy = float(
-            np.maximum(0, np.minimum(trace.end[m], trace.t1) - np.maximum(b.start[m], trace.t0)).sum()
-        )
+        busy = float(np.maximum(0, np.minimum(trace.end[m], trace.t1) - np.maximum(b.start[m], trace.t0)).sum())
         asleep = rests.thread == w
         slept = np.where(rests.end[asleep] >= 0, rests.end[asleep], trace.t1)
         rest = np.clip(slept, trace.t0, trace.t1) - np.clip(rests.begin[asleep], trace.t0, trace.t1)

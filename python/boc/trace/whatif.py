@@ -34,9 +34,7 @@ class Prediction:
         from .times import dur
 
         sign = "−" if self.change < 0 else "+"
-        return (
-            f"{self.label}: {dur(self.total)} predicted, {sign}{abs(self.change):.0%} of {dur(self.recorded)}"
-        )
+        return f"{self.label}: {dur(self.total)} predicted, {sign}{abs(self.change):.0%} of {dur(self.recorded)}"
 
 
 def what_if(
@@ -92,9 +90,7 @@ class _Replay:
         turn: dict[int, int] = {}
         own = np.flatnonzero((local[r.behavior] >= 0) & (r.time >= 0) & (r.cown >= 0))
         own = own[np.argsort(r.time[own], kind="stable")]
-        for who, cown, read in zip(
-            r.behavior[own].tolist(), r.cown[own].tolist(), r.read[own].tolist(), strict=True
-        ):
+        for who, cown, read in zip(r.behavior[own].tolist(), r.cown[own].tolist(), r.read[own].tolist(), strict=True):
             if cown in split:
                 key = (cown, int(b.name[who]))
                 if key not in half:

@@ -47,7 +47,7 @@ def resolve(
     else:
         found = Trace.now_of(source)
         if not everything and last is None:
-            found = found.run(since)
+            found = found.last_run(since)
     return found if last is None else found.last(last)
 
 

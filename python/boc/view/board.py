@@ -58,7 +58,5 @@ def _text(trace: Trace, title: str, finding: str, strips: Noticeboard) -> str:
         version = int(n.version[last])
         value = "deleted" if n.deleted[last] else trace.values.get((trace.text(key), version), "?")
         writer = int(n.writer[last])
-        out.append(
-            f"{trace.text(key)} = {value}  v{version} by {trace.name(writer) if writer >= 0 else 'main'}"
-        )
+        out.append(f"{trace.text(key)} = {value}  v{version} by {trace.name(writer) if writer >= 0 else 'main'}")
     return "\n".join(out)

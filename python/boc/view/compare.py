@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from boc.trace import Trace
 from boc.trace.columns import RAISED
 from boc.trace.compare import NameChange
@@ -100,9 +101,7 @@ def _share(s: Sheet, scene: Scene, rows: Any, y: float, h: float) -> None:
     s.image(s.x0, s.x1, y, y + h, stacked(at[0], scene.group_colours, round(h * SCALE)))
 
 
-def _dumbbells(
-    s: Sheet, scenes: list[Scene], names: tuple[NameChange, ...], y: float, labels: tuple[str, str]
-) -> None:
+def _dumbbells(s: Sheet, scenes: list[Scene], names: tuple[NameChange, ...], y: float, labels: tuple[str, str]) -> None:
     th = s.theme
     s.heading(y - 12, "Wait before start", "change")
     x0 = s.x0 + 60

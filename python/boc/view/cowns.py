@@ -6,6 +6,7 @@ import heapq
 from typing import Any
 
 import numpy as np
+
 from boc.trace.columns import CANCELLED, RAISED
 from boc.trace.ownership import in_use, queue, steps, union
 from boc.trace.times import count, percent
@@ -103,9 +104,7 @@ class Cowns:
         fill, rim = scene.colours.hollow(who), scene.colours.rim(who)
         if scene.dim is not None:
             rim = np.where(scene.dim[who][:, None], fill, rim)
-        s.rects(
-            a[hold], np.minimum(start, e)[hold], y + 1, y + h - 1, fill[hold], line=rim[hold], lw=0.6, z=2
-        )
+        s.rects(a[hold], np.minimum(start, e)[hold], y + 1, y + h - 1, fill[hold], line=rim[hold], lw=0.6, z=2)
         face, edge = scene.colours.face(who, scene.dim), scene.colours.edge(who, scene.dim)
         edge = np.where(((e - start) > 5)[:, None], edge, face)
         edge[(e - start) <= 5, 3] = 0
@@ -156,9 +155,7 @@ class Cowns:
         )
         ran = t.ran[who]
         face = scene.colours.face(who, scene.dim)
-        s.rects(
-            start[ran], np.maximum(e, start + _LEAST)[ran], top[ran] + 0.3, top[ran] + h - 0.3, face[ran], z=3
-        )
+        s.rects(start[ran], np.maximum(e, start + _LEAST)[ran], top[ran] + 0.3, top[ran] + h - 0.3, face[ran], z=3)
         for at in np.flatnonzero(ran & (t.behaviors.state[who] == RAISED)).tolist():
             s.rects(
                 float(e[at]) - 3,
@@ -187,9 +184,7 @@ class Cowns:
 
         def cover(pick: Any, begin: Any, end: Any, group: Any, groups: int) -> lod.Shares:
             at = np.zeros(int(pick.sum()), np.int64)
-            out: lod.Shares = lod.coverage(1, columns, t.t0, t.t1, at, begin[pick], end[pick], group, groups)[
-                0
-            ]
+            out: lod.Shares = lod.coverage(1, columns, t.t0, t.t1, at, begin[pick], end[pick], group, groups)[0]
             return out
 
         used = cover(write, start, until, scene.groups[who[write]], TOP_NAMES + 1)
@@ -238,9 +233,7 @@ class Cowns:
         b, r = t.behaviors, t.requests
         until = t.waited_until
         rows = row.requests
-        rows = rows[
-            (r.time[rows] >= 0) & (until[rows] > r.time[rows]) & (r.exact[rows] | (r.grant[rows] < 0))
-        ]
+        rows = rows[(r.time[rows] >= 0) & (until[rows] > r.time[rows]) & (r.exact[rows] | (r.grant[rows] < 0))]
         rows = rows[np.argsort(r.time[rows], kind="stable")]
         if not len(rows):
             return
@@ -250,9 +243,7 @@ class Cowns:
         who = r.behavior[rows]
         parts = np.stack([np.stack([a, y], -1), np.stack([e, y], -1)], 1)
         s.lines(parts, scene.colours.face(who, scene.dim), 1.7)
-        for k in np.flatnonzero(
-            (b.state[who] == CANCELLED) & (b.start[who] < 0) & (b.cancel[who] == until[rows])
-        ):
+        for k in np.flatnonzero((b.state[who] == CANCELLED) & (b.start[who] < 0) & (b.cancel[who] == until[rows])):
             if not scene.is_dim(int(who[k])):
                 s.cross(float(e[k]), float(y[k]))
 
@@ -265,9 +256,7 @@ class Cowns:
         rows = np.flatnonzero((r.grant >= 0) & ~shown[r.cown])
         columns = round(scene.plot * SCALE)
         at = np.zeros(len(rows), np.int64)
-        share = (
-            lod.coverage(1, columns, t.t0, t.t1, at, r.grant[rows], t.held_until[rows], 0, 1)[0] / self.rest
-        )
+        share = lod.coverage(1, columns, t.t0, t.t1, at, r.grant[rows], t.held_until[rows], 0, 1)[0] / self.rest
         y, h = self.rest_y, self.height
         s.rects(s.x0, s.x1, y, y + h, th.row, z=0.5)
         s.image(s.x0, s.x1, y, y + h, lod.stacked(share, [th.neutral], round(h * SCALE)))

@@ -26,9 +26,7 @@ class Chart(Figure):
     def _repr_png_(self) -> bytes:
         return self.png()
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """PNG and text together, so that a saved notebook shows one of them wherever it is read."""
         width = round(float(self.get_figwidth()) * 100)
         data = {"image/png": self.png(), "text/plain": str(self)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from boc.trace import Trace
 from boc.trace.ownership import queue, union
 from boc.trace.times import count, dur, percent, plural
@@ -80,9 +81,7 @@ def _key(s: Sheet, y: float, scene: Scene, cowns: Cowns) -> None:
     key = Key(s, y)
     some_bars = not scene.dense or len(cowns.dense) < len(cowns.rows)
     waits = [row for row in cowns.rows if row.longest]
-    strands = [
-        r for r in waits if r.longest <= cowns.threads and r.cown not in cowns.dense and not cowns.small
-    ]
+    strands = [r for r in waits if r.longest <= cowns.threads and r.cown not in cowns.dense and not cowns.small]
     if some_bars:
         key.bars(scene, bool(strands))
     if scene.dense or cowns.dense:
@@ -99,9 +98,7 @@ def _marks(s: Sheet, scene: Scene, axis: float, bottom: float) -> None:
         return
     for k in rows.tolist():
         s.vertical([s.at(t.notes.begin[k])], axis + 8, bottom, s.theme.rule, 1, z=8)
-        s.text(
-            s.at(t.notes.begin[k]) + 3, bottom - 4, t.text(int(t.notes.text[k])), 9, s.theme.muted, box=True
-        )
+        s.text(s.at(t.notes.begin[k]) + 3, bottom - 4, t.text(int(t.notes.text[k])), 9, s.theme.muted, box=True)
 
 
 def headline(trace: Trace, scene: Scene) -> str:

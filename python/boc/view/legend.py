@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from boc.trace.columns import CANCELLED, RAISED
 from boc.trace.times import count, dur, plural
 
@@ -116,9 +117,7 @@ class Key:
             self.add(18, "span", self._span)
 
     def _readers(self, x: float, y: float) -> None:
-        self.s.rects(
-            [x, x + 4], [x + 14, x + 18], [y - 5, y + 0.4], [y - 0.4, y + 5], self.s.theme.faint, z=3
-        )
+        self.s.rects([x, x + 4], [x + 14, x + 18], [y - 5, y + 0.4], [y - 0.4, y + 5], self.s.theme.faint, z=3)
 
     def _span(self, x: float, y: float) -> None:
         c = self.s.theme.faint

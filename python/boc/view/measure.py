@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from boc.trace.times import UNITS
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import TextToPath
+
+from boc.trace.times import UNITS
 
 _WISHED = ("Inter", "Segoe UI", "Helvetica Neue", "Liberation Sans", "DejaVu Sans")
 _ELLIPSIS = "…"

@@ -151,12 +151,7 @@ def fill(slot: int, where: Theme) -> str:
 
 
 EXACT = tuple(
-    {
-        c
-        for th in (LIGHT, DARK)
-        for c in (*vars(th).values(), *(fill(s, th) for s in range(16)))
-        if c[0] == "#"
-    }
+    {c for th in (LIGHT, DARK) for c in (*vars(th).values(), *(fill(s, th) for s in range(16))) if c[0] == "#"}
 )
 """Every colour of fills and themes: what a picture of fewer colours keeps as it is."""
 

@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from boc.trace import Trace
 from boc.trace.ownership import ByCown, caused, ranked
-from numpy.typing import NDArray
 
 from . import palette
 from .palette import GREY, Theme, mix

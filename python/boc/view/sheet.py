@@ -123,9 +123,7 @@ class Sheet:
             corners = np.stack([np.stack([a, b, b, a], -1), np.stack([c, c, d, d], -1)], -1)
             self.polygons(corners.reshape(-1, 4, 2), face, z=z, line=line, lw=lw)
 
-    def polygons(
-        self, corners: NDArray[Any], face: Any, z: float = 4, *, line: Any = None, lw: float = 0.0
-    ) -> None:
+    def polygons(self, corners: NDArray[Any], face: Any, z: float = 4, *, line: Any = None, lw: float = 0.0) -> None:
         """Filled shapes (n, corners, 2), one colour or one each."""
         n = len(corners)
         if n:
@@ -149,9 +147,7 @@ class Sheet:
         for (z, px, cap), parts in self._lines.items():
             segments, colours = (np.concatenate(v) for v in zip(*parts, strict=True))
             self.axes.add_collection(
-                LineCollection(
-                    list(segments), colors=colours, linewidths=px * 0.72, zorder=z, capstyle=_CAPS[cap]
-                ),
+                LineCollection(list(segments), colors=colours, linewidths=px * 0.72, zorder=z, capstyle=_CAPS[cap]),
                 autolim=False,
             )
         self._shapes.clear()
@@ -216,12 +212,8 @@ class Sheet:
         self.rects(x - w, x, y, y + height, red, z=4)
         cx, cy, r = x - w / 2, y + height / 2, w * 0.3
         ink = "#ffffff" if self.theme.name == "light" else "#11151a"
-        self.lines(
-            [[(cx - r, cy - r), (cx + r, cy + r)], [(cx - r, cy + r), (cx + r, cy - r)]], ink, 1.1, z=5
-        )
+        self.lines([[(cx - r, cy - r), (cx + r, cy + r)], [(cx - r, cy + r), (cx + r, cy - r)]], ink, 1.1, z=5)
 
     def cross(self, x: float, y: float, r: float = 2.6) -> None:
         """The mark of what was cancelled."""
-        self.lines(
-            [[(x - r, y - r), (x + r, y + r)], [(x - r, y + r), (x + r, y - r)]], self.theme.ink, 1.3, z=7
-        )
+        self.lines([[(x - r, y - r), (x + r, y + r)], [(x - r, y + r), (x + r, y - r)]], self.theme.ink, 1.3, z=7)

@@ -177,8 +177,7 @@ def _cowns(s: Summary) -> str:
             percent(c.held),
             count(c.longest) if c.longest else "·",
             short(c.caused),
-            '<td class="b" style="width:20%">'
-            f"<span>{_bar(c.caused / most, 'var(--boc-neutral)', 8)}</span></td>",
+            f'<td class="b" style="width:20%"><span>{_bar(c.caused / most, "var(--boc-neutral)", 8)}</span></td>',
         )
         for c in s.cowns
     ]
@@ -187,7 +186,5 @@ def _cowns(s: Summary) -> str:
 
 
 def _workers(s: Summary) -> str:
-    rows = [
-        _row(w.name, count(w.ran), percent(w.busy), count(w.stolen) if w.stolen else "·") for w in s.workers
-    ]
+    rows = [_row(w.name, count(w.ran), percent(w.busy), count(w.stolen) if w.stolen else "·") for w in s.workers]
     return f"<table>{_head('worker', 'ran', 'busy', 'stolen')}<tbody>{''.join(rows)}</tbody></table>"

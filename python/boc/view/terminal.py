@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from boc.trace import Trace
 from boc.trace.times import dur, percent
 
@@ -24,9 +25,7 @@ def text_chart(trace: Trace, title: str, finding: str, width: int = 64) -> str:
     shown = there[:_ROWS]
     place = {w: k for k, w in enumerate(there)}
     at = np.array([place[int(w)] for w in range(int(thread.min()), int(thread.max()) + 1) if w in place])
-    index = {
-        w: k for k, w in enumerate(w for w in range(int(thread.min()), int(thread.max()) + 1) if w in place)
-    }
+    index = {w: k for k, w in enumerate(w for w in range(int(thread.min()), int(thread.max()) + 1) if w in place)}
     low = int(thread.min())
     table = np.zeros(int(thread.max()) - low + 1, np.int64)
     for w, k in index.items():

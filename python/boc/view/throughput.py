@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from boc.trace import Trace
 from boc.trace.ownership import steps
 from boc.trace.times import count, dur, percent
@@ -69,9 +70,7 @@ def _states(trace: Trace) -> list[tuple[Any, Any]]:
     """Step functions: waiting for cowns, ready, running."""
     b = trace.behaviors
     m = trace.mine & (b.sched >= 0) & (b.state != 6)
-    over = np.where(
-        b.start >= 0, b.start, np.where(b.cancel >= 0, b.cancel, np.where(b.end >= 0, b.end, trace.t1))
-    )
+    over = np.where(b.start >= 0, b.start, np.where(b.cancel >= 0, b.cancel, np.where(b.end >= 0, b.end, trace.t1)))
     ready = np.where(b.ready >= 0, np.minimum(b.ready, over), over)
     ran = trace.ran
     return [
@@ -81,9 +80,7 @@ def _states(trace: Trace) -> list[tuple[Any, Any]]:
     ]
 
 
-def _strip(
-    s: Sheet, y: float, height: float, name: str, colour: str, levels: tuple[Any, Any], columns: int
-) -> None:
+def _strip(s: Sheet, y: float, height: float, name: str, colour: str, levels: tuple[Any, Any], columns: int) -> None:
     times, depth = levels
     most = int(depth.max(initial=0))
     edges, mean = lod.mean_depth(times, depth, s.t0, s.t1, columns)

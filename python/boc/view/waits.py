@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from boc.trace import Trace
 from boc.trace.columns import CANCELLED, LOST, RAISED, RUNNING
 from boc.trace.explain import Part, parts, wait_end
@@ -46,9 +47,7 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
     worst = int(rows[np.argmax(waited[rows])]) if len(rows) else -1
     for k, row in enumerate(rows.tolist()):
         _row(s, scene, row, top + _HEIGHT * k, row == worst)
-    order = (
-        "as scheduled" if len(rows) == len(known) else f"as scheduled; the {len(rows)} that waited longest"
-    )
+    order = "as scheduled" if len(rows) == len(known) else f"as scheduled; the {len(rows)} that waited longest"
     s.text(
         MARGIN,
         bottom + 20,
@@ -61,9 +60,7 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
     return s.finish()
 
 
-def _words(
-    trace: Trace, rows: list[int], waited: np.ndarray, total: int, known: np.ndarray
-) -> tuple[str, str]:
+def _words(trace: Trace, rows: list[int], waited: np.ndarray, total: int, known: np.ndarray) -> tuple[str, str]:
     if not rows:
         return "Nothing was scheduled", "No behavior waited"
     worst = max(rows, key=lambda i: waited[i])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from boc.trace.columns import RAISED, RUNNING
 from boc.trace.records import MAIN
 from boc.trace.times import count, percent
@@ -85,9 +86,7 @@ class Workers:
         b, h, y = t.behaviors, self.height, self.y[w]
         mid, thin = y + h / 2, h * 0.18
         end_t = t.end[rows]
-        body_t = np.where(
-            b.body[rows] >= 0, b.body[rows], np.where(b.state[rows] == RUNNING, t.t1, b.start[rows])
-        )
+        body_t = np.where(b.body[rows] >= 0, b.body[rows], np.where(b.state[rows] == RUNNING, t.t1, b.start[rows]))
         stop_t = np.where(b.body_end[rows] >= 0, b.body_end[rows], end_t)
         a, body, stop, e = (s.x(v) for v in (b.start[rows], body_t, stop_t, end_t))
         stop, e = np.maximum(stop, body + _LEAST), np.maximum(e, a + _LEAST)
@@ -121,13 +120,7 @@ class Workers:
             return
         for at in np.flatnonzero(k & (stop - body > 14)).tolist():
             row = int(rows[at])
-            space = (
-                float(stop[at] - body[at])
-                - 8
-                - offset[at]
-                - (7 if raised[at] else 0)
-                - (3 if running[at] else 0)
-            )
+            space = float(stop[at] - body[at]) - 8 - offset[at] - (7 if raised[at] else 0) - (3 if running[at] else 0)
             label = fit(t.name(row), space, 10.5)
             if label:
                 ink = th.faint if scene.is_dim(row) else ink_on(scene.colours.fill(row))
@@ -154,12 +147,8 @@ class Workers:
             at[w - low] = k
         b = t.behaviors
         whole = len(rows) == len(b)
-        thread, start, end, group = (
-            v if whole else v[rows] for v in (b.thread, b.start, t.end, scene.groups)
-        )
-        shares = lod.coverage(
-            len(place), columns, t.t0, t.t1, at[thread - low], start, end, group, TOP_NAMES + 1
-        )
+        thread, start, end, group = (v if whole else v[rows] for v in (b.thread, b.start, t.end, scene.groups))
+        shares = lod.coverage(len(place), columns, t.t0, t.t1, at[thread - low], start, end, group, TOP_NAMES + 1)
         pixels = round(self.height * SCALE)
         for w, k in place.items():
             y = self.y[w]
