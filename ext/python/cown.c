@@ -72,8 +72,7 @@ static int set_name(boc_cown_t *c, PyObject *name) {
     if (text == NULL)
         return -1;
     c->name = boc_name(text, (size_t)n);
-    boc_trace(BOC_T_cown, c->id, 0, c->name,
-              (uint8_t)(((c->flags & BOC_COWN_PINNED) ? 1 : 0) | ((c->flags & BOC_COWN_RESULT) ? 2 : 0)));
+    boc__cown_named(c);
     return 0;
 }
 

@@ -464,6 +464,7 @@ static PyObject *tr_text(PyObject *module, PyObject *args) {
 PyMethodDef boc__trace_methods[] = {
     {"trace_open", tr_open, METH_NOARGS, "trace_open() -> cursor at the oldest record"},
     {"trace_names", tr_names, METH_VARARGS, "trace_names(first=0) -> list of str"},
+    {"cown_names", boc__cown_names, METH_NOARGS, "cown_names() -> bytes: rows of two uint64, id and name number"},
     {"now_ns", tr_now, METH_NOARGS, "now_ns() -> CLOCK_MONOTONIC in ns"},
     {"now", tr_now, METH_NOARGS, "now() -> CLOCK_MONOTONIC in ns"},
     {"trace_clear", tr_clear, METH_NOARGS, NULL},

@@ -399,8 +399,7 @@ static void name_cowns(boc_state_t *st, template_t *t, PyObject *func, spec_t *s
         else
             snprintf(full, sizeof full, "%.150s", text);
         c->name = boc_name(full, strlen(full));
-        boc_trace(BOC_T_cown, c->id, 0, c->name,
-                  (uint8_t)(((c->flags & BOC_COWN_PINNED) ? 1 : 0) | ((c->flags & BOC_COWN_RESULT) ? 2 : 0)));
+        boc__cown_named(c);
     }
     Py_XDECREF(vars);
 }

@@ -149,3 +149,20 @@ def test_unknown_chunks_are_passed_over(tmp_path: Path) -> None:
     with path.open("ab") as f:
         f.write(struct.pack("<4sII", b"NEXT", 3, zlib.crc32(b"abc")) + b"abc")
     assert load(path).damage == ""
+
+
+def test_names_of_cowns_outlive_the_rings(tmp_path: Path) -> None:
+    """What named a cown was overtaken, or came before the trace: pictures and files name it all the same."""
+    from boc.trace import KIND
+
+    sim = cooking()
+    records = sim.records()
+    source = SimSource(sim, [(records[records["kind"] != KIND["cown"]], {})])
+    with Cursor(source) as cursor:
+        trace = Trace.from_cursor(cursor)
+    assert sorted(trace.cown_names()) == sorted(sim.cown)
+    trace.save(tmp_path / "a")
+    with record(tmp_path / "b", source=source):
+        pass
+    for name in "ab":
+        assert sorted(load(tmp_path / name).cown_names()) == sorted(sim.cown), name

@@ -331,6 +331,10 @@ class SimSource:
     def trace_names(self, first: int = 0, /) -> list[str]:
         return self.sim.names[first:]
 
+    def cown_names(self) -> bytes:
+        rows = [(self.sim.cown[name], self.sim.intern(name)) for name in self.sim.cown]
+        return np.array(rows, np.uint64).tobytes()
+
     def now_ns(self) -> int:
         return self.sim.now
 

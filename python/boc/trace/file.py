@@ -100,6 +100,11 @@ class Writer:
             self._chunk(b"RECS", memoryview(np.ascontiguousarray(records).view(np.uint8)))
             self.records += len(records)
 
+    def naming(self, records: Records) -> None:
+        """Names of cowns, before all other records: time -1, and not counted."""
+        self.write(records)
+        self.records -= len(records)
+
     def board(self, values: Iterable[BoardValue]) -> None:
         """Values of the noticeboard."""
         rows = [list(v) for v in values]

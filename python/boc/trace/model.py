@@ -69,6 +69,7 @@ class Trace:
     gate: dict[int, tuple[int, int]] = field(default_factory=dict)
     slots: list[int] = field(default_factory=list)
     records: Records | None = field(default=None, repr=False)
+    naming: Records | None = field(default=None, repr=False)
     board_values: list[BoardValue] = field(default_factory=list, repr=False)
     damage: str = ""
 
@@ -82,9 +83,13 @@ class Trace:
         gaps: Iterable[Gap] = (),
         board: Iterable[BoardValue] = (),
         now: int | None = None,
+        named: Records | None = None,
     ) -> Trace:
         """Derive the tables. `records`: in order within each thread; `now`: by default the last time."""
         names, gaps, board = list(names), list(gaps), list(board)
+        if named is None and len(records) and records["time"][0] < 0:
+            before = int(np.argmax(records["time"] >= 0)) or len(records)
+            named, records = records[:before], records[before:]
         latest = int(records["time"].max()) if len(records) else 0
         if now is None:
             now = latest
@@ -95,7 +100,7 @@ class Trace:
         up, down = kinds["worker_up"], kinds["worker_down"]
         b, ids, result = derive.behaviors(kinds, gaps, down)
         r, cown_ids = derive.requests(kinds, b, ids, result)
-        c = sides.cowns(kinds, cown_ids, b, ids)
+        c = sides.cowns(kinds["cown"] if named is None else np.concatenate([named, kinds["cown"]]), cown_ids, b, ids)
         raised = kinds["raise"]
         who = ids.rows(raised["subject"])
         out = cls(
@@ -116,6 +121,7 @@ class Trace:
             dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
             sides.gate(kinds, ids),
             records=records,
+            naming=named,
             board_values=board,
         )
         out.slots = sides.first_names(b)
@@ -127,7 +133,7 @@ class Trace:
         """What a cursor finds that is new to it, as one consistent snapshot."""
         now = cursor.source.now_ns()
         batch = cursor.drain()
-        return cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now)
+        return cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming())
 
     @classmethod
     def now_of(cls, source: Source | None = None) -> Trace:
@@ -151,6 +157,8 @@ class Trace:
         try:
             writer.names(0, self.names)
             writer.board(self.board_values)
+            if self.naming is not None:
+                writer.naming(self.naming)
             writer.write(self.records[:0], self.gaps)
             for at in range(0, len(self.records), 1 << 20):
                 writer.write(self.records[at : at + (1 << 20)])

@@ -45,6 +45,7 @@ class Recording:
 
     def _run(self) -> None:
         try:
+            self._named_cowns()
             while not self._stop.wait(_BUSY_S if self._step() >= 0 else _IDLE_S):
                 pass
             end = self._cursor.source.now_ns()
@@ -68,6 +69,14 @@ class Recording:
             self._values()
         self._writer.write(batch.records, batch.gaps)
         return int(batch.records["time"][-1]) if len(batch.records) else -1
+
+    def _named_cowns(self) -> None:
+        """Cowns that were named before the recording began, or whose naming was overtaken."""
+        naming = self._cursor.naming()
+        names = self._cursor.names
+        self._named, first = len(names), self._named
+        self._writer.names(first, names[first:])
+        self._writer.naming(naming)
 
     def _values(self) -> None:
         fresh = [v for v in self._cursor.board() if (v.time, v.version) > self._board]

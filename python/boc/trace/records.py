@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .events import KIND
+
 RECORD = np.dtype(
     [
         ("time", "<i8"),
@@ -44,6 +46,10 @@ class Source(Protocol):
 
     def trace_open(self) -> Stream: ...
     def trace_names(self, first: int = ..., /) -> list[str]: ...
+    def cown_names(self) -> bytes:
+        """Rows of two uint64: the id and the name number of cowns, the later row counts."""
+        ...
+
     def now_ns(self) -> int: ...
     def board_history(self) -> list[tuple[str, int, int, int, str | None, str]]: ...
 
@@ -142,6 +148,15 @@ class Cursor:
         if not parts:
             return Batch(empty(), gaps)
         return Batch(parts[0] if len(parts) == 1 else np.concatenate(parts), gaps)
+
+    def naming(self) -> Records:
+        """The names of cowns as records of kind `cown` with time -1: also of those named long ago."""
+        self.names.extend(self.source.trace_names(len(self.names)))
+        rows = np.frombuffer(self.source.cown_names(), np.uint64).reshape(-1, 2)
+        out = np.zeros(len(rows), RECORD)
+        out["time"], out["kind"], out["thread"] = -1, KIND["cown"], MAIN
+        out["subject"], out["seq"] = rows[:, 0], rows[:, 1]
+        return out
 
     def board(self) -> list[BoardValue]:
         """The values that the noticeboard held, as far back as it remembers."""

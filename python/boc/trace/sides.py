@@ -10,8 +10,8 @@ from .events import KIND
 from .records import Records
 
 
-def cowns(kinds: ByKind, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:
-    """Names of cowns: as they were given, a result's as its behavior's."""
+def cowns(named: Records, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:
+    """Names of cowns: as they were given (records of kind `cown`), a result's as its behavior's."""
     n = len(ids)
     name = np.zeros(n, np.int32)
     born = np.full(n, NONE, np.int64)
@@ -19,7 +19,6 @@ def cowns(kinds: ByKind, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:
     made = maker >= 0
     name[made] = b.name[maker[made]]
     born[made] = b.sched[maker[made]]
-    named = kinds["cown"]
     row = ids.rows(named["subject"])
     ok = row >= 0
     name[row[ok]] = named["seq"][ok]
