@@ -81,7 +81,7 @@ class Ran:
 class Kernel:
     """A started kernel with its messages sorted by cell."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, argv: list[str] | None = None) -> None:
         self.manager = KernelManager(kernel_name="python3")
         # The interpreter that runs the tests, whatever kernel spec is installed.
         self.manager.kernel_spec.argv = [
@@ -91,7 +91,7 @@ class Kernel:
             "-f",
             "{connection_file}",
         ]
-        self.manager.start_kernel(env=clean_environment(), **options)
+        self.manager.start_kernel(env=clean_environment())
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)

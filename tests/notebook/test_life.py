@@ -1,0 +1,255 @@
+"""Loading, unloading, interrupts, pinned work, subshells, restart: in real kernels."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Kernel, clean_environment
+
+
+@pytest.fixture
+def fresh() -> Iterator[Kernel]:
+    started = Kernel()
+    yield started
+    started.close()
+
+
+PINNED = """
+p, gate = PinnedCown([]), Cown(0)
+def later(seconds, action):
+    "Runs action on the main thread when a worker has slept: mostly after the cell's end."
+    @when(gate)
+    def nap(gate):
+        time.sleep(seconds)
+    @when(p, nap)
+    def act(p, nap):
+        action()
+    return act
+"""
+
+
+# ---- loading --------------------------------------------------------------------
+def test_loading_is_fast_and_starts_nothing(fresh: Kernel) -> None:
+    fresh.run("import time, sys, threading, os")
+    fresh.run(
+        "t0, m0, n0 = time.perf_counter(), set(sys.modules), threading.active_count()\n"
+        "%load_ext boc\n"
+        "t1, m1, n1 = time.perf_counter(), set(sys.modules), threading.active_count()\n"
+        "f1 = len(os.listdir('/proc/self/task'))"
+    )
+    assert fresh.value("t1 - t0") < 0.15
+    assert fresh.value("n1 - n0") == 0
+    assert fresh.value("boc._core._running()" if fresh.run("import boc").ok else "") is False
+    heavy = {"numpy", "matplotlib", "PIL", "boc.view", "boc.trace", "cloudpickle"}
+    assert heavy & set(fresh.value("sorted(m1 - m0)")) == set()
+    assert "Cown" not in fresh.value("sorted(globals())"), "names come from `from boc import ...`"
+
+
+def test_load_and_unload_may_be_repeated(fresh: Kernel) -> None:
+    fresh.run("%load_ext boc\n%load_ext boc\nfrom boc import Cown, when, quiesce\nimport threading\na = Cown(1)")
+    fresh.run("%reload_ext boc")
+    assert fresh.run("%%when a --wait\nprint('here')").out == "here\n"
+    fresh.run("%unload_ext boc")
+    gone = fresh.run("%%when a\n1", ok=False)
+    assert "not found" in gone.text
+    fresh.run("get_ipython().extension_manager.unload_extension('boc')")
+    assert fresh.client.complete("%%when ", 7, reply=True, timeout=10)["content"]["matches"] == []
+    assert fresh.run("@when(a)\ndef f(a):\n    return a.value\nf.result()").ok, "the runtime itself is not unloaded"
+    assert [n for n in fresh.value("[t.name for t in threading.enumerate()]") if n in ("boc-output", "boc-live")] == []
+    fresh.run("%load_ext boc")
+    assert fresh.run("%%when a --wait\nprint('again')").out == "again\n"
+
+
+# ---- interrupt --------------------------------------------------------------------
+@pytest.mark.parametrize("waiting", ["quiesce()", "boc.wait()", "slow.result()", "boc.gather([slow])"])
+def test_an_interrupt_ends_a_wait_at_once_and_the_runtime_goes_on(kernel: Kernel, waiting: str) -> None:
+    kernel.run("@when()\ndef warm():\n    return 1\nwarm.result()")
+    ran = kernel.submit(
+        "@when()\ndef slow():\n    for _ in range(100):\n        time.sleep(0.01)\n    return 'slept'\n"
+        f"print('waiting', flush=True)\n{waiting}"
+    )
+    kernel.until(lambda: "waiting" in ran.out)
+    time.sleep(0.1)
+    began = time.monotonic()
+    kernel.manager.interrupt_kernel()
+    kernel.until(lambda: ran.errors)
+    assert time.monotonic() - began < 0.4, "100 ms, and what a busy machine adds"
+    kernel.finish(ran)
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert kernel.value("slow.result()") == "slept"
+    kernel.run("quiesce()")
+
+
+# ---- pinned work ----------------------------------------------------------------------
+def test_pinned_work_runs_while_the_kernel_is_idle_under_its_cell(kernel: Kernel) -> None:
+    kernel.run(PINNED)
+    ran = kernel.run("r = later(0.2, lambda: (print('pinned', threading.current_thread().name), display('shown')))")
+    other = kernel.run("print('other')")
+    kernel.until(lambda: "pinned" in ran.out)
+    assert ran.out == "pinned MainThread\n"
+    kernel.until(lambda: ran.data("display_data"))
+    assert kernel.run("quiesce()").out == "" and other.out == "other\n"
+
+
+def test_an_interrupt_reaches_a_pinned_body_of_the_idle_kernel(kernel: Kernel) -> None:
+    kernel.run(PINNED)
+    ran = kernel.run("def spin():\n    print('spinning')\n    while True: time.sleep(0.01)\nr = later(0.2, spin)")
+    kernel.until(lambda: "spinning" in ran.out)
+    kernel.manager.interrupt_kernel()
+    kernel.until(lambda: ran.errors)
+    assert "KeyboardInterrupt" in ran.errors[0] and "while True" in ran.errors[0]
+    assert "boc/kernel" not in ran.errors[0]
+    assert kernel.run("1 + 1").ok and kernel.manager.is_alive()
+
+
+@pytest.mark.parametrize("error", ["SystemExit(3)", "KeyboardInterrupt()", "GeneratorExit()"])
+def test_what_escapes_a_pinned_body_does_not_end_the_kernel(kernel: Kernel, error: str) -> None:
+    kernel.run(PINNED)
+    ran = kernel.run(f"def bad():\n    raise {error}\nr = later(0.1, bad)")
+    kernel.until(lambda: ran.errors)
+    assert error.split("(")[0] in ran.errors[0]
+    assert kernel.run("r.done()").ok and kernel.manager.is_alive()
+    kernel.run("quiesce()")
+    assert len(ran.errors) == 1
+
+
+def test_an_exception_of_a_pinned_body_is_said_once_under_its_cell(kernel: Kernel) -> None:
+    kernel.run(PINNED)
+    ran = kernel.run("def bad():\n    return {}['plate']\nr = later(0.1, bad)")
+    kernel.until(lambda: ran.errors)
+    kernel.run("quiesce()")
+    assert len(ran.errors) == 1 and "KeyError" in ran.errors[0] and "behavior act" in ran.errors[0]
+
+
+def test_run_all_pumps_between_cells(kernel: Kernel) -> None:
+    kernel.run(PINNED)
+    cells = ["order = []"]
+    for n in range(4):
+        cells.append(f"@when(p)\ndef pin{n}(p):\n    order.append({n})\norder.append('cell {n}')")
+    submitted = [kernel.submit(c) for c in cells]
+    for ran in submitted:
+        kernel.finish(ran)
+    assert kernel.value("order") == ["cell 0", 0, "cell 1", 1, "cell 2", 2, "cell 3", 3]
+
+
+def test_requests_are_answered_while_much_pinned_work_is_ready(kernel: Kernel) -> None:
+    kernel.run(PINNED + "done = []")
+    kernel.run(
+        "@when(gate)\ndef nap(gate): time.sleep(0.2)\n"
+        "for n in range(100):\n    @when(p, nap)\n    def bit(p, nap):\n        time.sleep(0.02); done.append(1)"
+    )
+    time.sleep(0.4)
+    assert kernel.run("1").seconds < 0.5
+    assert kernel.value("len(done)") < 100
+    kernel.run("quiesce()")
+    assert kernel.value("len(done)") == 100
+
+
+def test_pinned_work_runs_in_an_awaiting_cell(kernel: Kernel) -> None:
+    kernel.run(PINNED)
+    ran = kernel.run(
+        "import asyncio\nr = later(0.1, lambda: print('pinned'))\nfor _ in range(200):\n"
+        "    await asyncio.sleep(0.01)\n    if r.done(): break\nprint('awaited', _ < 199)"
+    )
+    assert ran.out == "pinned\nawaited True\n"
+    assert kernel.run("v = await nap_result()" if False else "await later(0.1, lambda: 7)").ok
+
+
+def test_a_figure_of_a_pinned_body_is_shown_under_its_cell(kernel: Kernel) -> None:
+    pytest.importorskip("matplotlib")
+    kernel.run(PINNED + "import matplotlib.pyplot as plt")
+    ran = kernel.run("def draw():\n    plt.plot([1, 2])\nr = later(0.2, draw)")
+    other = kernel.run("print('other')")
+    kernel.until(lambda: any("image/png" in d["data"] for d in ran.data("display_data")), 20)
+    kernel.run("quiesce()")
+    assert other.data("display_data") == []
+    assert kernel.value("plt.get_fignums()") == []
+
+
+# ---- subshells ------------------------------------------------------------------------------
+def test_a_cell_in_a_subshell(kernel: Kernel) -> None:
+    if "supported_features" not in kernel.client.kernel_info(reply=True, timeout=10)["content"]:
+        pytest.skip("this ipykernel has no subshells")
+    client = kernel.client
+    request = client.session.msg("create_subshell_request")
+    client.control_channel.send(request)
+    subshell = client.get_control_msg(timeout=10)["content"]["subshell_id"]
+    kernel.run("k = Cown(1)")
+    busy = kernel.submit("time.sleep(1.0); print('main done')")
+    message = client.session.msg(
+        "execute_request",
+        {"code": "%%when k -> sub\nprint('from the subshell')\nk.value + 1", "silent": False, "store_history": True,
+         "user_expressions": {}, "allow_stdin": False, "stop_on_error": True},
+    )  # fmt: skip
+    message["header"]["subshell_id"] = subshell
+    client.shell_channel.send(message)
+    msg_id = message["header"]["msg_id"]
+    kernel.until(lambda: any(m["msg_type"] == "stream" for m in kernel.outputs(msg_id)))
+    assert "main done" not in busy.out, "it did not wait for the main shell"
+    kernel.finish(busy)
+    assert kernel.value("sub.result()") == 2
+
+
+# ---- kernel spec, restart ------------------------------------------------------------------------
+def test_the_kernel_spec_loads_the_extension(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "boc.kernel", "install", "--prefix", str(tmp_path)],
+        capture_output=True, text=True, check=True, env=clean_environment(), stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert "Python 3 (boc)" in done.stdout
+    spec = json.loads((tmp_path / "share/jupyter/kernels/boc/kernel.json").read_text())
+    assert spec["display_name"] == "Python 3 (boc)" and spec["argv"][0] == sys.executable
+    kernel = Kernel(argv=spec["argv"])
+    try:
+        kernel.run("from boc import Cown, PinnedCown\na, p = Cown(2), PinnedCown(5)")
+        assert kernel.run("%%when a --wait\nprint(a.value)").out == "2\n"
+        ran = kernel.run("%%when a, p\nprint('pinned', p.value)")
+        kernel.until(lambda: ran.out == "pinned 5\n")
+    finally:
+        kernel.close()
+
+
+def test_a_bad_install_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "boc.kernel", "install", "--prefix", str(tmp_path / "file")],
+        capture_output=True, text=True, check=False, env=clean_environment(), stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_restart_leaves_no_process(fresh: Kernel) -> None:
+    fresh.run("%load_ext boc\nimport os, time\nfrom boc import Cown, when")
+    fresh.run("@when()\ndef busy():\n    while True: pass\n@when(busy)\ndef never(b): pass")
+    pid = fresh.value("os.getpid()")
+    fresh.manager.restart_kernel(now=False, env=clean_environment())
+    end = time.monotonic() + 10
+    while time.monotonic() < end and os.path.exists(f"/proc/{pid}"):
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "ip = InteractiveShell.instance()\n"
+        "ip.run_line_magic('load_ext', 'boc')\n"
+        "ip.run_cell('from boc import Cown; a = Cown(4)')\n"
+        "ip.run_cell('%%when a --wait -> r\\nprint(\"said\", a.value)\\na.value * 2')\n"
+        "ip.run_cell('print(r.result())')\n"
+        "ip.run_cell('%boc status')\n"
+        "ip.run_line_magic('unload_ext', 'boc')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=clean_environment(), check=False,
+        timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "said 4\n8\n" in done.stdout and "2 workers" in done.stdout
