@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from boc._integrate import served
+
 SLICE_MS = 10  # no pinned behavior starts later than this after a slice began
 REST = 0.05  # seconds until the next look when somebody else pumps
 
@@ -66,6 +68,7 @@ class LoopHook:
             return
         self.close()
         self._loop = loop
+        served(loop, True)  # an `await` of a cown leaves the descriptor to this hook
         self._arm()
 
     def _arm(self) -> None:
@@ -104,8 +107,10 @@ class LoopHook:
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        if loop is not None and not loop.is_closed():
-            loop.remove_reader(self.fd)
+        if loop is not None:
+            served(loop, False)
+            if not loop.is_closed():
+                loop.remove_reader(self.fd)
 
 
 def input_hook(fd: int, pump: Callable[[int], Any]) -> Callable[[Any], None]:

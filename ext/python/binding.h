@@ -237,6 +237,8 @@ void boc__capture_drop(boc_capture_t *c);
 void boc__capset_drop(boc_capset_t *s);
 int boc__capset_install(boc_state_t *st, boc_capset_t *s);
 void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *s);
+int boc__capset_lend(boc_state_t *st, boc_capset_t *s, PyObject ***saved); /* on main, for one body; also after -1: */
+void boc__capset_return(boc_state_t *st, boc_capset_t *s, PyObject **saved); /* what stood there before */
 boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value); /* borrowed, or NULL */
 PyObject *boc__name_object(boc_state_t *st, uint32_t name);  /* borrowed interned str */
 PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]); /* new reference */

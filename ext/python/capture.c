@@ -352,6 +352,65 @@ void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *set) {
         PyErr_SetRaisedException(exc);
 }
 
+/* ---- on main ----------------------------------------------------------------------------------
+ * A pinned body runs among the program's own globals: what it captured stands there while it runs, and what stood
+ * there before comes back. saved: pairs of dict and value (NULL: the name did not exist). */
+static int lend_one(boc_state_t *st, struct boc_capset_entry *e, PyObject **saved) {
+    boc_capture_t *c = e->capture;
+    if (c->is_patch)
+        return 0; /* main's class has it already */
+    PyObject *name = boc__name_object(st, e->name);
+    PyObject *dict = name ? namespace_dict(st, e->ns) : NULL;
+    if (dict == NULL)
+        return -1;
+    bool absent = c->v.tag == V_ABSENT && !c->is_def;
+    PyObject *o = absent ? NULL : materialise(st, c);
+    PyObject *before = Py_XNewRef(PyDict_GetItemWithError(dict, name));
+    if ((o == NULL && !absent) || (before == NULL && PyErr_Occurred())) {
+        Py_DECREF(dict);
+        Py_XDECREF(before);
+        Py_XDECREF(o);
+        return -1;
+    }
+    saved[0] = dict;
+    saved[1] = before;
+    int rc = o != NULL ? PyDict_SetItem(dict, name, o) : before != NULL ? PyDict_DelItem(dict, name) : 0;
+    Py_XDECREF(o);
+    return rc;
+}
+
+int boc__capset_lend(boc_state_t *st, boc_capset_t *set, PyObject ***saved) {
+    *saved = PyMem_Calloc(2 * (size_t)set->n + 1, sizeof **saved);
+    if (*saved == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (uint32_t i = 0; i < set->n; i++)
+        if (lend_one(st, &set->entry[i], *saved + 2 * i) < 0)
+            return -1;
+    return 0;
+}
+
+void boc__capset_return(boc_state_t *st, boc_capset_t *set, PyObject **saved) {
+    if (saved == NULL)
+        return;
+    PyObject *exc = PyErr_GetRaisedException();
+    for (uint32_t i = set->n; i-- > 0;) {
+        PyObject *dict = saved[2 * i], *before = saved[2 * i + 1], *name = boc__name_object(st, set->entry[i].name);
+        if (dict == NULL || name == NULL)
+            continue;
+        int rc = before != NULL ? PyDict_SetItem(dict, name, before) : PyDict_Contains(dict, name);
+        if (before == NULL && rc > 0)
+            rc = PyDict_DelItem(dict, name);
+        if (rc < 0)
+            PyErr_Clear();
+        Py_DECREF(dict);
+        Py_XDECREF(before);
+    }
+    PyMem_Free(saved);
+    PyErr_SetRaisedException(exc);
+}
+
 boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value) {
     if (st->worker < 0 || st->installed_cap == 0)
         return NULL;

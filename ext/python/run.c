@@ -244,10 +244,15 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     PyObject *value = NULL;
     if (st->worker >= 0 && boc__environ_apply(st) < 0)
         PyErr_WriteUnraisable(NULL);
-    if (job->captures == NULL || boc__capset_install(st, job->captures) == 0)
+    PyObject **saved = NULL;
+    boc_capset_t *captures = job->captures;
+    int ready = captures == NULL ? 0 : st->worker < 0 ? boc__capset_lend(st, captures, &saved) : boc__capset_install(st, captures);
+    if (ready == 0)
         value = call(st, b, job);
-    if (job->captures != NULL && job->captures->any_mutable)
-        boc__capset_uninstall_mutable(st, job->captures);
+    if (saved != NULL)
+        boc__capset_return(st, captures, saved);
+    else if (captures != NULL && captures->any_mutable && st->worker >= 0)
+        boc__capset_uninstall_mutable(st, captures);
     if (r != NULL)
         boc__arrived(r);
     if (value != NULL)

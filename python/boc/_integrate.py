@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio as aio
     from collections.abc import Iterator
 
-__all__ = ["pinned_work"]
+__all__ = ["pinned_work", "served"]
 
 _users: dict[int, int] = {}
 _SLICE_MS = 10
@@ -22,6 +22,17 @@ def _pump_slice() -> None:
 
     with contextlib.suppress(RuntimeError):
         pump(deadline_ms=_SLICE_MS)
+
+
+def served(loop: aio.AbstractEventLoop, here: bool) -> None:
+    """A notebook says that it watches for pinned work on loop itself, or no longer does."""
+    key = id(loop)
+    if here:
+        _users[key] = _users.get(key, 0) + 1
+    elif _users.get(key, 0) > 1:
+        _users[key] -= 1
+    else:
+        _users.pop(key, None)
 
 
 @contextlib.contextmanager

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
+from traitlets import List
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -78,19 +80,22 @@ class Ran:
         return self.reply.get("status") == "ok"
 
 
+class _OneSpec(KernelSpecManager):
+    """Knows one kernel: the one to be tested."""
+
+    argv = List()
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(argv=self.argv, display_name=kernel_name, language="python")
+
+
 class Kernel:
     """A started kernel with its messages sorted by cell."""
 
     def __init__(self, argv: list[str] | None = None) -> None:
-        self.manager = KernelManager(kernel_name="python3")
         # The interpreter that runs the tests, whatever kernel spec is installed.
-        self.manager.kernel_spec.argv = [
-            sys.executable,
-            "-m",
-            "ipykernel_launcher",
-            "-f",
-            "{connection_file}",
-        ]
+        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        self.manager = KernelManager(kernel_spec_manager=_OneSpec(argv=argv or launch))
         self.manager.start_kernel(env=clean_environment())
         self.client = self.manager.blocking_client()
         self.client.start_channels()
