@@ -44,10 +44,12 @@ static void push(item_t *it) {
     it->next = NULL;
     it->worker = boc_on_worker() ? (int)boc_self() : -1;
     pthread_mutex_lock(&q.lock);
+    bool first = q.head == NULL; /* else whoever takes has been woken, or will look before it sleeps */
     *q.tail = it;
     q.tail = &it->next;
     atomic_fetch_add_explicit(&q.depth, 1, memory_order_relaxed);
-    pthread_cond_signal(&q.more);
+    if (first)
+        pthread_cond_signal(&q.more);
     pthread_mutex_unlock(&q.lock);
 }
 

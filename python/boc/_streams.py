@@ -41,21 +41,24 @@ class WorkerStream(io.TextIOBase):
     def write(self, text: str, /) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        n = len(text)
         end = text.rfind("\n") + 1
         with self._lock:
+            parts = self._parts
             if end:
-                whole = "".join(self._parts) + text[:end] if self._parts else text[:end]
-                self._parts.clear()
+                parts.append(text if end == n else text[:end])
+                whole = "".join(parts)
+                parts.clear()
                 self._size = 0
                 self._send(whole)
-            if end < len(text):
-                self._parts.append(text[end:])
-                self._size += len(text) - end
+            if end < n:
+                parts.append(text[end:] if end else text)
+                self._size += n - end
                 if self._size > _LIMIT:
                     self._flush()
-                elif len(self._parts) == 1:
+                elif len(parts) == 1:
                     self._dirty()
-        return len(text)
+        return n
 
     def _flush(self) -> None:
         if self._parts:
