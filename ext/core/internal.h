@@ -136,6 +136,7 @@ void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq); /* one requ
 void boc__ready(boc__thread_t *t, boc_behavior_t *b);                /* all requests are granted */
 void boc__enqueue(boc__thread_t *t, boc_behavior_t *b);              /* and all values are here */
 void boc__push(boc__thread_t *t, boc_behavior_t *b);                 /* past the gate */
+void boc__tell_bound(boc_worker_t *w);                               /* there is more in its bound lane */
 void boc__retarget(boc__thread_t *t, boc_behavior_t *b);
 void boc__inplace(boc__thread_t *t, boc_behavior_t *b);
 void boc__drain_slow(boc__thread_t *t);
@@ -164,8 +165,8 @@ typedef struct boc__lane {
 
 bool boc__lane_put(boc__lane_t *l, boc_behavior_t *b);  /* owner; true: into the ring */
 void boc__lane_post(boc__lane_t *l, boc_behavior_t *b); /* anybody */
-boc_behavior_t *boc__lane_take(boc__lane_t *l);         /* owner */
-void boc__lane_admit(boc__lane_t *l);                   /* owner: what was posted joins the order now */
+boc_behavior_t *boc__lane_take(boc__lane_t *l, bool *moved); /* owner */
+void boc__lane_admit(boc__lane_t *l, bool *moved);      /* owner: what was posted joins the order now */
 uint32_t boc__lane_steal(boc__lane_t *from, boc__lane_t *into, uint32_t max, boc_behavior_t **first);
 boc_behavior_t *boc__lane_take_all(boc__lane_t *l);     /* stop: everything, any order */
 bool boc__lane_empty(const boc__lane_t *l);

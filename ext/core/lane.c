@@ -87,18 +87,21 @@ static boc_behavior_t *ring_take(boc__lane_t *l) {
     return NULL;
 }
 
-boc_behavior_t *boc__lane_take(boc__lane_t *l) {
+/* moved: behaviors were in nobody's sight for a moment, so a worker may have fallen asleep over them. */
+boc_behavior_t *boc__lane_take(boc__lane_t *l, bool *moved) {
     boc_behavior_t *b = ring_take(l);
     if (b == NULL && (b = backlog(l)) != NULL) {
         boc_behavior_t *rest = boc__load_rlx(&b->next);
         fill(l, rest);
+        *moved |= rest != NULL;
     }
     return b;
 }
 
-void boc__lane_admit(boc__lane_t *l) {
+void boc__lane_admit(boc__lane_t *l, bool *moved) {
     if (boc__load_rlx(&l->inbox) != NULL && boc__load_rlx(&l->overflow) == NULL) {
         fill(l, backlog(l));
+        *moved = true;
     }
 }
 
@@ -138,7 +141,8 @@ uint32_t boc__lane_steal(boc__lane_t *from, boc__lane_t *into, uint32_t max, boc
 
 boc_behavior_t *boc__lane_take_all(boc__lane_t *l) {
     boc_behavior_t *out = NULL, *b;
-    while ((b = boc__lane_take(l)) != NULL) {
+    bool moved;
+    while ((b = boc__lane_take(l, &moved)) != NULL) {
         boc__store_rlx(&b->next, out);
         out = b;
     }

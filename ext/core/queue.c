@@ -67,12 +67,9 @@ bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, 
     if (alone) { /* all cowns of this behavior are exchanged: it is through with phase 2 */
         boc__store_rel(&first->state, boc__load_rlx(&first->state) | MARKED);
     }
-    if (pred->mode != BOC_READ) {
-        boc__store_rel(&pred->state, s | link_to(first)); /* nobody else writes there any more */
-        return false;
-    }
-    if (first->mode != BOC_READ) {
-        boc__or(&pred->state, link_to(first)); /* its grant may set ACTIVE at this moment */
+    if (pred->mode != BOC_READ || first->mode != BOC_READ) {
+        /* nobody else writes there any more; but for a reader's grant, whose ACTIVE only readers look for */
+        boc__store_rel(&pred->state, s | link_to(first));
         return false;
     }
     for (;;) {

@@ -156,7 +156,18 @@ static bool long_lane(boc_worker_t *w) {
     return boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG;
 }
 
-/* Its live values are at w. Others should only hear of it if w is busy and behind. */
+/* Others should only hear of it if w is busy and behind. */
+void boc__tell_bound(boc_worker_t *w) {
+    if (boc__idle_any()) {
+        if (long_lane(w)) {
+            boc__wake_any();
+        } else {
+            boc__porter_arm(w); /* looks whether a long body keeps w from it */
+        }
+    }
+}
+
+/* Its live values are at w. */
 static void push_bound(boc_worker_t *w, boc_behavior_t *b, boc_worker_t *me) {
     if (w == me) {
         if (boc__lane_put(&w->lane[BOC__BOUND], b)) {
@@ -168,13 +179,8 @@ static void push_bound(boc_worker_t *w, boc_behavior_t *b, boc_worker_t *me) {
             return;
         }
     }
-    if (boc__idle_any()) {
-        if (long_lane(w)) {
-            boc__wake_any();
-        } else {
-            boc__porter_arm(w); /* looks whether a long body keeps w from it */
-        }
-    }
+    boc__fence(); /* the put before the look for sleepers */
+    boc__tell_bound(w);
 }
 
 /* From a thread that is no worker: to one that sleeps, else in turn. */

@@ -14,16 +14,29 @@
 #include <string.h>
 
 /* ---- next -------------------------------------------------------------------------- */
+/* A backlog moved into the rings: whoever looked meanwhile saw neither. */
+static void tell(boc_worker_t *w) {
+    boc__fence(); /* the moves before the look for sleepers */
+    if (!boc__lane_empty(&w->lane[BOC__FREE])) {
+        boc__wake_any();
+    }
+    if (!boc__lane_empty(&w->lane[BOC__BOUND])) {
+        boc__tell_bound(w);
+    }
+}
+
 static boc_behavior_t *from_lanes(boc_worker_t *w) {
-    for (int i = 0; i < 2; i++) {
+    boc_behavior_t *b = NULL;
+    bool moved = false;
+    for (int i = 0; i < 2 && b == NULL; i++) {
         uint32_t turn = w->turn;
         w->turn = turn ^ 1;
-        boc_behavior_t *b = boc__lane_take(&w->lane[turn]);
-        if (b != NULL) {
-            return b;
-        }
+        b = boc__lane_take(&w->lane[turn], &moved);
     }
-    return NULL;
+    if (boc__unlikely(moved)) {
+        tell(w);
+    }
+    return b;
 }
 
 /* Whether a thief may take what is bound to w: its body keeps it waiting, or w has more than it can do. */
@@ -77,8 +90,12 @@ static boc_behavior_t *token(boc_worker_t *w) {
     w->tick = 0;
     w->admitted = w->stamp;
     boc__count_up(&w->n.arm);
-    boc__lane_admit(&w->lane[BOC__FREE]);
-    boc__lane_admit(&w->lane[BOC__BOUND]);
+    bool moved = false;
+    boc__lane_admit(&w->lane[BOC__FREE], &moved);
+    boc__lane_admit(&w->lane[BOC__BOUND], &moved);
+    if (moved) {
+        tell(w);
+    }
     return steal(w, true);
 }
 
@@ -105,6 +122,7 @@ static boc_behavior_t *next(boc_worker_t *w) {
     if (b != NULL) { /* its turn is over: to the end of the lane, then the queue's turn */
         w->pending = NULL;
         boc__lane_put(&w->lane[b->bound ? BOC__BOUND : BOC__FREE], b);
+        tell(w);
     }
     return queued;
 }

@@ -1,7 +1,8 @@
 /* The systematic build's machine: threads that run one at a time, in an order drawn from a seed.
  *
  * A thread is a coroutine. At each point (an atomic operation of the core) the seed decides who goes on. Two ways
- * of drawing, by seed: a random walk, and priorities that change at a few drawn steps. Locks, sleeping and spins
+ * of drawing, by seed: a random walk, and priorities that change at a few drawn steps; in both a thread may be
+ * held back for a long while. Locks, sleeping and spins
  * are conditions that the scheduler knows, so "nobody can go on" is a deadlock found. Time is a count of steps,
  * and jumps when everybody sleeps. Stores wait in a buffer per thread, for a drawn while.
  * Freed memory is filled and kept, so that whoever still uses it is seen. Each seed runs in a process of its own,
@@ -47,6 +48,7 @@ struct boc__os_thread {
     uint64_t seen;          /* SPINS: memory as it was */
     struct boc__os_thread *joins;
     uint32_t priority;
+    uint64_t frozen;        /* until this step, unless nobody else can go on: preempted at a bad moment */
     store_t buffer[MAX_BUFFER];
     uint32_t nbuffer;
 };
@@ -55,11 +57,11 @@ static struct boc__os_thread thread[MAX_THREADS];
 static struct boc__os_thread *me;
 static uint64_t steps, changes, random_state;
 static int64_t now_ns = 1000000;
-static uint32_t walk_odds, delay_odds, tick_ns, quantum, change_at[6], lowest;
+static uint32_t walk_odds, delay_odds, freeze_odds, tick_ns, quantum, change_at[6], lowest;
 static bool by_priority, replaying;
 static int verbose;
 static uint64_t seed;
-bool boc__tsc;
+bool sys_may_time_out, boc__tsc;
 
 /* ---- drawing --------------------------------------------------------------------------- */
 static uint64_t next_random(void) {
@@ -184,9 +186,11 @@ static bool can_run(struct boc__os_thread *t) {
 static struct boc__os_thread *choose(void) {
     struct boc__os_thread *can[MAX_THREADS];
     uint32_t n = 0;
-    for (int i = 0; i < MAX_THREADS; i++) {
-        if (can_run(&thread[i])) {
-            can[n++] = &thread[i];
+    for (int pass = 0; pass < 2 && n == 0; pass++) {
+        for (int i = 0; i < MAX_THREADS; i++) {
+            if (can_run(&thread[i]) && (pass == 1 || thread[i].frozen <= steps)) {
+                can[n++] = &thread[i];
+            }
         }
     }
     if (n == 0) {
@@ -212,16 +216,21 @@ static struct boc__os_thread *wait_for_somebody(void) {
             return t;
         }
         bool stored = false;
+        struct boc__os_thread *late = NULL;
         int64_t earliest = INT64_MAX;
         for (int i = 0; i < MAX_THREADS; i++) {
             stored |= thread[i].nbuffer != 0;
             store_all(&thread[i]);
             if (thread[i].state == SLEEPS && thread[i].until >= 0 && thread[i].until < earliest) {
                 earliest = thread[i].until;
+                late = strncmp(thread[i].name, "porter", 6) != 0 ? &thread[i] : NULL; /* a porter's work is to look */
             }
         }
         if (stored) {
             continue;
+        }
+        if (earliest != INT64_MAX && late != NULL && !sys_may_time_out) {
+            sys_fail("everybody sleeps, and only a time-out of %s goes on: a wake-up was lost", late->name);
         }
         if (earliest == INT64_MAX) {
             for (int i = 0; i < MAX_THREADS; i++) {
@@ -277,7 +286,10 @@ void boc__sys_point(const char *file, int line) {
         sys_say("%s:%d", slash != NULL ? slash + 1 : file, line);
     }
     pass_time();
-    if (by_priority) {
+    if (freeze_odds != 0 && sys_draw(freeze_odds) == 0) {
+        me->frozen = steps + sys_draw(600);
+        switch_away();
+    } else if (by_priority) {
         for (int i = 0; i < 6; i++) {
             if (steps == change_at[i]) {
                 me->priority = --lowest;
@@ -390,7 +402,7 @@ boc__os_thread_t *boc__os_thread_start(void (*fn)(void *), void *arg, const char
         }
         char *label = malloc(24);
         snprintf(label, 24, "%s %d", strncmp(name, "boc ", 4) == 0 ? name + 4 : name, i);
-        *t = (struct boc__os_thread){.state = RUNS, .name = label, .fn = fn, .arg = arg, .priority = 1000 + sys_draw(1000)};
+        *t = (struct boc__os_thread){.state = RUNS, .name = label, .fn = fn, .arg = arg, .priority = (1u << 30) + sys_draw(1000)};
         getcontext(&t->first);
         t->first.uc_stack.ss_sp = malloc(STACK);
         t->first.uc_stack.ss_size = STACK;
@@ -494,13 +506,14 @@ static void check_dead(void) {
 /* ---- a seed ---------------------------------------------------------------------------------------- */
 static void run_seed(const scenario_t *s) {
     random_state = seed * 0x2545f4914f6cdd1dull + 7;
-    thread[0] = (struct boc__os_thread){.state = RUNS, .name = "main", .begun = true, .priority = 1500};
+    thread[0] = (struct boc__os_thread){.state = RUNS, .name = "main", .begun = true, .priority = (1u << 30) + 500};
     me = &thread[0];
     by_priority = seed % 2;
     walk_odds = 1 + (1u << sys_draw(4));
     delay_odds = sys_draw(4) == 0 ? 0 : 1 + sys_draw(4);
     tick_ns = sys_draw(3) == 0 ? 2000 : 60;
-    lowest = 1000;
+    lowest = 1u << 30;
+    freeze_odds = sys_draw(2) ? 0 : 50u << sys_draw(4);
     for (int i = 0; i < 6; i++) {
         change_at[i] = 1 + sys_draw(i < 3 ? 400 : 4000);
     }

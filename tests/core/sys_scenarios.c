@@ -165,7 +165,7 @@ static void begin(uint32_t workers) {
     nodes = 0;
     memset(length, 0, sizeof length);
     test_start(workers);
-    ncowns = 1 + sys_draw(COWNS);
+    ncowns = 1 + sys_draw(1 + sys_draw(COWNS));
     for (uint32_t i = 0; i < ncowns; i++) {
         cowns[i] = cown();
     }
@@ -195,9 +195,14 @@ static void end(bool stopped) {
     SYS_CHECK(boc_pinned_depth(NULL) == 0);
 }
 
+/* Half of the programs come slowly: then queues are short, and arriving meets leaving. */
 static void producer(void *arg) {
+    uint32_t pause = sys_draw(2) ? 0 : 1 + sys_draw(60);
     for (uint32_t i = *(uint32_t *)arg; i > 0; i--) {
         schedule_some(1, 0);
+        for (uint32_t k = pause != 0 ? sys_draw(pause) : 0; k > 0; k--) {
+            boc__os_yield();
+        }
     }
 }
 
@@ -213,12 +218,12 @@ static void run_programs(uint32_t each) {
 /* ---- scenarios ---------------------------------------------------------------------------------- */
 static void queue(void) {
     use.nested = true;
-    run_programs(6);
+    run_programs(12);
 }
 
 static void readers(void) {
     use.reads = use.nested = true;
-    run_programs(7);
+    run_programs(12);
 }
 
 /* Two producers of batches only: on each cown those of one batch stand together. */
@@ -226,7 +231,7 @@ static void batches(void) {
     use.batches = true;
     use.reads = sys_draw(2);
     begin(1 + sys_draw(3));
-    uint32_t second = 5, first = 5;
+    uint32_t second = 8, first = 8;
     boc__os_thread_t *other = boc__os_thread_start(producer, &second, "producer");
     producer(&first);
     boc__os_thread_join(other);
@@ -290,13 +295,22 @@ static void pinned(void) {
     SYS_CHECK(!sys_fd_readable());
 }
 
+static void slow_encode(uint32_t home, boc_cown_t *c) {
+    for (uint32_t k = sys_draw(20); k > 0; k--) {
+        boc__os_yield();
+    }
+    CHECK_EQ(c->home, home + 1);
+    atomic_store(&c->home, 0);
+}
+
 static void homes(void) {
+    test_callbacks.encode = slow_encode;
     use.nested = use.slow = true;
     use.reads = sys_draw(2);
     use.natives = sys_draw(2);
     use.pinned = sys_draw(4) == 0;
     test_live_values = true;
-    run_programs(5);
+    run_programs(10);
 }
 
 static void cancels(void) {
@@ -370,15 +384,15 @@ static void acquires(void) {
 
 /* Stop in the middle, while another thread goes on scheduling; then once more from the start. */
 static void stops(void) {
-    for (int again = 0; again < 2; again++) {
+    for (int again = 0; again < 5; again++) {
         use.nested = use.reads = true;
         use.pinned = sys_draw(3) == 0;
         test_live_values = sys_draw(2);
         begin(1 + sys_draw(3));
-        uint32_t second = 4, first = 4;
+        uint32_t second = 10, first = sys_draw(4);
         boc__os_thread_t *other = boc__os_thread_start(producer, &second, "producer");
         producer(&first);
-        for (uint32_t k = sys_draw(60); k > 0; k--) {
+        for (uint32_t k = sys_draw(20); k > 0; k--) {
             boc__os_yield();
         }
         test_stop();
@@ -397,7 +411,8 @@ static void stuck_body(task_t *t) {
     rung++;
 }
 
-static void stuck(void) {
+static void stuck_round(void) {
+    let_go = false;
     begin(1 + sys_draw(2));
     rung = 0;
     uint32_t count = 1 + sys_draw(3);
@@ -409,7 +424,7 @@ static void stuck(void) {
         boc__os_yield();
     }
     uint64_t mask[16];
-    SYS_CHECK(boc_stop(boc_now() + sys_draw(3000), mask) == BOC_OK);
+    SYS_CHECK(boc_stop(boc_now() + sys_draw(1000), mask) == BOC_OK);
     boc_counts_t n;
     boc_counts(&n);
     SYS_CHECK(n.scheduled == n.finished);
@@ -431,6 +446,68 @@ static void stuck(void) {
     SYS_CHECK(test_cowns == 0);
 }
 
+static void stuck(void) {
+    sys_may_time_out = true;
+    for (int i = 0; i < 8; i++) {
+        stuck_round();
+    }
+}
+
+/* As many bodies as workers, and each waits for the others: no worker may sleep. They stand in one worker's lane,
+ * or come from main, or are bound to one worker by live values. */
+static _Atomic uint32_t met, group;
+
+static void meet(task_t *t) {
+    (void)t;
+    met++;
+    while (met % group != 0 && met < group * (uint32_t)t->n) {
+        boc__os_yield();
+    }
+}
+
+static void spawn_meeting(task_t *t) {
+    for (uint32_t i = 0; i < group; i++) {
+        when(meet, NULL, t->n, 0, NULL);
+    }
+}
+
+static void spawn_and_meet(task_t *t) {
+    for (uint32_t i = 1; i < group; i++) {
+        when(meet, NULL, t->n, 0, NULL);
+    }
+    meet(t);
+}
+
+static void meeting(void) {
+    group = 2 + sys_draw(2);
+    begin(group);
+    for (uint32_t i = 1; i <= 3; i++) {
+        met = 0;
+        uint32_t kind = sys_draw(4);
+        for (uint32_t k = sys_draw(80); k > 0; k--) {
+            boc__os_yield();
+        }
+        if (kind == 0) {
+            when(spawn_meeting, NULL, 1, 0, NULL);
+        } else if (kind == 3) {
+            when(spawn_and_meet, NULL, 1, 0, NULL);
+        }
+        for (uint32_t k = 0; (kind == 1 || kind == 2) && k < group; k++) {
+            if (kind == 1) {
+                when(meet, NULL, 1, 0, NULL);
+            } else {
+                boc_cown_t *c = cown();
+                atomic_store(&c->home, 1);
+                when1(meet, NULL, 1, c, BOC_WRITE);
+                boc_cown_release(c);
+            }
+        }
+        wait_all();
+        SYS_CHECK(met == group);
+    }
+    end(false);
+}
+
 static void mixed(void) {
     use.nested = true;
     use.reads = sys_draw(2);
@@ -444,7 +521,7 @@ static void mixed(void) {
 }
 
 const scenario_t scenarios[] = {
-    {"queue", queue},     {"readers", readers}, {"batches", batches},       {"parking", parking}, {"pinned", pinned},
+    {"queue", queue},     {"readers", readers}, {"batches", batches},       {"parking", parking}, {"meeting", meeting}, {"pinned", pinned},
     {"homes", homes},     {"cancels", cancels}, {"cancel_one", cancel_one}, {"acquires", acquires},
     {"stops", stops},     {"stuck", stuck},     {"mixed", mixed},           {NULL, NULL},
 };
