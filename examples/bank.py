@@ -25,7 +25,7 @@ class InsufficientFunds(Exception):
 def transfer(source: Cown[Account], target: Cown[Account], amount: int) -> Cown[None]:
     """Moves money, or raises and moves nothing."""
     @when(source, target)
-    def move(source, target):
+    def move(source: Cown[Account], target: Cown[Account]) -> None:
         if source.value.balance < amount:
             raise InsufficientFunds(f"{source.value.owner} has {source.value.balance}, not {amount}")
         source.value.balance -= amount
@@ -39,7 +39,7 @@ def transfer(source: Cown[Account], target: Cown[Account], amount: int) -> Cown[
 def audit(accounts: list[Cown[Account]]) -> Cown[int]:
     """The sum over all accounts, at one moment."""
     @when(accounts)
-    def total(accounts):
+    def total(accounts: list[Cown[Account]]) -> int:
         return sum(c.value.balance for c in accounts)
 
     return total

@@ -35,7 +35,7 @@ def window(ring: list[Cown[Matrix]], chain: Chain) -> list[Cown[Matrix]]:
 def step(state: Cown[Chain], cowns: list[Cown[Matrix]]) -> None:
     """Schedules one step of a chain, which schedules the next."""
     @when(state, cowns)
-    def walk(state, cowns):
+    def walk(state: Cown[Chain], cowns: list[Cown[Matrix]]) -> None:
         chain = state.value
         for _ in range(chain.products):
             for c in cowns:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from boc import TIMEOUT, receive, send, wait, when
 
-OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+OPERATORS: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 SAMPLE = ["1 + 2", "6 * 7", "10 - 4.5", "1 / 0", "3 + banana"]
 
 
@@ -29,7 +30,7 @@ def evaluate(text: str) -> str:
 def listen() -> None:
     """Answers until it is told to stop."""
     @when()
-    def calculator():
+    def calculator() -> None:
         while True:
             _, question = receive("ask")
             if question is None:

@@ -45,23 +45,23 @@ def cook(seconds: float) -> Cown[str]:
     recipe = {"onion": "diced", "pepper": "chopped", "eggs": "beaten", "cheese": "grated"}
 
     @when(knife, onion)
-    def dice_onion(knife, onion):
+    def dice_onion(knife: Cown[Tool], onion: Cown[Ingredient]) -> None:
         knife.value.use(onion.value, "dice", "diced")
 
     @when(knife, pepper)
-    def chop_pepper(knife, pepper):
+    def chop_pepper(knife: Cown[Tool], pepper: Cown[Ingredient]) -> None:
         knife.value.use(pepper.value, "chop", "chopped")
 
     @when(whisk, eggs)
-    def beat_eggs(whisk, eggs):
+    def beat_eggs(whisk: Cown[Tool], eggs: Cown[Ingredient]) -> None:
         whisk.value.use(eggs.value, "beat", "beaten")
 
     @when(grater, cheese)
-    def grate_cheese(grater, cheese):
+    def grate_cheese(grater: Cown[Tool], cheese: Cown[Ingredient]) -> None:
         grater.value.use(cheese.value, "grate", "grated")
 
     @when([onion, pepper, eggs, cheese], pan)
-    def cook_omelette(ingredients, pan):
+    def cook_omelette(ingredients: list[Cown[Ingredient]], pan: Cown[Tool]) -> str:
         ready = [c.value for c in ingredients]
         for one in ready:
             if one.state != recipe[one.name]:

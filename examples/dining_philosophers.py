@@ -18,7 +18,7 @@ class Fork:
 def dine(number: int, left: Cown[Fork], right: Cown[Fork], hunger: int) -> None:
     """One meal; a philosopher who is still hungry sits down again."""
     @when(left, right)
-    def eat(left, right):
+    def eat(left: Cown[Fork], right: Cown[Fork]) -> None:
         for fork in (left, right):
             fork.value.uses[number] = fork.value.uses.get(number, 0) + 1
         if hunger > 1:

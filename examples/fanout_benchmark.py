@@ -13,14 +13,14 @@ from boc import Cown, Matrix, gather, quiesce, start, wait, when
 def child(cown: Cown[Matrix]) -> None:
     """One product on a fresh cown."""
     @when(cown)
-    def square(cown):
+    def square(cown: Cown[Matrix]) -> None:
         cown.value = cown.value @ cown.value
 
 
 def produce(producer: Cown[list[int]], width: int) -> None:
     """One step of a producer, whose value is [steps left, children made]."""
     @when(producer)
-    def fan_out(producer):
+    def fan_out(producer: Cown[list[int]]) -> None:
         for _ in range(width):
             child(Cown(Matrix.uniform(0.0, 1.0, (16, 16))))
         producer.value[0] -= 1

@@ -20,13 +20,13 @@ def fibonacci(n: int, leaf: int) -> Cown[int]:
     """The cown that will hold the n-th number. Below `leaf` one behavior does all of it."""
     if n < max(2, leaf):
         @when()
-        def small():
+        def small() -> int:
             return plain(n)
 
         return small
 
     @when(fibonacci(n - 1, leaf), fibonacci(n - 2, leaf))
-    def add(left, right):
+    def add(left: Cown[int], right: Cown[int]) -> int:
         return left.value + right.value
 
     return add

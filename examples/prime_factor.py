@@ -43,7 +43,7 @@ class Search:
 def search(cown: Cown[Search]) -> None:
     """Schedules one slice of a search, which schedules the next."""
     @when(cown)
-    def advance(cown):
+    def advance(cown: Cown[Search]) -> None:
         if notice_read("factor") is not None:
             return
         factor = cown.value.advance()

@@ -22,7 +22,7 @@ def small_primes(limit: int) -> tuple[int, ...]:
 def segment(low: int, high: int, divisors: tuple[int, ...]) -> Cown[tuple[int, int]]:
     """Schedules one segment [low, high): how many primes it has, and its largest (0 if none)."""
     @when()
-    def sieve():
+    def sieve() -> tuple[int, int]:
         flags = bytearray([1]) * (high - low)
         for p in divisors:
             first = max(p * p, (low + p - 1) // p * p)

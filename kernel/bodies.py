@@ -64,7 +64,7 @@ class PinnedBodies:
         pyplot = sys.modules["matplotlib.pyplot"]
         for number in new:
             figure = pyplot.figure(number)
-            display(figure)
+            display(figure)  # type: ignore[no-untyped-call, unused-ignore]
             pyplot.close(figure)
 
     def escaped(self, error: BaseException) -> None:

@@ -159,7 +159,7 @@ def _compile(tree: ast.Module, parameters: Iterable[str], source: Source) -> Cod
         posonlyargs=[], args=[ast.arg(p, None) for p in parameters], vararg=None,
         kwonlyargs=[], kw_defaults=[], kwarg=None, defaults=[],
     )  # fmt: skip
-    function = ast.FunctionDef("body", arguments, tree.body, [], None, None)
+    function = ast.FunctionDef("body", arguments, tree.body, [], None, None)  # type: ignore[call-overload, unused-ignore]
     if "type_params" in ast.FunctionDef._fields:
         function.type_params = []
     for node in (function, *arguments.args):

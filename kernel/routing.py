@@ -145,7 +145,7 @@ class Router:
         header = cell.parent["header"]
         tokens: list[tuple[Any, Token[Any]]] = []
         for target in (sys.stdout, sys.stderr, self.shell.display_pub, self.shell.displayhook):
-            var = getattr(target, "_parent_header", None)
+            var: Any = getattr(target, "_parent_header", None)
             if hasattr(var, "reset"):
                 tokens.append((var, var.set(header)))
         return tokens

@@ -162,7 +162,7 @@ def bench(chosen: list[str]) -> int:
 def docs(_: list[str]) -> int:
     env = ready(newest(), "docs", "jupyter")
     out = ROOT / "build" / "docs"
-    status = steps.stream([env.tool("python"), "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "-b", "html",
+    status = steps.stream([env.tool("python"), "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html",
                            str(ROOT / "docs"), str(out)], clean_environ(env))
     if status == 0:
         say(f"docs are in {out.relative_to(ROOT)}/index.html")

@@ -54,6 +54,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from boc._await import as_completed, gather, quiesced
+    from boc._charts import board, gantt, summary, throughput
+    from boc._extending import get_include, get_sources
+    from boc._marks import mark, span
+    from boc._matrix import Matrix, MatrixView
+    from boc._waiting import stacks
+
 __version__ = "0.1.0"
 
 # Loaded at first use: charts need numpy and matplotlib, and a start must not pay for them.

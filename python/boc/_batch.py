@@ -22,7 +22,7 @@ class batch:  # noqa: N801
 
         if getattr(self, "_thread", None) is not None:
             raise RuntimeError("this batch is in use; make a new one: with boc.batch():")
-        self._thread = _thread.get_ident()
+        self._thread: int | None = _thread.get_ident()
         _core._batch_enter()
         return self
 

@@ -10,6 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    _Mapping = Mapping[str, Any]
+else:
+    _Mapping = Mapping
+
 __all__ = ["REMOVED", "Notices", "notice_seed", "noticeboard"]
 
 
@@ -35,7 +39,7 @@ REMOVED = _Removed()
 _Removed.__module__ = __name__
 
 
-class Notices(Mapping):  # type: ignore[type-arg]
+class Notices(_Mapping):
     """A frozen view of the noticeboard; moves and pickles as a dict."""
 
     __slots__ = ("_data",)

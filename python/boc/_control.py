@@ -237,7 +237,8 @@ def _board() -> dict[str, Any]:
     if not _core._running():
         return {}
     _core.notice_sync(None)
-    return _core._notices()
+    entries: dict[str, Any] = _core._notices()
+    return entries
 
 
 def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:

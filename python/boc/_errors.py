@@ -12,10 +12,11 @@ __all__ = ["BehaviorError", "Cancelled", "Interrupted", "TransferError", "Worker
 class TransferError(RuntimeError):
     """A value cannot move between workers.
 
-    path: where in the value the unmovable member is, as Python would write it
-        (`.items[3].lock`); empty if it is the value itself.
-    type_name: the member's type, with its module (`_thread.lock`).
-    behavior: name of the body that had the value last; empty if there was none.
+    Attributes:
+        path: where in the value the unmovable member is, as Python would write it
+            (`.items[3].lock`); empty if it is the value itself.
+        type_name: the member's type, with its module (`_thread.lock`).
+        behavior: name of the body that had the value last; empty if there was none.
     """
 
     path: str

@@ -168,7 +168,7 @@ def _forget_modules() -> bool:
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names:
             continue
-        spec = getattr(module, "__spec__", None)
+        spec: Any = getattr(module, "__spec__", None)
         if isinstance(getattr(spec, "loader", None), ExtensionFileLoader):
             # Boc's own, and those of the standard library that it does not name, stay as well.
             if top == __name__.partition(".")[0] or "lib-dynload" in str(spec.origin):

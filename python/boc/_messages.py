@@ -31,7 +31,7 @@ def receive(
 
 
 def set_tags(tags: str | Sequence[str]) -> None:
-    """Clear every queue (main only); those who wait look again. Tags need no declaration: the names are only checked."""
+    """Clear every queue (main only); those who wait look again. Tags need no declaration; names are only checked."""
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("set_tags() is for main only")
     for tag in [tags] if isinstance(tags, str) else tags:

@@ -1,0 +1,45 @@
+"""What the types of boc say, checked by mypy and pyright in `make lint`; never run."""
+
+from typing import Any, assert_type
+
+import boc
+from boc import Cown, Matrix, PinnedCown, PumpResult, read, when, whencall
+
+
+def values(c: Cown[int], p: PinnedCown[list[str]]) -> None:
+    assert_type(c.value, int)
+    assert_type(c.result(), int)
+    assert_type(c.result(timeout=1.0), int)
+    assert_type(c.unwrap(), int)
+    assert_type(c.name, str)
+    assert_type(c.exception, bool)
+    assert_type(p.value, list[str])
+    with c as held:
+        assert_type(held.value, int)
+
+
+def behaviors(c: Cown[int], d: Cown[str]) -> None:
+    @when(c, read(d))
+    def both(c: Cown[int], d: Cown[str]) -> float:
+        return c.value + len(d.value)
+
+    @when([c, c], name="many")
+    def many(cs: list[Cown[int]]) -> None: ...
+
+    assert_type(both, Cown[float])
+    assert_type(both.result(), float)
+    assert_type(many, Cown[None])
+    assert_type(whencall(lambda x: str(x), [c]), Cown[str])
+
+
+async def waiting(c: Cown[int]) -> None:
+    assert_type(await c, int)
+    await boc.quiesced()
+
+
+def rest() -> None:
+    assert_type(boc.pump(), PumpResult)
+    assert_type(boc.pump().executed, int)
+    assert_type(Matrix(2, 2) @ Matrix(2, 2), Matrix)
+    assert_type(boc.notice_read("key"), Any)
+    assert_type(boc.get_include(), str)
