@@ -103,7 +103,7 @@ bool boc_begin(boc_behavior_t *b) {
         return false;
     }
     if (boc__tracing(t)) {
-        boc__trace_one(t->ring, 0, BOC_T_start, b->id, 0, t->index, 0);
+        boc__trace_one(t->ring, 0, BOC_T_start, b->id, 0, b->name, 0);
     }
     return true;
 }

@@ -50,7 +50,7 @@ void boc__inplace(boc__thread_t *t, boc_behavior_t *b) {
 static void run_native(boc__thread_t *t, boc_behavior_t *b) {
     uint64_t id = b->id;
     if (!boc__hidden(b) && boc__tracing(t)) {
-        boc__trace_one(t->ring, 0, BOC_T_start, id, 0, t->index, 0);
+        boc__trace_one(t->ring, 0, BOC_T_start, id, 0, b->name, 0);
     }
     if (b->run(b) == BOC_RAN) {
         boc_finish(b);

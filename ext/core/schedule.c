@@ -438,7 +438,7 @@ int boc_acquire(boc_behavior_t *b, uint16_t *home) {
         int64_t now = boc__ticks();
         boc__trace_one(t->ring, now, BOC_T_schedule, b->id, 0, b->name, BOC__TF_READY | BOC__TF_NATIVE);
         boc__trace_one(t->ring, now, BOC_T_request, b->id, c->id, (uint32_t)c->seq, BOC__TF_GRANTED);
-        boc__trace_one(t->ring, now, BOC_T_start, b->id, 0, t->index, 0);
+        boc__trace_one(t->ring, now, BOC_T_start, b->id, 0, b->name, 0);
     }
     return BOC_OK;
 }

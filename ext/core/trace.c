@@ -21,6 +21,7 @@ static _Atomic(boc__ring_t *) rings[RINGS];
 struct boc_trace_cursor {
     boc__ring_t *ring[RINGS];
     uint64_t at[RINGS];
+    uint64_t before[RINGS]; /* overtaken before the first look */
     uint32_t first; /* where the next read begins: all rings get their turn */
 };
 
@@ -143,7 +144,9 @@ size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint
         bool fresh = c->at[i] == 0; /* a cursor starts at the oldest: what is gone before was never its */
         uint64_t gone = 0;
         size_t n = read_ring(r, &c->at[i], out + got, max - got, &gone);
-        if (lost != NULL && !fresh) {
+        if (fresh) {
+            c->before[i] = gone;
+        } else if (lost != NULL) {
             lost[i] += gone;
         }
         got += n;
@@ -155,6 +158,10 @@ size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint
         out[i].time = boc__ticks_to_ns(out[i].time);
     }
     return got;
+}
+
+uint64_t boc_trace_before(const boc_trace_cursor_t *c, uint32_t thread) {
+    return thread < RINGS ? c->before[thread] : 0;
 }
 
 void boc__trace_fork_child(void) {

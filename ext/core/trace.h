@@ -32,6 +32,8 @@ boc_trace_cursor_t *boc_trace_open(void);
 /* Copies up to max records (times already in CLOCK_MONOTONIC ns; ordered within a thread, not across).
    Adds what was overtaken since the last call to lost[thread] (BOC_MAX_WORKERS + 64 words). Returns the number. */
 size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint64_t *lost);
+/* How many records of a thread were overtaken before the cursor's first look, since it began or was cleared. */
+uint64_t boc_trace_before(const boc_trace_cursor_t *c, uint32_t thread);
 void boc_trace_close(boc_trace_cursor_t *c);
 void boc_trace_clear(void);   /* forget all records (boc.reset) */
 

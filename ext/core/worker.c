@@ -232,7 +232,7 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
     int64_t cpu = 0;
     if (tracing) {
         cpu = cpu_sample(w, start);
-        boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, w->index, stolen ? BOC__TF_STOLEN : 0);
+        boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, b->name, stolen ? BOC__TF_STOLEN : 0);
     }
     boc__store_rlx(&w->run_name, b->name);
     boc__store_rlx(&w->run_since, start);

@@ -288,8 +288,10 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
         Py_BEGIN_ALLOW_THREADS
         rc = boc_wait_quiescent(until, pump);
         Py_END_ALLOW_THREADS
-        if (rc == 0)
+        if (rc == 0) {
+            boc_trace(BOC_T_quiet, 0, 0, 0, 0); /* a chart of "the run" begins behind it */
             Py_RETURN_TRUE;
+        }
         if (rc == BOC_ETIME) {
             if (capped)
                 Py_RETURN_NONE;

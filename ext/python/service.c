@@ -325,6 +325,15 @@ typedef struct cursor {
 
 #define LOST_WORDS (BOC_MAX_WORKERS + 64)
 
+/* Adds thread: number to the dict. */
+static void told(PyObject *d, uint32_t thread, uint64_t number) {
+    PyObject *k = PyLong_FromUnsignedLong(thread), *v = PyLong_FromUnsignedLongLong(number);
+    if (k == NULL || v == NULL || PyDict_SetItem(d, k, v) < 0)
+        PyErr_Clear();
+    Py_XDECREF(k);
+    Py_XDECREF(v);
+}
+
 static PyObject *cursor_read(PyObject *self, PyObject *args) {
     Py_ssize_t max = 1 << 20;
     cursor_t *cur = (cursor_t *)self;
@@ -355,13 +364,8 @@ static PyObject *cursor_read(PyObject *self, PyObject *args) {
     PyObject *r = NULL;
     if (out && lost && d) {
         for (uint32_t i = 0; i < LOST_WORDS; i++) {
-            if (lost[i] == 0)
-                continue;
-            PyObject *k = PyLong_FromUnsignedLong(i), *v = PyLong_FromUnsignedLongLong(lost[i]);
-            if (k == NULL || v == NULL || PyDict_SetItem(d, k, v) < 0)
-                PyErr_Clear();
-            Py_XDECREF(k);
-            Py_XDECREF(v);
+            if (lost[i] != 0)
+                told(d, i, lost[i]);
         }
         r = Py_BuildValue("y#O", (const char *)out, (Py_ssize_t)(n * sizeof *out), d);
     } else {
@@ -371,6 +375,18 @@ static PyObject *cursor_read(PyObject *self, PyObject *args) {
     free(lost);
     Py_XDECREF(d);
     return r;
+}
+
+static PyObject *cursor_before(PyObject *self, PyObject *unused) {
+    (void)unused;
+    cursor_t *cur = (cursor_t *)self;
+    PyObject *d = PyDict_New();
+    for (uint32_t i = 0; d != NULL && cur->c != NULL && i < LOST_WORDS; i++) {
+        uint64_t n = boc_trace_before(cur->c, i);
+        if (n != 0)
+            told(d, i, n);
+    }
+    return d;
 }
 
 static PyObject *cursor_close(PyObject *self, PyObject *unused) {
@@ -391,6 +407,7 @@ static void cursor_dealloc(PyObject *self) {
 
 static PyMethodDef cursor_methods[] = {
     {"read", cursor_read, METH_VARARGS, "read(max_records=1<<20) -> (records of 32 bytes, {thread: newly lost})"},
+    {"before", cursor_before, METH_NOARGS, "before() -> {thread: records overtaken before the first read}"},
     {"close", cursor_close, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

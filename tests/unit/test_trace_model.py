@@ -201,8 +201,8 @@ def test_a_run_is_what_came_after_nothing_was_pending() -> None:
     jobs = [
         Job("a", ("x",), at=0),
         Job("b", ("x",), at=0.1 * MS),
-        Job("c", ("x",), at=50 * MS),
-        Job("d", at=50.1 * MS),
+        Job("c", ("x",), at=150 * MS),
+        Job("d", at=150.1 * MS),
     ]
     t = trace_of(Sim(jobs))
     run = t.last_run()
@@ -210,6 +210,36 @@ def test_a_run_is_what_came_after_nothing_was_pending() -> None:
     assert len(t.last_run(since=t.t0).behaviors) == 4
     assert run.t0 == run.behaviors.sched.min()
     assert t.slots == run.slots
+
+
+def test_a_wait_that_ended_begins_a_run() -> None:
+    """Two runs a millisecond apart are one, unless a wait between them saw that nothing was pending."""
+    sim = Sim([Job("a", ("x",), body=MS), Job("b", ("x",), at=3 * MS)])
+    assert len(trace_of(sim).last_run().behaviors) == 2
+    sim.rows[MAIN].insert(-2, (sim.base + 2 * MS, 0, 0, 0, KIND["quiet"], 0, MAIN))
+    run = trace_of(sim).last_run()
+    assert [run.name(i) for i in range(len(run.behaviors))] == ["b"]
+    assert [len(trace_of(sim).last_run(since=s).behaviors) for s in (sim.base, sim.base + 10 * MS)] == [2, 1]
+
+
+def test_a_wrapped_ring_says_how_far_back_it_reaches() -> None:
+    sim = kitchen(400)
+    records = sim.records({0: 500})
+    source = SimSource(sim, [(records, {})])
+    source.before = {0: len(sim.rows[0]) - 500}
+    with Cursor(source) as cursor:
+        t = Trace.from_cursor(cursor)
+    assert t.before == len(sim.rows[0]) - 500 and t.lost == {} and cursor.lost == {}
+    assert t.t0 == records["time"][records["thread"] == 0][0]
+    assert (np.maximum(t.behaviors.end, t.behaviors.cancel)[t.behaviors.end >= 0] >= t.t0).all()
+
+
+def test_a_start_names_what_was_scheduled_long_ago() -> None:
+    sim = kitchen(100)
+    t = Trace.from_records(sim.records({MAIN: 30}), sim.names, now=sim.now)
+    assert (t.behaviors.sched < 0).sum() > 50
+    said = {(int(e[1]), e[2]) for e in sim.log if e[0] == "schedule"}
+    assert all((int(i), t.name(k)) in said for k, i in enumerate(t.behaviors.id) if t.ran[k])
 
 
 def test_last_seconds_keep_what_was_there() -> None:

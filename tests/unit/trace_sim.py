@@ -239,7 +239,7 @@ class Sim:
         b.state, b.worker = "running", thread
         job = b.job
         stolen = flag("start", "STOLEN") if b.stolen >= 0 else 0
-        self.emit(thread, t, "start", b.id, 0, max(0, b.stolen), stolen)
+        self.emit(thread, t, "start", b.id, 0, self.intern(job.name), stolen)
         self.log.append(("start", b.id, thread, t, b.stolen))
         body = t + int(job.decode)
         end = body + int(job.body)
@@ -323,6 +323,7 @@ class SimSource:
         self.sim = sim
         self.parts = [(sim.records(), {})] if parts is None else parts
         self.opened = self.closed = 0
+        self.before: dict[int, int] = {}
 
     def trace_open(self) -> SimStream:
         self.opened += 1
@@ -356,6 +357,9 @@ class SimStream:
         else:
             self.at += 1
         return head.tobytes(), lost
+
+    def before(self) -> dict[int, int]:
+        return self.source.before if self.at else {}
 
     def close(self) -> None:
         self.source.closed += 1

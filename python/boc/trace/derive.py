@@ -30,7 +30,6 @@ _S_READY, _S_PINNED = flag("schedule", "READY"), flag("schedule", "PINNED")
 _S_NATIVE, _S_RESULT = flag("schedule", "NATIVE"), flag("schedule", "has a result")
 _R_READ, _R_GRANTED = flag("request", "READ"), flag("request", "GRANTED")
 _G_READ, _G_READY = flag("grant", "READ"), flag("grant", "READY")
-_STOLEN = flag("start", "STOLEN")
 _RAISED, _CANCELLED = flag("end", "RAISED"), flag("end", "CANCELLED")
 
 
@@ -126,7 +125,13 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     thread = np.full(n, NO_THREAD, np.int32)
     stolen = np.full(n, NONE, np.int32)
     thread[row] = thread_row(start["thread"])
-    stolen[row] = np.where(start["flags"] & _STOLEN, start["seq"].astype(np.int32), NONE)
+    unnamed = name[row] == 0  # its schedule was overtaken: the start names it too
+    if unnamed.any():
+        name[row[unnamed]] = start["seq"][unnamed]
+    taken = kinds["steal"]
+    victim = ids.rows(taken["subject"])
+    stolen[victim[victim >= 0]] = taken["seq"][victim >= 0]
+    stolen[t_start < 0] = NONE
     cpu = np.zeros(n, np.int64)
     cpu[row] = start["other"].astype(np.int64)
     started = start

@@ -36,12 +36,12 @@ from .columns import (
 from .compare import Comparison
 from .critical import CriticalPath
 from .explain import Explanation
-from .records import BoardValue, Cursor, Gap, Records, Source
+from .records import BEFORE, MAIN, BoardValue, Cursor, Gap, Records, Source
 from .summary import Summary
 from .whatif import Prediction
 
-_QUIET_NS = 5_000_000
-"""Nothing pending for less than this is a pause of the program that schedules, not the end of a run."""
+_QUIET_NS = 100_000_000
+"""Nothing pending for less than this is workers that keep up with who schedules, not the end of a run."""
 
 
 @dataclass
@@ -67,6 +67,7 @@ class Trace:
     values: dict[tuple[str, int], str] = field(default_factory=dict)
     exceptions: dict[int, str] = field(default_factory=dict)
     gate: dict[int, tuple[int, int]] = field(default_factory=dict)
+    quiet: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     slots: list[int] = field(default_factory=list)
     records: Records | None = field(default=None, repr=False)
     naming: Records | None = field(default=None, repr=False)
@@ -120,13 +121,16 @@ class Trace:
             {(v.key, v.version): v.text for v in board if v.text is not None},
             dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
             sides.gate(kinds, ids),
+            np.sort(np.concatenate([kinds["quiet"]["time"], down["time"]])),
             records=records,
             naming=named,
             board_values=board,
         )
         out.slots = sides.first_names(b)
         out.t0, out.t1 = out._extent()
-        return out
+        # Before the first record of a ring that wrapped its thread's row is not known: the picture begins there.
+        reach = max((g.end for g in gaps if g.begin == BEFORE and g.thread < MAIN), default=NONE)
+        return out.window(min(reach, out.t1), out.t1) if reach > out.t0 else out
 
     @classmethod
     def from_cursor(cls, cursor: Cursor) -> Trace:
@@ -204,11 +208,17 @@ class Trace:
 
     @property
     def lost(self) -> dict[int, int]:
-        """Overtaken records by thread number of the records."""
+        """Records overtaken while somebody read, by thread number of the records."""
         out: dict[int, int] = {}
         for gap in self.gaps:
-            out[gap.thread] = out.get(gap.thread, 0) + gap.lost
+            if gap.begin != BEFORE:
+                out[gap.thread] = out.get(gap.thread, 0) + gap.lost
         return out
+
+    @property
+    def before(self) -> int:
+        """Records that were overtaken before anybody read: the picture does not reach back to them."""
+        return sum(gap.lost for gap in self.gaps if gap.begin == BEFORE)
 
     @property
     def span(self) -> int:
@@ -265,7 +275,7 @@ class Trace:
             notices=changes,
             notes=notes,
             moves=self.moves.take((self.moves.time >= t0) & (self.moves.time <= t1)),
-            gaps=[g for g in self.gaps if g.end >= t0 and g.begin <= t1],
+            gaps=[g for g in self.gaps if g.begin == BEFORE or (g.end >= t0 and g.begin <= t1)],
             exceptions={int(row[i]): text for i, text in self.exceptions.items() if i >= 0 and keep[i]},
             gate={int(row[i]): when for i, when in self.gate.items() if keep[i]},
             t0=t0,
@@ -289,7 +299,10 @@ class Trace:
         ended = np.searchsorted(end, sched, side="right")
         quiet = np.flatnonzero(ended == np.arange(len(sched)))
         quiet = quiet[quiet > 0]
-        quiet = quiet[sched[quiet] - end[ended[quiet] - 1] >= _QUIET_NS]
+        # A moment counts where somebody saw it: a wait that ended, workers that went, or a pause.
+        last = end[ended[quiet] - 1]
+        seen = np.searchsorted(self.quiet, sched[quiet], side="right") > np.searchsorted(self.quiet, last)
+        quiet = quiet[seen | (sched[quiet] - last >= _QUIET_NS)]
         t0 = int(sched[quiet[-1]]) if len(quiet) else self.t0
         if since is not None:
             t0 = min(t0, max(self.t0, since))

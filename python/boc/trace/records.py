@@ -28,6 +28,9 @@ RECORD = np.dtype(
 MAIN = 1024
 """The thread number of the main thread; workers are below, other threads above."""
 
+BEFORE = -2
+"""`begin` of the gap that stands for what was overtaken before a cursor was opened."""
+
 Records = NDArray[np.void]
 
 
@@ -36,6 +39,10 @@ class Stream(Protocol):
 
     def read(self, max_records: int = ..., /) -> tuple[bytes, dict[int, int]]:
         """New records as bytes of whole records, and how many were newly lost by thread."""
+        ...
+
+    def before(self) -> dict[int, int]:
+        """How many records were overtaken before the first read, by thread."""
         ...
 
     def close(self) -> None: ...
@@ -99,7 +106,8 @@ def core() -> Source:
 class Cursor:
     """Follows a source from the oldest record that its rings still hold.
 
-    `read` gives only what is new. `names` grows as the program names things; `lost` counts by thread.
+    `read` gives only what is new. `names` grows as the program names things.
+    `lost` counts by thread what was overtaken since it was opened, `before` what was earlier.
     """
 
     def __init__(self, source: Source | None = None) -> None:
@@ -107,6 +115,7 @@ class Cursor:
         self._stream = self.source.trace_open()
         self._last: dict[int, int] = {}
         self._closed = False
+        self.before: dict[int, int] = {}
         self.names: list[str] = []
         self.lost: dict[int, int] = {}
 
@@ -117,6 +126,10 @@ class Cursor:
         self.names.extend(self.source.trace_names(len(self.names)))
         first, last = _edges(records)
         gaps = []
+        for thread, count in self._stream.before().items():
+            if thread not in self.before and thread in first:
+                self.before[thread] = count
+                gaps.append(Gap(thread, BEFORE, first[thread], count))
         for thread, count in lost.items():
             if count:
                 self.lost[thread] = self.lost.get(thread, 0) + count

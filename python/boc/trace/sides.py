@@ -171,11 +171,14 @@ def workers(up: Records, down: Records, b: Behaviors) -> int:
 
 def first_names(b: Behaviors) -> list[int]:
     """Name ids in the order in which they were first scheduled: who comes first gets its colour first."""
-    rows = np.flatnonzero((b.sched >= 0) & ~b.native)
+    rows = np.flatnonzero((b.name > 0) & ~b.native)
     if not len(rows):
         return []
-    if len(rows) > 1 and (np.diff(b.sched[rows]) < 0).any():
-        rows = rows[np.argsort(b.sched[rows], kind="stable")]
+    begin = b.sched[rows]
+    if (begin < 0).any():
+        begin = np.where(begin >= 0, begin, b.start[rows])
+    if len(rows) > 1 and (begin[1:] < begin[:-1]).any():
+        rows = rows[np.argsort(begin, kind="stable")]
     name = b.name[rows]
     first = np.full(int(name.max()) + 1, NONE, np.int64)
     first[name[::-1]] = np.arange(len(rows))[::-1]  # the last write stays: the first place of each name

@@ -57,7 +57,7 @@ def _same_colours(scenes: list[Scene]) -> None:
         t, c = scene.trace, scene.colours
         for n in t.slots:
             c.slot[n] = slots[t.text(n)]
-        known = ~t.behaviors.native & (t.behaviors.sched >= 0)
+        known = ~t.behaviors.native & (t.behaviors.name > 0)
         c.of = np.where(known, c.slot[np.minimum(t.behaviors.name, len(c.slot) - 1)], palette.GREY)
 
 

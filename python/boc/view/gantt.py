@@ -125,11 +125,10 @@ def finding(trace: Trace, scene: Scene) -> str:
     states = trace.counts()
     if trace.damage:
         text += f". The file is not whole: {trace.damage}"
-    if states["lost"] or trace.gaps:
-        reach = dur(trace.t1 - trace.t0)
-        text += f". Older events were overtaken: it reaches back {reach}"
-        if states["lost"]:
-            text += f", {plural(states['lost'], 'bar')} not drawn"
+    if trace.before:
+        text += f". It reaches back {dur(trace.t1 - trace.t0)}: {count(trace.before)} older events were overtaken"
+    if states["lost"]:
+        text += f". {plural(states['lost'], 'bar')} not drawn"
     return text
 
 

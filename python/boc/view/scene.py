@@ -43,7 +43,7 @@ class Colours:
         self._dim_edge = rgba([mix(palette.edge(c, theme), bg, 0.22) for c in bases])
         b = trace.behaviors
         name = np.where(b.native | (b.name >= size), 0, b.name)
-        self.of = np.where(b.native | (b.sched < 0), GREY, self.slot[name])
+        self.of = np.where(b.native | (b.name == 0), GREY, self.slot[name])
 
     def fill(self, row: int) -> str:
         """The fill of one behavior."""
@@ -108,7 +108,7 @@ class Scene:
     def name_count(self) -> NDArray[Any]:
         """Behaviors of the program by name id."""
         t = self.trace
-        known = t.mine & (t.behaviors.sched >= 0)
+        known = t.mine & (t.behaviors.name > 0)
         names = t.behaviors.name if known.all() else t.behaviors.name[known]
         return np.bincount(names, minlength=len(self.colours.slot))
 
@@ -158,7 +158,7 @@ class Scene:
         top = self.names[:TOP_NAMES]
         rank[top] = np.arange(len(top))
         b = self.trace.behaviors
-        return np.where(b.native | (b.sched < 0), TOP_NAMES, rank[np.minimum(b.name, len(rank) - 1)])
+        return np.where(b.native | (b.name == 0), TOP_NAMES, rank[np.minimum(b.name, len(rank) - 1)])
 
     @cached_property
     def group_colours(self) -> list[str]:

@@ -101,7 +101,7 @@ def _finished(s: Sheet, scene: Scene, edges: Any, seconds: float, top: float) ->
     rank[named] = np.arange(len(named))
     column = np.clip(np.searchsorted(edges, b.end[done], side="right") - 1, 0, len(edges) - 2)
     wide = len(edges) - 1
-    group = np.where(b.sched[done] >= 0, rank[np.minimum(b.name[done], len(rank) - 1)], len(named))
+    group = np.where(b.name[done] > 0, rank[np.minimum(b.name[done], len(rank) - 1)], len(named))
     rates = np.bincount(group * wide + column, minlength=(len(named) + 1) * wide).reshape(-1, wide) / seconds
     total = rates.sum(0)
     step = _nice(float(np.percentile(total, 99.5)) * 1.08 if len(done) else 1.0)
