@@ -178,12 +178,19 @@ int boc__index(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t *index
     return 0;
 }
 
-int boc__index_list(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t **indices, Py_ssize_t *count)
+void boc__indices_clear(boc__indices_t *indices)
+{
+    if (indices->at != indices->few)
+        PyMem_Free(indices->at);
+    indices->at = indices->few;
+}
+
+int boc__index_list(PyObject *o, const char *what, Py_ssize_t size, boc__indices_t *indices)
 {
     PyObject *fast;
     int result = -1;
 
-    *indices = NULL;
+    indices->at = indices->few;
     if (boc__is_matrix(o) || PyUnicode_Check(o) || PyBytes_Check(o)) {
         PyErr_Format(PyExc_TypeError, "%s indices must be a list or tuple of int, not %.80s", what,
                      Py_TYPE(o)->tp_name);
@@ -192,31 +199,30 @@ int boc__index_list(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t *
     fast = PySequence_Fast(o, "indices must be a list or tuple of int");
     if (fast == NULL)
         return -1;
-    *count = PySequence_Fast_GET_SIZE(fast);
-    if (*count == 0) {
+    indices->count = PySequence_Fast_GET_SIZE(fast);
+    if (indices->count == 0) {
         PyErr_Format(PyExc_IndexError, "the list of %s indices is empty", what);
         goto out;
     }
-    *indices = PyMem_New(Py_ssize_t, (size_t)*count);
-    if (*indices == NULL) {
+    if (indices->count > BOC_FEW_INDICES)
+        indices->at = PyMem_New(Py_ssize_t, (size_t)indices->count);
+    if (indices->at == NULL) {
         PyErr_NoMemory();
         goto out;
     }
-    for (Py_ssize_t i = 0; i < *count; i++) {
+    for (Py_ssize_t i = 0; i < indices->count; i++) {
         /* an __index__ of the user may have changed the list */
         if (i >= PySequence_Fast_GET_SIZE(fast)) {
             PyErr_SetString(PyExc_RuntimeError, "the list of indices changed while it was read");
             goto out;
         }
-        if (boc__index(PySequence_Fast_GET_ITEM(fast, i), what, size, &(*indices)[i]) < 0)
+        if (boc__index(PySequence_Fast_GET_ITEM(fast, i), what, size, &indices->at[i]) < 0)
             goto out;
     }
     result = 0;
 out:
-    if (result < 0) {
-        PyMem_Free(*indices);
-        *indices = NULL;
-    }
+    if (result < 0)
+        boc__indices_clear(indices);
     Py_DECREF(fast);
     return result;
 }

@@ -26,6 +26,14 @@ static PyObject *unordered(int op, const boc__matrix_t *a, const boc__operand_t 
     return NULL;
 }
 
+static PyObject *truth_of(int sign, int op)
+{
+    const bool truth[] = {[Py_LT] = sign < 0,  [Py_LE] = sign <= 0, [Py_EQ] = sign == 0,
+                          [Py_NE] = sign != 0, [Py_GT] = sign > 0,  [Py_GE] = sign >= 0};
+
+    return PyBool_FromLong(truth[op]);
+}
+
 PyObject *boc__richcompare(PyObject *a, PyObject *b, int op)
 {
     boc__matrix_t *m = boc__as_matrix(a);
@@ -47,9 +55,7 @@ PyObject *boc__richcompare(PyObject *a, PyObject *b, int op)
             result = unordered(op, m, &other);
         } else {
             const int sign = order(m->data, other.data, !other.scalar, boc__size(m));
-            const bool truth[] = {[Py_LT] = sign < 0,  [Py_LE] = sign <= 0, [Py_EQ] = sign == 0,
-                                  [Py_NE] = sign != 0, [Py_GT] = sign > 0,  [Py_GE] = sign >= 0};
-            result = PyBool_FromLong(truth[op]);
+            result = truth_of(sign, op);
         }
     }
     boc__operand_clear(&other);

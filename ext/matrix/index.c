@@ -42,19 +42,19 @@ static bool is_list(PyObject *key)
 /* What a key selects. */
 typedef struct {
     boc__span_t rows, columns;
-    Py_ssize_t *list; /* of indices along list_axis, in place of that span; free with PyMem_Free */
-    Py_ssize_t list_count;
-    int list_axis;
+    boc__indices_t list; /* along list_axis, in place of that span */
+    int list_axis;       /* -1: no list */
     bool element; /* a single number, by two ints or a row of one column */
 } selection_t;
 
 static int select_list(const boc__matrix_t *m, PyObject *list, int axis, selection_t *to)
 {
-    to->list_axis = axis;
     to->rows = (boc__span_t){0, 1, m->rows, false};
     to->columns = (boc__span_t){0, 1, m->columns, false};
-    return boc__index_list(list, axis == 0 ? "row" : "column", axis == 0 ? m->rows : m->columns, &to->list,
-                           &to->list_count);
+    if (boc__index_list(list, axis == 0 ? "row" : "column", axis == 0 ? m->rows : m->columns, &to->list) < 0)
+        return -1;
+    to->list_axis = axis;
+    return 0;
 }
 
 static int select_pair(const boc__matrix_t *m, PyObject *rows, PyObject *columns, selection_t *to)
@@ -77,7 +77,8 @@ static int select_pair(const boc__matrix_t *m, PyObject *rows, PyObject *columns
 
 static int select_key(const boc__matrix_t *m, PyObject *key, selection_t *to)
 {
-    memset(to, 0, sizeof *to);
+    to->list_axis = -1;
+    to->element = false;
     if (PyTuple_Check(key)) {
         if (PyTuple_GET_SIZE(key) != 2) {
             PyErr_Format(boc__state_of((PyObject *)m)->axis_error,
@@ -97,18 +98,18 @@ static int select_key(const boc__matrix_t *m, PyObject *key, selection_t *to)
 
 static Py_ssize_t selected_rows(const selection_t *s)
 {
-    return s->list != NULL && s->list_axis == 0 ? s->list_count : s->rows.count;
+    return s->list_axis == 0 ? s->list.count : s->rows.count;
 }
 
 static Py_ssize_t selected_columns(const selection_t *s)
 {
-    return s->list != NULL && s->list_axis == 1 ? s->list_count : s->columns.count;
+    return s->list_axis == 1 ? s->list.count : s->columns.count;
 }
 
 /* Where row i of the selection lies. */
 static Py_ssize_t row_at(const selection_t *s, Py_ssize_t i)
 {
-    return s->list != NULL && s->list_axis == 0 ? s->list[i] : s->rows.start + i * s->rows.step;
+    return s->list_axis == 0 ? s->list.at[i] : s->rows.start + i * s->rows.step;
 }
 
 static void gather(double *to, const boc__matrix_t *m, const selection_t *s)
@@ -118,9 +119,9 @@ static void gather(double *to, const boc__matrix_t *m, const selection_t *s)
     for (Py_ssize_t i = 0; i < rows; i++, to += columns) {
         const double *from = m->data + row_at(s, i) * m->columns;
 
-        if (s->list != NULL && s->list_axis == 1) {
+        if (s->list_axis == 1) {
             for (Py_ssize_t j = 0; j < columns; j++)
-                to[j] = from[s->list[j]];
+                to[j] = from[s->list.at[j]];
         } else if (step == 1) {
             boc__copy_row(to, from + s->columns.start, columns);
         } else {
@@ -141,9 +142,9 @@ static void scatter(boc__matrix_t *m, const selection_t *s, const boc__operand_t
         const double *from = value->data + i * row_step;
         double *to = m->data + row_at(s, i) * m->columns;
 
-        if (s->list != NULL && s->list_axis == 1) {
+        if (s->list_axis == 1) {
             for (Py_ssize_t j = 0; j < columns; j++)
-                to[s->list[j]] = from[j * column_step];
+                to[s->list.at[j]] = from[j * column_step];
         } else if (step == 1 && column_step == 1) {
             boc__copy_row(to + s->columns.start, from, columns);
         } else if (step == 1) {
@@ -223,7 +224,8 @@ PyObject *boc__subscript(PyObject *self, PyObject *key)
     result = boc__new(boc__state_of(self), selected_rows(&selected), selected_columns(&selected));
     if (result != NULL)
         gather(result->data, m, &selected);
-    PyMem_Free(selected.list);
+    if (selected.list_axis >= 0)
+        boc__indices_clear(&selected.list);
     return (PyObject *)result;
 }
 
@@ -238,7 +240,7 @@ static int fit(boc__operand_t *value, const selection_t *s, PyObject *o)
         value->columns = columns;
         return 0;
     }
-    if (s->list != NULL ? (value->rows == rows && value->columns == columns) || (value->rows * value->columns == 1)
+    if (s->list_axis >= 0 ? (value->rows == rows && value->columns == columns) || (value->rows * value->columns == 1)
                         : (value->rows == rows || value->rows == 1) &&
                               (value->columns == columns || value->columns == 1))
         return 0;
@@ -254,8 +256,8 @@ static int assigned(boc__matrix_t *m, PyObject *o, const selection_t *s, boc__op
     const Py_ssize_t rows = m->rows;
     const int kind = boc__operand(state, o, false, value);
 
-    if (kind == 0 || (kind == 1 && s->list != NULL && !value->scalar && !boc__is_matrix(o))) {
-        PyErr_Format(PyExc_TypeError, s->list != NULL ? "value must be a Matrix or a real number, not %.80s"
+    if (kind == 0 || (kind == 1 && s->list_axis >= 0 && !value->scalar && !boc__is_matrix(o))) {
+        PyErr_Format(PyExc_TypeError, s->list_axis >= 0 ? "value must be a Matrix or a real number, not %.80s"
                                                       : "a Matrix cannot be assigned from %.80s",
                      Py_TYPE(o)->tp_name);
         return -1;
@@ -304,6 +306,7 @@ int boc__ass_subscript(PyObject *self, PyObject *key, PyObject *o)
         result = 0;
     }
     boc__operand_clear(&value);
-    PyMem_Free(selected.list);
+    if (selected.list_axis >= 0)
+        boc__indices_clear(&selected.list);
     return result;
 }

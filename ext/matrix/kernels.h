@@ -93,9 +93,8 @@ typedef struct {
     /* one result for each column */
     void (*columns[BOC_FOLD_COUNT])(double *out, const double *x, const double *y, size_t y_step, size_t rows,
                                     size_t columns);
-    /* the first index whose element equals v; n if none does */
-    size_t (*find)(const double *x, size_t n, double v);
-    /* the index of the first extreme of each column, NaN skipped unless first; best is scratch */
+    /* the index of the first extreme of each row, or of each column, NaN skipped unless first; best is scratch */
+    void (*arg_rows)(double *index, const double *x, size_t rows, size_t columns, int want_max);
     void (*arg_columns)(double *index, double *best, const double *x, size_t rows, size_t columns, int want_max);
 } boc__fold_t;
 

@@ -238,16 +238,47 @@ static size_t find(const double *x, size_t n, double v)
     size_t i = 0;
 
     for (; i + PARTS <= n; i += PARTS) {
-        int any = 0;
-        for (size_t l = 0; l < PARTS; l++)
-            any |= x[i + l] == v;
-        if (any)
+        bits any = {0};
+        long long found = 0;
+
+        UNROLLED
+        for (size_t r = 0; r < REGISTERS; r++)
+            any |= load(x + i + r * BOC_LANES) == v;
+        UNROLLED
+        for (int l = 0; l < BOC_LANES; l++)
+            found |= any[l];
+        if (found)
             break;
     }
     for (; i < n; i++)
         if (x[i] == v)
             return i;
     return n;
+}
+
+static size_t arg_short(const double *x, size_t n, int want_max)
+{
+    size_t best = 0;
+    double extreme = x[0];
+
+    for (size_t i = 1; i < n; i++) {
+        const int better = want_max ? x[i] > extreme : x[i] < extreme;
+        best = better ? i : best;
+        extreme = better ? x[i] : extreme;
+    }
+    return best;
+}
+
+static void arg_rows(double *index, const double *x, size_t rows, size_t columns, int want_max)
+{
+    for (size_t i = 0; i < rows; i++, x += columns) {
+        if (columns < PARTS) {
+            index[i] = (double)(want_max ? arg_short(x, columns, 1) : arg_short(x, columns, 0));
+        } else {
+            const double extreme = want_max ? max_all(x, x, columns) : min_all(x, x, columns);
+            index[i] = extreme == extreme ? (double)find(x, columns, extreme) : 0.0;
+        }
+    }
 }
 
 static void arg_columns(double *index, double *best, const double *x, size_t rows, size_t columns, int want_max)
@@ -284,6 +315,6 @@ const boc__fold_t NAME(boc__fold) = {
     .all = {BOC_FOLDS(ALL)},
     .rows = {BOC_FOLDS(ROWS)},
     .columns = {BOC_FOLDS(COLUMNS)},
-    .find = find,
+    .arg_rows = arg_rows,
     .arg_columns = arg_columns,
 };

@@ -131,8 +131,14 @@ int boc__pick_axis(boc__state_t *state, PyObject *o, int *axis);
 /* An index within [0, size), negative from the end. */
 int boc__index(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t *index);
 int boc__index_error(const char *what, Py_ssize_t index, Py_ssize_t size);
-/* A sequence of such indices; free *indices with PyMem_Free. */
-int boc__index_list(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t **indices, Py_ssize_t *count);
+/* A sequence of such indices: to be cleared after success only. */
+enum { BOC_FEW_INDICES = 32 };
+typedef struct {
+    Py_ssize_t *at, count;
+    Py_ssize_t few[BOC_FEW_INDICES];
+} boc__indices_t;
+int boc__index_list(PyObject *o, const char *what, Py_ssize_t size, boc__indices_t *indices);
+void boc__indices_clear(boc__indices_t *indices);
 /* The numbers of a flat sequence of exactly `count` (or any, if count < 0) as a new array or into `to`. */
 int boc__fill_from_fast(PyObject *fast, double *to);
 

@@ -21,8 +21,8 @@ static boc__matrix_t *gather_result(boc__matrix_t *m, PyObject *out, Py_ssize_t 
 }
 
 /* indices, axis and shape of `self`, in the order in which bad ones are told. */
-static int parse_indices(boc__matrix_t *m, PyObject *list, PyObject *axis_arg, int *axis, Py_ssize_t **indices,
-                         Py_ssize_t *count, bool along)
+static int parse_indices(boc__matrix_t *m, PyObject *list, PyObject *axis_arg, int *axis, boc__indices_t *indices,
+                         bool along)
 {
     if (boc__live(m) < 0 || boc__pick_axis(boc__state_of((PyObject *)m), axis_arg, axis) < 0)
         return -1;
@@ -31,40 +31,42 @@ static int parse_indices(boc__matrix_t *m, PyObject *list, PyObject *axis_arg, i
         const Py_ssize_t want = *axis == 0 ? m->columns : m->rows;
         const Py_ssize_t size = *axis == 0 ? m->rows : m->columns;
 
-        if (boc__index_list(list, axis_name(*axis), size, indices, count) < 0)
+        if (boc__index_list(list, axis_name(*axis), size, indices) < 0)
             return -1;
-        if (*count != want) {
+        if (indices->count != want) {
             PyErr_Format(PyExc_ValueError, "axis %d of a %zdx%zd Matrix needs %zd indices (one per %s), got %zd", *axis,
-                         m->rows, m->columns, want, *axis == 0 ? "column" : "row", *count);
-            PyMem_Free(*indices);
+                         m->rows, m->columns, want, *axis == 0 ? "column" : "row", indices->count);
+            boc__indices_clear(indices);
             return -1;
         }
         return 0;
     }
-    return boc__index_list(list, axis_name(*axis), *axis == 0 ? m->rows : m->columns, indices, count);
+    return boc__index_list(list, axis_name(*axis), *axis == 0 ? m->rows : m->columns, indices);
 }
 
 BOC_FUNCTION(take)
 {
     static const boc__signature_t signature = {"take", 0, 2, 1, {"indices", "axis", "out"}};
     boc__matrix_t *m = boc__as_matrix(self), *result;
-    Py_ssize_t *indices, count;
+    boc__indices_t indices;
+    Py_ssize_t count;
     PyObject *got[3];
     int axis;
 
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
-        parse_indices(m, got[0], got[1], &axis, &indices, &count, false) < 0)
+        parse_indices(m, got[0], got[1], &axis, &indices, false) < 0)
         return NULL;
+    count = indices.count;
     result = gather_result(m, got[2], axis == 0 ? count : m->rows, axis == 0 ? m->columns : count);
     if (result != NULL && axis == 0) {
         for (Py_ssize_t i = 0; i < count; i++)
-            boc__copy_row(result->data + i * m->columns, m->data + indices[i] * m->columns, m->columns);
+            boc__copy_row(result->data + i * m->columns, m->data + indices.at[i] * m->columns, m->columns);
     } else if (result != NULL) {
         for (Py_ssize_t i = 0; i < m->rows; i++)
             for (Py_ssize_t j = 0; j < count; j++)
-                result->data[i * count + j] = m->data[i * m->columns + indices[j]];
+                result->data[i * count + j] = m->data[i * m->columns + indices.at[j]];
     }
-    PyMem_Free(indices);
+    boc__indices_clear(&indices);
     return (PyObject *)result;
 }
 
@@ -72,17 +74,19 @@ BOC_FUNCTION(take_along_axis)
 {
     static const boc__signature_t signature = {"take_along_axis", 0, 2, 1, {"indices", "axis", "out"}};
     boc__matrix_t *m = boc__as_matrix(self), *result;
-    Py_ssize_t *indices, count;
+    boc__indices_t indices;
+    Py_ssize_t count;
     PyObject *got[3];
     int axis;
 
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
-        parse_indices(m, got[0], got[1], &axis, &indices, &count, true) < 0)
+        parse_indices(m, got[0], got[1], &axis, &indices, true) < 0)
         return NULL;
+    count = indices.count;
     result = gather_result(m, got[2], axis == 0 ? 1 : count, axis == 0 ? count : 1);
     for (Py_ssize_t i = 0; result != NULL && i < count; i++)
-        result->data[i] = axis == 0 ? m->data[indices[i] * m->columns + i] : m->data[i * m->columns + indices[i]];
-    PyMem_Free(indices);
+        result->data[i] = axis == 0 ? m->data[indices.at[i] * m->columns + i] : m->data[i * m->columns + indices.at[i]];
+    boc__indices_clear(&indices);
     return (PyObject *)result;
 }
 
@@ -119,39 +123,55 @@ static inline void set(double *at, double value, bool accumulate)
     *at = accumulate ? *at + value : value;
 }
 
+static inline void put_row(double *to, const double *from, Py_ssize_t columns, Py_ssize_t step)
+{
+    if (step) {
+        boc__copy_row(to, from, columns);
+        return;
+    }
+    const double value = *from;
+    for (Py_ssize_t j = 0; j < columns; j++)
+        to[j] = value;
+}
+
 /* Shared by put (whole rows or columns) and put_along_axis (one element of each). */
 static PyObject *put(PyObject *self, const boc__signature_t *signature, bool along, PyObject *const *args,
                      Py_ssize_t nargs, PyObject *kwnames)
 {
     boc__matrix_t *m = boc__as_matrix(self);
-    Py_ssize_t *indices, count, step;
+    boc__indices_t indices;
+    Py_ssize_t count, step;
     boc__operand_t value = {0};
     PyObject *got[4], *result = NULL;
     bool accumulate;
     int axis;
 
     if (boc__parse(signature, args, nargs, kwnames, got) < 0 || boc__flag(got[3], &accumulate) < 0 ||
-        parse_indices(m, got[0], got[2], &axis, &indices, &count, along) < 0)
+        parse_indices(m, got[0], got[2], &axis, &indices, along) < 0)
         return NULL;
+    count = indices.count;
     const Py_ssize_t rows = along ? (axis == 0 ? 1 : count) : (axis == 0 ? count : m->rows);
     const Py_ssize_t columns = along ? (axis == 0 ? count : 1) : (axis == 0 ? m->columns : count);
     if (put_value(m, got[1], rows, columns, &value) < 0)
         goto done;
     step = value.rows * value.columns == 1 ? 0 : 1;
-    if (along) {
+    if (!along && axis == 0 && !accumulate) {
         for (Py_ssize_t i = 0; i < count; i++)
-            set(m->data + (axis == 0 ? indices[i] * m->columns + i : i * m->columns + indices[i]), value.data[i * step],
+            put_row(m->data + indices.at[i] * m->columns, value.data + i * columns * step, columns, step);
+    } else if (along) {
+        for (Py_ssize_t i = 0; i < count; i++)
+            set(m->data + (axis == 0 ? indices.at[i] * m->columns + i : i * m->columns + indices.at[i]), value.data[i * step],
                 accumulate);
     } else {
         for (Py_ssize_t i = 0; i < rows; i++)
             for (Py_ssize_t j = 0; j < columns; j++)
-                set(m->data + (axis == 0 ? indices[i] * m->columns + j : i * m->columns + indices[j]),
+                set(m->data + (axis == 0 ? indices.at[i] * m->columns + j : i * m->columns + indices.at[j]),
                     value.data[(i * columns + j) * step], accumulate);
     }
     result = Py_NewRef(self);
 done:
     boc__operand_clear(&value);
-    PyMem_Free(indices);
+    boc__indices_clear(&indices);
     return result;
 }
 

@@ -10,7 +10,10 @@
 #include <sys/random.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t s[4];
+typedef struct {
+    uint64_t s[4];
+} generator_t;
+static generator_t shared; /* under lock; drawn from in a copy, which stays in registers */
 static bool seeded;
 
 static uint64_t splitmix(uint64_t *state)
@@ -27,8 +30,9 @@ static uint64_t rotate(uint64_t x, int by)
     return (x << by) | (x >> (64 - by));
 }
 
-static uint64_t next(void)
+static inline uint64_t next(generator_t *g)
 {
+    uint64_t *const s = g->s;
     const uint64_t result = rotate(s[0] + s[3], 23) + s[0], t = s[1] << 17;
 
     s[2] ^= s[0];
@@ -41,15 +45,15 @@ static uint64_t next(void)
 }
 
 /* In [0, 1), 53 bits. */
-static double unit(void)
+static inline double unit(generator_t *g)
 {
-    return (double)(next() >> 11) * 0x1p-53;
+    return (double)(next(g) >> 11) * 0x1p-53;
 }
 
-static void draw_uniform(double *to, size_t n, double low, double high)
+static void draw_uniform(generator_t *g, double *to, size_t n, double low, double high)
 {
     for (size_t i = 0; i < n; i++)
-        to[i] = low + (high - low) * unit();
+        to[i] = low + (high - low) * unit(g);
 }
 
 /* The ziggurat of Marsaglia and Tsang in the form of Doornik: LAYERS boxes of
@@ -73,52 +77,52 @@ static void build_ziggurat(void)
         inside[i] = edge[i + 1] / edge[i];
 }
 
-static double beyond_tail(bool negative)
+static double beyond_tail(generator_t *g, bool negative)
 {
     double x, y;
 
     do {
-        x = log(1.0 - unit()) / tail_from; /* of (0, 1]: finite */
-        y = log(1.0 - unit());
+        x = log(1.0 - unit(g)) / tail_from; /* of (0, 1]: finite */
+        y = log(1.0 - unit(g));
     } while (-2.0 * y < x * x);
     return negative ? x - tail_from : tail_from - x;
 }
 
-static double standard_normal(void)
+static inline double standard_normal(generator_t *g)
 {
     for (;;) {
-        const uint64_t random = next();
+        const uint64_t random = next(g);
         const int layer = (int)(random & (LAYERS - 1));
         const double u = (double)((int64_t)random >> 11) * 0x1p-52; /* [-1, 1), of other bits than the layer's */
 
         if (fabs(u) < inside[layer])
             return u * edge[layer];
         if (layer == 0)
-            return beyond_tail(u < 0.0);
+            return beyond_tail(g, u < 0.0);
         const double x = u * edge[layer];
         const double low = exp(-0.5 * (edge[layer] * edge[layer] - x * x));
         const double high = exp(-0.5 * (edge[layer + 1] * edge[layer + 1] - x * x));
-        if (high + unit() * (low - high) < 1.0)
+        if (high + unit(g) * (low - high) < 1.0)
             return x;
     }
 }
 
-static void draw_normal(double *to, size_t n, double mean, double stddev)
+static void draw_normal(generator_t *g, double *to, size_t n, double mean, double stddev)
 {
     for (size_t i = 0; i < n; i++)
-        to[i] = mean + stddev * standard_normal();
+        to[i] = mean + stddev * standard_normal(g);
 }
 
 static void seed_with(uint64_t value)
 {
     for (int i = 0; i < 4; i++)
-        s[i] = splitmix(&value);
+        shared.s[i] = splitmix(&value);
     if (edge[1] == 0.0)
         build_ziggurat();
     seeded = true;
 }
 
-typedef void (*draw_fn)(double *to, size_t n, double a, double b);
+typedef void (*draw_fn)(generator_t *g, double *to, size_t n, double a, double b);
 
 static void draw(draw_fn fn, double *to, size_t n, double a, double b)
 {
@@ -129,8 +133,21 @@ static void draw(draw_fn fn, double *to, size_t n, double a, double b)
             chance ^= (uint64_t)(uintptr_t)to;
         seed_with(chance);
     }
-    fn(to, n, a, b);
+    generator_t g = shared;
+    fn(&g, to, n, a, b);
+    shared = g;
     pthread_mutex_unlock(&lock);
+}
+
+/* In the child of a fork the lock may be held by a thread that is not there. */
+static void after_fork(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+__attribute__((constructor)) static void watch_fork(void)
+{
+    (void)pthread_atfork(NULL, NULL, after_fork);
 }
 
 /* The lock is a leaf: nothing under it can block but the drawing of one matrix,

@@ -248,13 +248,6 @@ static double arg_extreme(const double *x, const grouping_t *by, const boc__matr
     return (double)best;
 }
 
-static double arg_run(const double *x, size_t n, bool want_max)
-{
-    const double extreme = boc__kernels->fold->all[want_max ? BOC_OP_max : BOC_OP_min](x, x, n);
-
-    return isnan(extreme) ? 0.0 : (double)boc__kernels->fold->find(x, n, extreme);
-}
-
 static void arg_all(double *out, double *scratch, const boc__matrix_t *m, const boc__matrix_t *mask, int axis,
                     bool want_max)
 {
@@ -264,9 +257,12 @@ static void arg_all(double *out, double *scratch, const boc__matrix_t *m, const 
         boc__kernels->fold->arg_columns(out, scratch, m->data, (size_t)m->rows, (size_t)m->columns, want_max);
         return;
     }
+    if (mask == NULL) {
+        boc__kernels->fold->arg_rows(out, m->data, by.groups, by.length, want_max);
+        return;
+    }
     for (size_t g = 0; g < by.groups; g++)
-        out[g] = mask == NULL && by.length >= 32 ? arg_run(m->data + g * by.start, by.length, want_max)
-                                                 : arg_extreme(m->data, &by, mask, g, want_max);
+        out[g] = arg_extreme(m->data, &by, mask, g, want_max);
 }
 
 PyObject *boc__list_of_int(const double *values, Py_ssize_t n)
