@@ -23,6 +23,7 @@ class Cell:
     text: str
     began: int = 0  # ns of CLOCK_MONOTONIC
     scheduled: int = 0  # behaviors of the program that had been scheduled by then
+    waited: bool = False  # until nothing was pending
     ended: bool = False
 
 

@@ -95,8 +95,8 @@ class Extension:
         if self.hook is not None and threading.current_thread() is threading.main_thread():
             self.hook.slice()
         self.cells.count(_core._counts()[0])
-        cell = self.cells.end()
         self.magics.after_cell()
+        cell = self.cells.end()
         self.show.update()
         if self.router is not None:
             self.router.cell_ended(cell)

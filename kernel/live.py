@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from boc import _core
-
 from .cells import Cells
 from .routing import Router
 
@@ -48,14 +46,14 @@ class LiveViews:
         self.views.append(PictureView(self.router, self.cells, cell))
 
     def after_cell(self) -> None:
-        """A cell ended: what it left on screen is what a saved notebook will show."""
+        """The running cell is about to end: if it waited, the picture is to show what it waited for."""
         if not self.views:
             return
-        scheduled, _, finished = _core._counts()
+        cell = self.cells.running()
         for view in self.views:
             if view.finished:
                 view.end()
-            elif scheduled == finished:
+            elif cell is not None and cell.waited:
                 view.catch_up()
         self.views = [v for v in self.views if v.alive]
 

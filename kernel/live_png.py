@@ -114,7 +114,7 @@ class PictureView:
 
     # ---- cells, the end ------------------------------------------------------------
     def catch_up(self) -> None:
-        """Nothing is pending: show the picture that will stay if nothing more happens."""
+        """Somebody waited: show the picture that will stay if nothing more happens."""
         if not self._ended and self._state() != self._shown:
             self._try_to_draw()
 

@@ -12,7 +12,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextvars import Token
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from boc import _core, _display, _kinds, _service
@@ -102,7 +103,10 @@ class Router:
 
     def waited(self) -> None:
         """A wait of this thread has ended: what nobody looked at by now is said."""
-        self.unseen.due(self.cells.running())
+        cell = self.cells.running()
+        if cell is not None:
+            cell.waited = True
+        self.unseen.due(cell)
 
     def cell_ended(self, cell: Cell | None) -> None:
         """A cell of this thread has ended: what came for it so far must precede its reply."""
@@ -140,19 +144,22 @@ class Router:
         return [f"behavior {name}:", *lines] if name else lines
 
     # ---- parents of this thread's own output -----------------------------------
-    def enter(self, cell: Cell) -> list[tuple[Any, Token[Any]]]:
+    def enter(self, cell: Cell) -> list[Callable[[], None]]:
         """Point this thread's streams at `cell`; what it gives is for `leave`."""
         header = cell.parent["header"]
-        tokens: list[tuple[Any, Token[Any]]] = []
+        undo: list[Callable[[], None]] = []
         for target in (sys.stdout, sys.stderr, self.shell.display_pub, self.shell.displayhook):
             var: Any = getattr(target, "_parent_header", None)
-            if hasattr(var, "reset"):
-                tokens.append((var, var.set(header)))
-        return tokens
+            if isinstance(var, ContextVar):
+                undo.append(partial(var.reset, var.set(header)))
+            elif hasattr(target, "parent_header"):  # before ipykernel 7 displays have one for all threads
+                undo.append(partial(setattr, target, "parent_header", target.parent_header))
+                target.parent_header = header
+        return undo
 
-    def leave(self, tokens: list[tuple[Any, Token[Any]]]) -> None:
-        for var, token in reversed(tokens):
-            var.reset(token)
+    def leave(self, undo: list[Callable[[], None]]) -> None:
+        for step in reversed(undo):
+            step()
 
     def close(self) -> None:
         self.outbox.close()

@@ -80,7 +80,7 @@ def test_an_interrupt_ends_a_wait_at_once_and_the_runtime_goes_on(kernel: Kernel
     began = time.monotonic()
     kernel.manager.interrupt_kernel()
     kernel.until(lambda: ran.errors)
-    assert time.monotonic() - began < 0.4, "100 ms, and what a busy machine adds"
+    assert time.monotonic() - began < 1.0, "100 ms, and what a busy machine adds"
     kernel.finish(ran)
     assert ran.reply["ename"] == "KeyboardInterrupt"
     assert kernel.value("slow.result()") == "slept"

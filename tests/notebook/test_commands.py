@@ -1,0 +1,150 @@
+"""`%boc` in a real kernel: what it lists, says and shows; the live picture."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import time
+from typing import Any
+
+import pytest
+from harness import Kernel, Ran
+
+pytest.importorskip("matplotlib")
+
+WORK = """
+@when(pot)
+def stir(pot):
+    time.sleep(0.05)
+@when(pot)
+def season(pot):
+    time.sleep(0.03)
+"""
+
+
+def size(png: str) -> tuple[int, int, int]:
+    """Width, height and bytes of a base64 PNG."""
+    data = base64.b64decode(png)
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height, len(data)
+
+
+def test_alone_and_unknown_it_lists_the_commands(kernel: Kernel) -> None:
+    listed = kernel.run("%boc").out
+    for name in ("live", "gantt", "board", "summary", "explain NAME", "status", "start", "stop", "save FILE", "stacks"):
+        assert f"%boc {name}" in listed
+    assert "%%boc profile" in listed
+    ran = kernel.run("%boc gant", ok=False)
+    assert "gant" in ran.text and "did you mean gantt" in ran.text and "%boc status" in ran.text
+    for name in ("attach", "doctor", "replay"):
+        offered = f"%boc {name}" in listed
+        assert offered == (kernel.run(f"%boc {name}", ok=None).text.find("no command") < 0)
+
+
+def test_start_stop_status_say_what_is_now_in_one_line(kernel: Kernel) -> None:
+    kernel.run("boc.stop()")
+    assert kernel.run("%boc status").out == "boc is not running; the first behavior starts it\n"
+    ran = kernel.run("%boc start -w 3")
+    assert "3 workers" in ran.out and ran.out.count("\n") == 1
+    assert "3 workers" in kernel.run("%boc status").out
+    ran = kernel.run("%boc start -w 4", ok=False)
+    assert "workers=3" in ran.text and len(ran.text.strip().splitlines()) == 1
+    assert "not running" in kernel.run("%boc stop").out
+    kernel.run("%boc start -w 2")
+    for bad in ("%boc start -w many", "%boc start -w", "%boc status now", "%boc gantt sideways", "%boc explain nobody"):
+        assert len(kernel.run(bad, ok=False).text.strip().splitlines()) == 1, bad
+
+
+@pytest.mark.parametrize("line", ["gantt", "gantt cown", "gantt --by behavior", "gantt --last 60 --all", "throughput"])
+def test_charts(kernel: Kernel, line: str) -> None:
+    kernel.run("pot = Cown(0)" + WORK + "quiesce()")
+    ran = kernel.run(f"%boc {line}")
+    (shown,) = ran.data("execute_result")
+    width, _, weight = size(shown["data"]["image/png"])
+    assert width >= 600 and weight < 200_000
+    assert "behavior" in shown["data"]["text/plain"] or "finished" in shown["data"]["text/plain"]
+
+
+def test_a_chart_covers_the_last_cell_that_scheduled(kernel: Kernel) -> None:
+    kernel.run("pot = Cown(0)" + WORK + "quiesce()")
+    kernel.run(WORK + "quiesce()\ntime.sleep(0.1)" + WORK + "quiesce()")
+    kernel.run("1 + 1")
+    text = kernel.run("%boc gantt").data("execute_result")[0]["data"]["text/plain"]
+    assert text.startswith("4 behaviors")
+    everything = kernel.run("%boc gantt --all").data("execute_result")[0]["data"]["text/plain"]
+    assert int(everything.replace("\u202f", "").replace("\u2009", "").split()[0]) > 4
+
+
+def test_board_summary_explain_stacks_save(kernel: Kernel, tmp_path: Any) -> None:
+    kernel.run("from boc import notice_write\npot = Cown(0)" + WORK + "notice_write('soup', 'hot')\nquiesce()")
+    assert "soup" in kernel.run("%boc board").data("execute_result")[0]["data"]["text/plain"]
+    data = kernel.run("%boc summary").data("execute_result")[0]["data"]
+    assert "season" in data["text/plain"] and "<table" in data["text/html"]
+    said = kernel.run("%boc explain season").out
+    assert "season waited" in said and "stir" in said
+    running = kernel.run("@when(pot)\ndef simmer(pot):\n    time.sleep(0.5)\ntime.sleep(0.2)\n%boc stacks")
+    assert "simmer" in running.out
+    kernel.run(f"quiesce()\n%boc save {tmp_path}/run.boctrace")
+    assert (tmp_path / "run.boctrace").stat().st_size > 100
+
+
+def test_profile_runs_the_cell_waits_and_reports(kernel: Kernel) -> None:
+    ran = kernel.run("%%boc profile\npot = Cown(0)" + WORK + "pot.name\n'last'")
+    results = ran.data("execute_result")
+    assert any("season" in r["data"]["text/plain"] for r in results)
+    assert any(r["data"]["text/plain"] == "'last'" for r in results)
+    assert kernel.value("season.done()") is True
+    bad = kernel.run("%%boc profile\nx = 1\n1 / 0", ok=False)
+    assert "----> 3 1 / 0" in bad.errors[0]
+    assert "profile" in kernel.run("%%boc measure\n1", ok=False).text
+
+
+# ---- the live picture ------------------------------------------------------------------
+def pictures(kernel: Kernel, live: Ran) -> list[dict[str, Any]]:
+    """All updates of a live view, under whatever cell they were sent, in order."""
+    mark = live.data("display_data")[0]["transient"]["display_id"]
+    found = []
+    for messages in list(kernel._by_parent.values()):
+        for m in messages:
+            if m["msg_type"] == "update_display_data" and m["content"]["transient"]["display_id"] == mark:
+                found.append((m["at"], m["content"]["data"]))
+    return [data for _, data in sorted(found, key=lambda f: f[0])]
+
+
+@pytest.mark.parametrize("end", ["boc.wait()", "boc.stop()", "%unload_ext boc"])
+def test_the_live_picture_follows_rests_and_stays(kernel: Kernel, end: str) -> None:
+    kernel.run("%load_ext boc\npot = Cown(0)\nimport matplotlib.figure, numpy")
+    live = kernel.run("%boc live")
+    assert "No behavior has run yet" in live.data("display_data")[0]["data"]["text/plain"] or pictures(kernel, live)
+    busy = kernel.submit("for n in range(15):\n    @when(pot)\n    def boil(pot):\n        time.sleep(0.1)\nquiesce()")
+    kernel.until(lambda: len(pictures(kernel, live)) >= 2, 20)
+    assert not busy.reply, "also while a cell blocks in quiesce()"
+    kernel.finish(busy)
+    time.sleep(0.8)
+    rested = len(pictures(kernel, live))
+    time.sleep(0.8)
+    assert len(pictures(kernel, live)) == rested, "nothing changes, nothing is sent"
+    kernel.run(end)
+    last = pictures(kernel, live)[-1]
+    width, _, weight = size(last["image/png"])
+    assert width >= 600 and weight < 200_000
+    assert "behaviors" in last["text/plain"]
+    assert "boc-live" not in kernel.value("[t.name for t in threading.enumerate()]")
+    kernel.run("%load_ext boc")
+
+
+def test_at_most_four_pictures_a_second(kernel: Kernel) -> None:
+    kernel.run("pot = Cown(0)")
+    live = kernel.run("%boc live")
+    kernel.run("for n in range(30):\n    @when(pot)\n    def boil(pot):\n        time.sleep(0.05)\nquiesce()")
+    assert 1 <= len(pictures(kernel, live)) <= 9
+    kernel.run("boc.wait()")
+
+
+def test_a_cell_may_plot_meanwhile(kernel: Kernel) -> None:
+    kernel.run("import matplotlib.pyplot as plt; pot = Cown(0)\n%boc live")
+    kernel.run("for n in range(10):\n    @when(pot)\n    def boil(pot):\n        time.sleep(0.05)")
+    ran = kernel.run("for n in range(3):\n    plt.figure(); plt.plot(range(n + 2))\nplt.show()")
+    assert len([d for d in ran.data("display_data") if "image/png" in d["data"]]) == 3
+    kernel.run("boc.wait()")
