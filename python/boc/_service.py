@@ -316,14 +316,14 @@ def report(exc: BaseException, name: str) -> str:
 def flush_unseen(everything: bool = True) -> None:
     """A wait or the exit: report what nobody looked at, and how many there were of those only counted.
 
-    everything: also what cowns that live still hold.
+    everything: also what cowns that live still hold, and the last few that were only counted.
     """
     if everything:
         _core.report_unseen()
     drain()
     if waited is not None:
         waited()
-    text = _reports.counts()
+    text = _reports.counts(everything)
     if text:
         try:
             if not _sunk(_kinds.UNSEEN, (text, None), 0, ""):

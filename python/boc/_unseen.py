@@ -42,12 +42,13 @@ class Reports:
         except Exception:  # the exception's own code is broken
             return head + _raise.describe(exc) + "\n" + tail
 
-    def counts(self) -> str:
-        """One line for each kind that grew beyond what was told."""
+    def counts(self, everything: bool = True) -> str:
+        """One line for each kind that grew beyond what was told; else for those that at least doubled."""
         lines: list[str] = []
         for key, n in self._seen.items():
-            more = n - self._told[key]
-            if more > 0:
+            told = self._told[key]
+            more = n - told
+            if more > 0 if everything else more >= told:
                 self._told[key] = n
                 what = f"{key[0]} at {key[1]}:{key[2]}" if key[1] else key[0]
                 lines.append(f"{more} more {what} in behaviors, which nobody looked at ({n} in all)\n")

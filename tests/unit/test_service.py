@@ -329,6 +329,22 @@ def test_after_five_alike_only_a_count_grows(core):
         _service.flush_unseen()
     assert stream.getvalue().startswith("3 more ValueError at ")
     assert stream.getvalue().count("\n") == 1
+
+
+def test_a_quiesce_tells_a_count_only_when_it_doubled(core):
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream):
+        for i in range(40):
+            core.emit(_kinds.UNSEEN, caught(lambda i=i: fail(i)))
+            _service.flush_unseen(everything=False)
+    told = [line for line in stream.getvalue().splitlines() if " more " in line]
+    assert [line.split()[0] for line in told] == ["5", "10", "20"]
+
+
+def test_other_kinds_are_shown_meanwhile(core):
+    for i in range(6):
+        core.emit(_kinds.UNSEEN, caught(lambda i=i: fail(i)))
+    out_of(core)
     core.emit(_kinds.UNSEEN, caught(lambda: 1 / 0))
     assert "ZeroDivisionError" in out_of(core)[1]
 
