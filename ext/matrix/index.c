@@ -148,10 +148,7 @@ static void scatter(boc__matrix_t *m, const selection_t *s, const boc__operand_t
         } else if (step == 1 && column_step == 1) {
             boc__copy_row(to + s->columns.start, from, columns);
         } else if (step == 1) {
-            const double fill = *from;
-            to += s->columns.start;
-            for (Py_ssize_t j = 0; j < columns; j++)
-                to[j] = fill;
+            boc__kernels->map->fill(to + s->columns.start, *from, (size_t)columns);
         } else {
             to += s->columns.start;
             for (Py_ssize_t j = 0; j < columns; j++)

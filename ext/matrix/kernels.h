@@ -67,6 +67,9 @@ typedef void (*boc__binary_fn)(double *out, const double *a, const double *b, si
 typedef void (*boc__unary_fn)(double *out, const double *a, size_t n);
 typedef void (*boc__ternary_fn)(double *out, const double *a, const double *b, const double *c, size_t n);
 
+typedef void (*boc__cross_fn)(double *out, const double *u, size_t u_stride, size_t u_step, const double *v,
+                              size_t v_stride, size_t v_step, size_t count);
+
 /* Element-wise. `out` may be an operand itself, but not overlap it otherwise. */
 typedef struct {
     boc__binary_fn binary[BOC_BINARY_COUNT][BOC_FORM_COUNT];
@@ -78,6 +81,10 @@ typedef struct {
     void (*bin)(double *out, const double *a, size_t n, double low, double high, double count, int right);
     int (*close)(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan);
     void (*transpose)(double *out, const double *a, size_t rows, size_t columns);
+    void (*fill)(double *out, double value, size_t n);
+    /* cross products of `count` vectors u, components u_step and vectors u_stride apart, and v likewise (v_stride 0:
+     * one for all); those of three components lie as u does, those of two next to each other */
+    boc__cross_fn cross_2, cross_3;
     /* (x, y) -> (-y, x) for `count` pairs */
     void (*turn)(double *out, const double *a, size_t count);
 } boc__map_t;

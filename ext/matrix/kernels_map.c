@@ -182,6 +182,52 @@ static void turn(double *out, const double *a, size_t count)
     }
 }
 
+static void fill(double *out, double value, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = value;
+}
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* The loops, for constant strides where they are known: then the compiler vectorises them. */
+ALWAYS void cross_2_loop(double *restrict out, const double *u, size_t u_stride, size_t s, const double *v,
+                         size_t v_stride, size_t t, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = u[i * u_stride] * v[i * v_stride + t] - u[i * u_stride + s] * v[i * v_stride];
+}
+
+ALWAYS void cross_3_loop(double *restrict out, const double *u, size_t u_stride, size_t s, const double *v,
+                         size_t v_stride, size_t t, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t a = i * u_stride, b = i * v_stride;
+
+        out[a] = u[a + s] * v[b + 2 * t] - u[a + 2 * s] * v[b + t];
+        out[a + s] = u[a + 2 * s] * v[b] - u[a] * v[b + 2 * t];
+        out[a + 2 * s] = u[a] * v[b + t] - u[a + s] * v[b];
+    }
+}
+
+#define CROSS(n)                                                                                              \
+    static void cross_##n(double *out, const double *u, size_t u_stride, size_t s, const double *v,           \
+                          size_t v_stride, size_t t, size_t count)                                            \
+    {                                                                                                          \
+        if (s == 1 && t == 1 && u_stride == n && v_stride == n)                                                \
+            cross_##n##_loop(out, u, n, 1, v, n, 1, count);                                                    \
+        else if (s == 1 && t == 1 && u_stride == n && v_stride == 0)                                           \
+            cross_##n##_loop(out, u, n, 1, v, 0, 1, count);                                                    \
+        else if (u_stride == 1 && v_stride == 1)                                                               \
+            cross_##n##_loop(out, u, 1, s, v, 1, t, count);                                                    \
+        else if (u_stride == 1 && v_stride == 0)                                                               \
+            cross_##n##_loop(out, u, 1, s, v, 0, t, count);                                                    \
+        else                                                                                                   \
+            cross_##n##_loop(out, u, u_stride, s, v, v_stride, t, count);                                      \
+    }
+CROSS(2)
+CROSS(3)
+
 #define BINARY_ROW(name, expression) {name##_vv, name##_vs, name##_sv},
 #define UNARY_ROW(name, expression) name##_v,
 #define CIRCLE_ROW(name, ignored) NAME(boc__##name),
@@ -195,5 +241,8 @@ const boc__map_t NAME(boc__map) = {
     .bin = bin,
     .close = all_close,
     .transpose = transpose,
+    .fill = fill,
+    .cross_2 = cross_2,
+    .cross_3 = cross_3,
     .turn = turn,
 };

@@ -10,10 +10,7 @@ static boc__state_t *state_of_type(PyObject *type)
 
 static void fill(boc__matrix_t *m, double value)
 {
-    const size_t n = boc__size(m);
-
-    for (size_t i = 0; i < n; i++)
-        m->data[i] = value;
+    boc__kernels->map->fill(m->data, value, boc__size(m));
 }
 
 /* values of the constructor ---------------------------------------------------- */

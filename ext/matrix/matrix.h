@@ -37,7 +37,7 @@ typedef struct {
     Py_ssize_t exports; /* buffers that others look through, and loops that run without the GIL */
 } boc__matrix_t;
 
-enum { BOC_BLOCK_CLASSES = 12, BOC_SPARE_OBJECTS = 64 };
+enum { BOC_BLOCK_CLASSES = 13, BOC_SPARE_OBJECTS = 64 };
 
 typedef struct {
     PyTypeObject *matrix, *view, *indexer, *cursor;
@@ -132,7 +132,7 @@ int boc__pick_axis(boc__state_t *state, PyObject *o, int *axis);
 int boc__index(PyObject *o, const char *what, Py_ssize_t size, Py_ssize_t *index);
 int boc__index_error(const char *what, Py_ssize_t index, Py_ssize_t size);
 /* A sequence of such indices: to be cleared after success only. */
-enum { BOC_FEW_INDICES = 32 };
+enum { BOC_FEW_INDICES = 128 };
 typedef struct {
     Py_ssize_t *at, count;
     Py_ssize_t few[BOC_FEW_INDICES];
@@ -185,8 +185,8 @@ PyObject *boc__list_of_int(const double *values, Py_ssize_t n);
 /* Fold m along axis into out: one number, one for each row, or one for each column. */
 void boc__fold_sum(double *out, const boc__matrix_t *m, int axis);
 void boc__fold_squares(double *out, const boc__matrix_t *m, int axis);
-/* The products of a with y, laid out as a. */
-void boc__fold_dot(double *out, const boc__operand_t *a, const double *y, int axis);
+/* The products of a with y, laid out as a (y_step: its columns) or one row for all (y_step 0, then not BOC_AXIS_ALL). */
+void boc__fold_dot(double *out, const boc__operand_t *a, const double *y, size_t y_step, int axis);
 
 /* compare.c, arithmetic.c, index.c, view.c, type.c: slots of the types ----- */
 

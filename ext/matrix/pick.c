@@ -129,9 +129,7 @@ static inline void put_row(double *to, const double *from, Py_ssize_t columns, P
         boc__copy_row(to, from, columns);
         return;
     }
-    const double value = *from;
-    for (Py_ssize_t j = 0; j < columns; j++)
-        to[j] = value;
+    boc__kernels->map->fill(to, *from, (size_t)columns);
 }
 
 /* Shared by put (whole rows or columns) and put_along_axis (one element of each). */

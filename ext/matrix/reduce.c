@@ -81,21 +81,22 @@ static boc__matrix_t *masked(boc__state_t *state, const boc__matrix_t *m, const 
     return result;
 }
 
-static void fold(double *out, int op, const double *x, const double *y, size_t rows, size_t columns, int axis)
+static inline void fold(double *out, int op, const double *x, const double *y, size_t y_step, size_t rows,
+                        size_t columns, int axis)
 {
     const boc__fold_t *kernels = boc__kernels->fold;
 
     if (axis == BOC_AXIS_ALL)
         *out = kernels->all[op](x, y, rows * columns);
     else if (axis == BOC_AXIS_ROWS)
-        kernels->rows[op](out, x, y, columns, rows, columns);
+        kernels->rows[op](out, x, y, y_step, rows, columns);
     else
-        kernels->columns[op](out, x, y, columns, rows, columns);
+        kernels->columns[op](out, x, y, y_step, rows, columns);
 }
 
 static void fold_one(double *out, int op, const boc__matrix_t *m, int axis)
 {
-    fold(out, op, m->data, m->data, (size_t)m->rows, (size_t)m->columns, axis);
+    fold(out, op, m->data, m->data, (size_t)m->columns, (size_t)m->rows, (size_t)m->columns, axis);
 }
 
 void boc__fold_sum(double *out, const boc__matrix_t *m, int axis)
@@ -108,9 +109,9 @@ void boc__fold_squares(double *out, const boc__matrix_t *m, int axis)
     fold_one(out, BOC_OP_squares, m, axis);
 }
 
-void boc__fold_dot(double *out, const boc__operand_t *a, const double *y, int axis)
+void boc__fold_dot(double *out, const boc__operand_t *a, const double *y, size_t y_step, int axis)
 {
-    fold(out, BOC_OP_dot, a->data, y, (size_t)a->rows, (size_t)a->columns, axis);
+    fold(out, BOC_OP_dot, a->data, y, y_step, (size_t)a->rows, (size_t)a->columns, axis);
 }
 
 /* How many elements of each group the mask includes. */
@@ -209,6 +210,11 @@ static PyObject *reduction(PyObject *self, const char *name, int op, finish_t ho
     PyObject *got[2] = {NULL, NULL};
     int axis = BOC_AXIS_ALL, has_mask = 0;
 
+    if (nargs == 0 && kwnames == NULL && m->block != NULL && boc__size(m) < BOC_LONG_WORK) {
+        /* the common case of everything, short of any ceremony */
+        const double total = boc__kernels->fold->all[op](m->data, m->data, boc__size(m));
+        return PyFloat_FromDouble(how == MEAN ? total / (double)boc__size(m) : how == ROOT ? sqrt(total) : total);
+    }
     if (nargs > 0 || kwnames != NULL) {
         const boc__signature_t signature = {name, 0, 2, 0, {"axis", "where"}};
         if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__axis(got[0], &axis) < 0)

@@ -10,13 +10,13 @@
 #endif
 
 /* Doubles of the block classes that are kept for reuse, and how many of each:
- * at most some 16 MB, of which only what was touched is memory. Larger ones go
+ * at most some 24 MB, of which only what was touched is memory. Larger ones go
  * back at once. Keeping those of a MB or so spares the page faults of every
  * temporary of an expression. */
 static const size_t class_size[BOC_BLOCK_CLASSES] = {
-    16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288,
+    16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
 };
-static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8, 4, 4, 3, 2, 2, 2, 1};
+static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8, 4, 4, 3, 2, 2, 2, 1, 1};
 
 enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 

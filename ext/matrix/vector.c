@@ -167,8 +167,11 @@ static PyObject *dot(boc__state_t *state, const boc__operand_t *a, const boc__op
     result = boc__new(state, axis == BOC_AXIS_ROWS ? rows : 1, axis == BOC_AXIS_COLUMNS ? columns : 1);
     if (result == NULL)
         return NULL;
+    const boc__operand_t *const whole = a->rows == rows && a->columns == columns ? a : b, *const line = whole == a ? b : a;
     if (same || folded)
-        boc__fold_dot(result->data, a, b->data, axis);
+        boc__fold_dot(result->data, a, b->data, (size_t)a->columns, axis);
+    else if (line->rows == 1 && line->columns == columns && axis != BOC_AXIS_ALL)
+        boc__fold_dot(result->data, whole, line->data, 0, axis);
     else
         done = dot_broadcast(state, result->data, a, b, rows, columns, axis);
     if (done < 0)
@@ -255,42 +258,11 @@ static int cross_other(const boc__operand_t *a, const boc__operand_t *b, const c
     return -1;
 }
 
-/* The loops, for constant strides where they are known: then the compiler vectorises them. */
-static inline __attribute__((always_inline)) void cross_2_loop(double *restrict out, const double *u, Py_ssize_t u_stride,
-                                                               Py_ssize_t s, const double *v, Py_ssize_t v_stride,
-                                                               Py_ssize_t t, Py_ssize_t count)
+static void run_cross(boc__cross_fn fn, double *out, const double *u, const batch_t *a, const double *v,
+                      const batch_t *b)
 {
-    for (Py_ssize_t i = 0; i < count; i++, u += u_stride, v += v_stride)
-        out[i] = u[0] * v[t] - u[s] * v[0];
+    fn(out, u, (size_t)a->stride, (size_t)a->step, v, (size_t)b->stride, (size_t)b->step, (size_t)a->count);
 }
-
-static inline __attribute__((always_inline)) void cross_3_loop(double *restrict out, const double *u, Py_ssize_t u_stride,
-                                                               Py_ssize_t s, const double *v, Py_ssize_t v_stride,
-                                                               Py_ssize_t t, Py_ssize_t count)
-{
-    for (Py_ssize_t i = 0; i < count; i++, u += u_stride, v += v_stride, out += u_stride) {
-        const double x = u[0], y = u[s], z = u[2 * s];
-
-        out[0] = y * v[2 * t] - z * v[t];
-        out[s] = z * v[0] - x * v[2 * t];
-        out[2 * s] = x * v[t] - y * v[0];
-    }
-}
-
-#define CROSS(n)                                                                                              \
-    static void cross_##n(double *out, const double *u, const batch_t *a, const double *v, const batch_t *b)  \
-    {                                                                                                          \
-        if (a->in_rows && b->stride == n)                                                                      \
-            cross_##n##_loop(out, u, n, 1, v, n, 1, a->count);                                                 \
-        else if (a->in_rows)                                                                                   \
-            cross_##n##_loop(out, u, n, 1, v, 0, 1, a->count);                                                 \
-        else if (b->stride == 1)                                                                               \
-            cross_##n##_loop(out, u, 1, a->step, v, 1, b->step, a->count);                                     \
-        else                                                                                                   \
-            cross_##n##_loop(out, u, 1, a->step, v, 0, 1, a->count);                                           \
-    }
-CROSS(2)
-CROSS(3)
 
 static PyObject *cross(boc__state_t *state, const boc__operand_t *a, const boc__operand_t *b, int axis)
 {
@@ -303,12 +275,12 @@ static PyObject *cross(boc__state_t *state, const boc__operand_t *a, const boc__
     if (how.components == 3) {
         result = boc__new(state, a->rows, a->columns);
         if (result != NULL)
-            cross_3(result->data, a->data, &how.batch, b->data, &other);
+            run_cross(boc__kernels->map->cross_3, result->data, a->data, &how.batch, b->data, &other);
         return (PyObject *)result;
     }
     result = how.batch.in_rows ? boc__new(state, how.batch.count, 1) : boc__new(state, 1, how.batch.count);
     if (result != NULL)
-        cross_2(result->data, a->data, &how.batch, b->data, &other);
+        run_cross(boc__kernels->map->cross_2, result->data, a->data, &how.batch, b->data, &other);
     return numbers(result);
 }
 
