@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compare, critical, derive, explain, file, sides, summary, whatif
+from . import chrome, compare, critical, derive, explain, file, perfetto, runs, sides, summary, tables, whatif
 from .columns import (
     CANCELLED,
     I64,
@@ -39,9 +39,6 @@ from .explain import Explanation
 from .records import BEFORE, MAIN, BoardValue, Cursor, Gap, Records, Source
 from .summary import Summary
 from .whatif import Prediction
-
-_QUIET_NS = 100_000_000
-"""Nothing pending for less than this is workers that keep up with who schedules, not the end of a run."""
 
 
 @dataclass
@@ -169,6 +166,30 @@ class Trace:
         finally:
             writer.close(self.now)
 
+    def to_chrome(self, path: str | os.PathLike[str]) -> None:
+        """Write Chrome's JSON trace events, which Perfetto opens too."""
+        chrome.export(self, path)
+
+    def to_perfetto(self, path: str | os.PathLike[str]) -> None:
+        """Write Perfetto's own format. Needs the package perfetto."""
+        perfetto.export(self, path)
+
+    def to_csv(self, path: str | os.PathLike[str], table: str = "behaviors") -> None:
+        """Write a table ("behaviors", "requests", "cowns", "noticeboard") as CSV."""
+        tables.to_csv(self, path, table)
+
+    def to_pandas(self, table: str = "behaviors") -> Any:
+        """A table as a DataFrame; times are ns from the first event, <NA> where unknown. Needs pandas."""
+        return tables.to_pandas(self, table)
+
+    def to_arrow(self, table: str = "behaviors") -> Any:
+        """A table as a pyarrow Table. Needs pyarrow."""
+        return tables.to_arrow(self, table)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The behaviors as an Arrow stream, so that polars and DuckDB read a trace as it is. Needs pyarrow."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
     # ---- what is looked at ---------------------------------------------------------------------------
 
     @cached_property
@@ -288,29 +309,8 @@ class Trace:
 
     def last_run(self, since: int | None = None) -> Trace:
         """The part since the last time that nothing was pending before now; at least since `since` (ns)."""
-        b = self.behaviors
-        known = (b.sched >= 0) & (b.state != LOST)
-        if not known.any():
-            return self
-        sched = np.sort(b.sched[known])
-        done = b.state[known] > RUNNING
-        end = np.sort(np.maximum(b.end, b.cancel)[known][done])
-        # Nothing is pending before a schedule when as many have ended as were scheduled.
-        ended = np.searchsorted(end, sched, side="right")
-        quiet = np.flatnonzero(ended == np.arange(len(sched)))
-        quiet = quiet[quiet > 0]
-        # A moment counts where somebody saw it: a wait that ended, workers that went, or a pause.
-        last = end[ended[quiet] - 1]
-        seen = np.searchsorted(self.quiet, sched[quiet], side="right") > np.searchsorted(self.quiet, last)
-        quiet = quiet[seen | (sched[quiet] - last >= _QUIET_NS)]
-        t0 = int(sched[quiet[-1]]) if len(quiet) else self.t0
-        if since is not None:
-            t0 = min(t0, max(self.t0, since))
-        if t0 <= self.t0:
-            return self
-        inside = self.notices.time >= (int(end[ended[quiet[-1]] - 1]) if len(quiet) else t0)
-        first = int(self.notices.time[inside].min(initial=t0))
-        return self.window(min(t0, first), self.t1)
+        begin = runs.begin_of_last(self, since)
+        return self if begin <= self.t0 else self.window(begin, self.t1)
 
     # ---- questions -----------------------------------------------------------------------------------
 

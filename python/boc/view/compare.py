@@ -78,7 +78,7 @@ def _lanes(s: Sheet, scene: Scene, lanes: list[int], y0: float) -> None:
         s.rects(x0, np.maximum(x1 - 0.6, x0 + 0.35), y, y + h, face, z=2)
         for row, xa, xb in zip(rows.tolist(), x0.tolist(), x1.tolist(), strict=True):
             if b.state[row] == RAISED:
-                s.raised(xb, y, h)
+                s.raised(xb, y, h, room=xb - xa)
             label = fit(t.name(row), xb - xa - 7 - (7 if b.state[row] == RAISED else 0), 9.5)
             if label:
                 s.text(xa + 4, y + h / 2, label, 9.5, ink_on(scene.colours.fill(row)))

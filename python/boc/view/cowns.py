@@ -110,7 +110,7 @@ class Cowns:
         edge[(e - start) <= 5, 3] = 0
         s.rects(start[ran], e[ran], y, y + h, face[ran], line=edge[ran], lw=0.55, z=3)
         for at in np.flatnonzero(ran & (b.state[who] == RAISED)).tolist():
-            s.raised(float(e[at]), y, h)
+            s.raised(float(e[at]), y, h, room=float(e[at] - start[at]))
         if self.small:
             return
         mid = y + h / 2

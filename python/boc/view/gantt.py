@@ -11,6 +11,7 @@ from boc.trace.times import count, dur, percent, plural
 from .cowns import Cowns
 from .figure import Chart
 from .legend import Key, Legend
+from .measure import fit, width
 from .noticeboard import Noticeboard
 from .palette import LIGHT, Theme
 from .scene import Scene
@@ -21,9 +22,9 @@ from .workers import Workers
 EMPTY = "No behavior has run yet. Schedule one, and its bar appears here"
 
 
-def gantt(trace: Trace, theme: Theme = LIGHT, width: int = 1000, first: str = "worker") -> Chart:
+def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "worker") -> Chart:
     """Draw a trace. `first`: which panel stands above, "worker" or "cown"."""
-    scene = Scene(trace, theme, width)
+    scene = Scene(trace, theme, wide)
     axis = snap(MARGIN + 44 + 12)
     y = snap(axis + 11)
     heads: list[tuple[float, str, str]] = []
@@ -45,10 +46,11 @@ def gantt(trace: Trace, theme: Theme = LIGHT, width: int = 1000, first: str = "w
     if board.keys:
         heads.append((snap(y + 14), "Noticeboard", "version"))
         y = board.bottom
-    bottom = y
+    marks = _marks_of(trace)
+    bottom = snap(y + (15 if marks else 0))
     legend = Legend(scene)
     key_y = bottom + 16 + legend.height
-    s = Sheet(width, key_y + 34, theme, trace.t0, trace.t1)
+    s = Sheet(wide, key_y + 34, theme, trace.t0, trace.t1)
     s.title(headline(trace, scene), finding(trace, scene))
     s.axis(axis, bottom)
     for at, left, right in heads:
@@ -57,7 +59,7 @@ def gantt(trace: Trace, theme: Theme = LIGHT, width: int = 1000, first: str = "w
     workers.draw(s)
     cowns.draw(s)
     board.draw(s)
-    _marks(s, scene, axis, bottom)
+    _marks(s, trace, marks, axis, bottom)
     if trace.pending:
         s.now(axis, bottom)
     if not len(scene.names):
@@ -90,15 +92,23 @@ def _key(s: Sheet, y: float, scene: Scene, cowns: Cowns) -> None:
         key.depth()
 
 
-def _marks(s: Sheet, scene: Scene, axis: float, bottom: float) -> None:
-    """User marks: a line through all rows and its text beside it."""
-    t = scene.trace
-    rows = np.flatnonzero(~t.notes.span)
-    if not len(rows) or len(rows) > scene.plot / 6:
-        return
-    for k in rows.tolist():
-        s.vertical([s.at(t.notes.begin[k])], axis + 8, bottom, s.theme.rule, 1, z=8)
-        s.text(s.at(t.notes.begin[k]) + 3, bottom - 4, t.text(int(t.notes.text[k])), 9, s.theme.muted, box=True)
+def _marks_of(trace: Trace) -> list[int]:
+    """Rows of the user's marks, unless they are too many to be told apart."""
+    rows = np.flatnonzero(~trace.notes.span)
+    rows = rows[np.argsort(trace.notes.begin[rows], kind="stable")]
+    return rows.tolist() if len(rows) <= 60 else []
+
+
+def _marks(s: Sheet, trace: Trace, marks: list[int], axis: float, bottom: float) -> None:
+    """User marks: a line through all rows, its text below them where there is room."""
+    free = 0.0
+    for k in marks:
+        x = s.at(trace.notes.begin[k])
+        s.vertical([x], axis + 8, bottom, s.theme.faint, 1, z=8)
+        label = fit(trace.text(int(trace.notes.text[k])), s.width - MARGIN - x - 4, 9.5)
+        if label and x + 3 >= free:
+            s.text(x + 3, bottom - 5, label, 9.5, s.theme.muted)
+            free = x + 3 + width(label, 9.5) + 6
 
 
 def headline(trace: Trace, scene: Scene) -> str:

@@ -205,11 +205,13 @@ class Sheet:
         self.vertical([self.x1], y + 8, bottom, self.theme.accent, 1.6, z=9)
         self.text(self.x1 + 5, y, "now", 10.5, self.theme.accent, bold=True)
 
-    def raised(self, x: float, y: float, height: float, faded: bool = False) -> None:
-        """A red cap with a cross at the end of a bar: shape first, colour second."""
-        w = 7.0 if height > 12 else 5.0
+    def raised(self, x: float, y: float, height: float, *, room: float = 9.0, faded: bool = False) -> None:
+        """A red cap with a cross at the end of a bar (`room` px wide): shape first, colour second."""
+        w = min(7.0 if height > 12 else 5.0, max(room, 1.5))
         red = mix(self.theme.red, self.theme.background, 0.3) if faded else self.theme.red
         self.rects(x - w, x, y, y + height, red, z=4)
+        if w < 4.5:
+            return
         cx, cy, r = x - w / 2, y + height / 2, w * 0.3
         ink = "#ffffff" if self.theme.name == "light" else "#11151a"
         self.lines([[(cx - r, cy - r), (cx + r, cy + r)], [(cx - r, cy + r), (cx + r, cy - r)]], ink, 1.1, z=5)

@@ -92,7 +92,7 @@ def _row(s: Sheet, scene: Scene, row: int, y: float, worst: bool) -> None:
         if b.state[row] == RUNNING:
             s.rects(e - 3, e, y + 1, y + 18, th.accent, z=4)
         if b.state[row] == RAISED:
-            s.raised(e, y + 1, 17)
+            s.raised(e, y + 1, 17, room=e - a)
         w = int(b.thread[row])
         place = "main" if w == -1 else f"thread {-1 - w}" if w < 0 else f"worker {w}"
         space = e - a - 8 - (7 if b.state[row] == RAISED else 0)

@@ -106,7 +106,7 @@ class Workers:
         if running.any():
             s.rects(e[running] - 3, e[running], y, y + h, th.accent, z=8)
         for at in np.flatnonzero(raised).tolist():
-            s.raised(float(stop[at]), y, h, scene.is_dim(int(rows[at])))
+            s.raised(float(stop[at]), y, h, room=float(stop[at] - body[at]), faded=scene.is_dim(int(rows[at])))
         stolen = np.flatnonzero((b.stolen[rows] >= 0) & (stop - body > 9) & k & (h > 12))
         offset = np.zeros(len(rows))
         for at in stolen.tolist():

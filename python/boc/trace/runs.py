@@ -1,0 +1,43 @@
+"""Where the last run began: the last time that nothing was pending before now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .columns import LOST, RUNNING
+
+if TYPE_CHECKING:
+    from .model import Trace
+
+_PAUSE_NS = 100_000_000
+"""Nothing pending for less than this is workers that keep up with who schedules, not the end of a run,
+unless a wait saw it."""
+
+
+def begin_of_last(trace: Trace, since: int | None = None) -> int:
+    """When the last run began, ns; `trace.t0` where it is all one run. At the latest `since`."""
+    b = trace.behaviors
+    known = (b.sched >= 0) & (b.state != LOST) & ~b.native
+    if not known.any():
+        return trace.t0
+    sched = np.sort(b.sched[known])
+    done = b.state[known] > RUNNING
+    end = np.sort(np.maximum(b.end, b.cancel)[known][done])
+    # Nothing is pending before a schedule when as many have ended as were scheduled.
+    ended = np.searchsorted(end, sched, side="right")
+    idle = np.flatnonzero(ended == np.arange(len(sched)))
+    idle = idle[idle > 0]
+    last = end[ended[idle] - 1]
+    # Such a moment counts where somebody saw it: a wait that ended, workers that went, or a pause.
+    seen = np.searchsorted(trace.quiet, sched[idle], side="right") > np.searchsorted(trace.quiet, last)
+    kept = seen | (sched[idle] - last >= _PAUSE_NS)
+    begin, before = trace.t0, trace.t0
+    if kept.any():
+        begin, before = int(sched[idle][kept][-1]), int(last[kept][-1])
+    if since is not None and max(trace.t0, since) < begin:
+        return max(trace.t0, since)
+    # What main wrote on the noticeboard between the runs belongs to the later one.
+    noted = trace.notices.time[trace.notices.time > before]
+    return min(begin, int(noted.min())) if begin > trace.t0 and len(noted) else begin
