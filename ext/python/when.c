@@ -12,6 +12,7 @@ static void watch_clear(watch_t *w) {
     Py_CLEAR(w->container);
     Py_CLEAR(w->key);
     Py_CLEAR(w->last);
+    Py_CLEAR(w->shape);
 }
 
 void boc__template_free(void *p) {
@@ -23,6 +24,7 @@ void boc__template_free(void *p) {
     PyMem_Free(t->watch);
     for (uint32_t i = 0; i < t->nslots; i++) {
         Py_XDECREF(t->slots[i].last);
+        Py_XDECREF(t->slots[i].shape);
         if (t->slots[i].capture != NULL)
             boc__capture_drop(t->slots[i].capture);
     }
@@ -41,6 +43,16 @@ static bool reaches(PyObject *v) {
     return !(t == &PyLong_Type || t == &PyUnicode_Type || t == &PyFloat_Type || t == &PyBool_Type || t == &PyBytes_Type ||
              t == &PyModule_Type || t == &PyList_Type || t == &PyDict_Type || t == &PySet_Type || t == &PyCFunction_Type);
 }
+
+/* Two values of one shape use the same names: functions of one code, instances of one class (what an instance itself
+   refers to brings its own names along). NULL: nothing is known. Borrowed. */
+static PyObject *shape_of(PyObject *v) {
+    if (v == NULL || PyTuple_Check(v) || PyFrozenSet_Check(v) || PyMethod_Check(v) || PyType_Check(v))
+        return NULL;
+    return PyFunction_Check(v) ? PyFunction_GET_CODE(v) : (PyObject *)Py_TYPE(v);
+}
+
+static bool same_shape(PyObject *shape, PyObject *v) { return shape != NULL && shape == shape_of(v); }
 
 static uint32_t name_id(PyObject *str) {
     Py_ssize_t n;
@@ -167,6 +179,7 @@ static int refresh(boc_state_t *st, template_t *t) {
         if (!dirty)
             continue;
         if (w->kind == WATCH_GLOBAL && !w->dirty && v != w->last && (reaches(v) || reaches(w->last)) &&
+            !same_shape(w->shape, v) &&
             !(w->last != NULL && v != NULL && boc__cown_check(st, v) && boc__cown_check(st, w->last)))
             return 2;
         w->dirty = true;
@@ -198,6 +211,7 @@ static int refresh(boc_state_t *st, template_t *t) {
                 return -1;
             }
             w->mutable = s->entry[i].capture->mutable;
+            Py_XSETREF(w->shape, Py_XNewRef(shape_of(v)));
             if (w->mutable) {
                 Py_CLEAR(w->last);
                 Py_XDECREF(v);
@@ -271,8 +285,11 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
         out->u.p = c;
         return 0;
     }
-    if (reaches(v))
+    if (reaches(v) && !(keep && same_shape(t->slots[slot].shape, v))) {
         *again = true;
+        if (keep)
+            Py_XSETREF(t->slots[slot].shape, Py_XNewRef(shape_of(v)));
+    }
     char what[120];
     slot_text(t, fn, slot, what, sizeof what);
     c = boc__capture_new(st, v, what);

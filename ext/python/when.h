@@ -10,6 +10,7 @@ typedef struct watch {   /* one name that the body or what it reaches uses */
     PyObject *container; /* dict, or the class whose attributes are watched */
     PyObject *key;
     PyObject *last;      /* its value at the last schedule, NULL: absent, or mutable */
+    PyObject *shape;     /* of that value, see shape_of() */
     uint32_t ns, name, version;
     uint8_t kind;
     bool mutable, dirty;
@@ -21,7 +22,7 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     watch_t *watch;
     uint32_t nwatch;
     boc_capset_t *set;     /* of the last schedule */
-    struct { PyObject *last; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
+    struct { PyObject *last, *shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
     uint32_t nslots, nfree, argcount, kwonly;
     bool varargs, hinted;
     uint32_t name;
