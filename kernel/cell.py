@@ -52,7 +52,8 @@ class Body:
     """A compiled body: the function and the names that start with a notebook's value."""
 
     function: FunctionType
-    captured: tuple[str, ...]
+    captured: tuple[str, ...]  # may be read before the body assigns them
+    read_first: frozenset[str]  # those of them that the text reads first
 
 
 def _helper(name: str, like: ast.AST) -> ast.expr:
@@ -199,6 +200,23 @@ def _maybe_unset(code: CodeType) -> set[str]:
     return names
 
 
+def _reads_first(tree: ast.AST, names: Iterable[str]) -> frozenset[str]:
+    """Those of `names` whose first appearance in the text is a read (`n += 1` is one)."""
+    first: dict[str, tuple[tuple[int, int], bool]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found, reads = node.target, True
+        elif isinstance(node, ast.Name):
+            found, reads = node, isinstance(node.ctx, ast.Load)
+        else:
+            continue
+        at = (found.lineno, found.col_offset)
+        before = first.get(found.id)
+        if before is None or at < before[0] or (at == before[0] and reads):
+            first[found.id] = (at, reads)
+    return frozenset(n for n in names if n in first and first[n][1])
+
+
 _CELL_READS = ("LOAD_DEREF", "LOAD_CLOSURE", "LOAD_FAST", "LOAD_FAST_BORROW", "DELETE_DEREF")
 
 
@@ -209,12 +227,14 @@ def compile_body(
     parameters: Iterable[str],
     namespace: dict[str, Any],
     transform: Callable[[str], str] = str,
+    movable: Callable[[Any], bool] = lambda value: True,
 ) -> Body:
     """Make the behavior's function from the body of a cell.
 
     `parameters`: the names of the header, in order. `namespace`: the notebook's globals, which
-    become the function's. `transform`: IPython's input transformer (`!cmd` to Python). Raises
-    `CellError` for what cannot be a behavior.
+    become the function's. `transform`: IPython's input transformer (`!cmd` to Python). `movable`: whether
+    a value can be captured; one that cannot is left out where the body assigns the name first (`for f in ..`).
+    Raises `CellError` for what cannot be a behavior.
     """
     parameters = tuple(parameters)
     tree = _read_body(text, source, transform)
@@ -222,10 +242,12 @@ def compile_body(
     _Rewrite(lines, own_input="input" in namespace or "input" in parameters).visit(tree)
     _returned(tree)
     code = _compile(tree, parameters, source)
-    captured = tuple(sorted(n for n in _maybe_unset(code) if n in namespace and n not in parameters))
+    unset = sorted(n for n in _maybe_unset(code) if n in namespace and n not in parameters)
+    reads = _reads_first(tree, unset)
+    captured = tuple(n for n in unset if n in reads or movable(namespace[n]))
     if captured:
         code = _compile(tree, parameters + captured, source)
     function = FunctionType(code, namespace, name)
     function.__module__ = str(namespace.get("__name__", "__main__"))
     function.__qualname__ = name
-    return Body(function, captured)
+    return Body(function, captured, reads)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from boc import _control
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from .header import KINDS, OPTIONS
+from .header import OPTIONS
 from .when import is_cown
 
 
@@ -37,7 +38,7 @@ def header_words(before: str, namespace: dict[str, Any]) -> list[str]:
     previous = before[: len(before) - len(word)].replace("=", " ").split()
     last = previous[-1] if previous else ""
     if last == "--on":
-        return [k for k in KINDS if k.startswith(word)]
+        return [k for k in (*_control._KINDS, "main") if k.startswith(word)]
     if last in ("->", "--name", "as"):
         return []
     if word.startswith("-"):

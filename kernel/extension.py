@@ -34,6 +34,7 @@ class Extension:
         self.cells = Cells()
         self.router = Router(shell, self.kernel, self.cells) if self.kernel is not None else None
         self.hook: LoopHook | None = None
+        self.terminal: Any = None
         self.bodies: bodies.PinnedBodies | None = None
         self.show = show.Displays(shell, self.router, self.cells)
         self.magics = BocMagics(shell, self.cells, self.router)
@@ -41,7 +42,7 @@ class Extension:
 
     def load(self) -> None:
         shell = self.shell
-        shell.register_magics(WhenMagics(shell, self.cells))
+        shell.register_magics(WhenMagics(shell, self.cells, self.show))
         shell.register_magics(self.magics)
         completer = getattr(shell, "Completer", None)
         if completer is not None:
@@ -71,7 +72,7 @@ class Extension:
 
     def _load_terminal(self) -> None:
         if self.shell._inputhook is None and not getattr(self.shell, "simple_prompt", False):
-            self.shell._inputhook = input_hook(_core.pinned_fd(), _pump)
+            self.terminal = self.shell._inputhook = input_hook(_core.pinned_fd(), _pump)
 
     def _loop(self) -> Any:
         """The kernel's asyncio loop; None until the kernel has begun to listen."""
@@ -128,6 +129,8 @@ class Extension:
         if completer is not None and self.matcher in completer.custom_matchers:
             completer.custom_matchers.remove(self.matcher)
         self.show.unload()
+        if self.terminal is not None and shell._inputhook is self.terminal:
+            shell._inputhook = None
         self.close()
 
 

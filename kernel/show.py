@@ -75,6 +75,7 @@ class Displays:
         self._pending: dict[int, tuple[Any, str, Cell]] = {}
         self._guard = threading.Condition()
         self._ended: list[int] = []
+        self._expected: Any = None
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -89,19 +90,23 @@ class Displays:
         for formatter in (formatters.mimebundle_formatter, formatters.ipython_display_formatter):
             formatter.pop(boc.Cown, None)
 
+    def expect(self, result: Any) -> None:
+        """`result` is about to be a cell's output: it is updated when it ends, however soon that is."""
+        self._expected = result
+
     def _show(self, cown: Any) -> None:
         """Show a pending result under a display id; NotImplementedError: as any object."""
         cell = self.cells.running()
-        if cell is None or cown.done() or not _core._look(cown)[0] & RESULT:
+        expected, self._expected = self._expected, None
+        final = expected is not cown and (cown.done() or not _core._look(cown)[0] & RESULT)
+        if cell is None or final:
             raise NotImplementedError
         mark = uuid.uuid4().hex
         self.shell.display_pub.publish(cown_bundle(cown), {}, transient={"display_id": mark})
         token = next(self._tokens)
         with self._guard:
             self._pending[token] = (cown, mark, cell)
-        _service.watchers[token] = lambda: self._reached(token)
-        if not _core._watch(cown, token):
-            _service.watchers.pop(token, None)
+        if not self._await(token, cown):
             self._reached(token)
 
     def _reached(self, token: int) -> None:
@@ -125,13 +130,25 @@ class Displays:
             self._final(token)
 
     def _final(self, token: int) -> None:
-        with self._guard:
-            shown = self._pending.pop(token, None)
+        shown = self._pending.get(token)
         if shown is None or self.router is None:
             return
         cown, mark, cell = shown
+        if _core._look(cown)[0] & BUSY and self._await(token, cown):
+            return  # others ask for it too (the watch itself, for a moment): when they are through
+        with self._guard:
+            if self._pending.pop(token, None) is None:
+                return
         content = {"data": cown_bundle(cown), "metadata": {}, "transient": {"display_id": mark}}
         self.router.outbox.post(cell, "update_display_data", content)
+
+    def _await(self, token: int, cown: Any) -> bool:
+        """Ask to be told when the cown's turn has come. False: it is idle."""
+        _service.watchers[token] = lambda: self._reached(token)
+        if _core._watch(cown, token):
+            return True
+        _service.watchers.pop(token, None)
+        return False
 
     def update(self) -> None:
         """Before a cell's reply: show the results that have ended by now."""

@@ -8,12 +8,14 @@ import sys
 from typing import Any
 
 import boc
+from boc import _core
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class, no_var_expand
 
 from .cell import CellError, CellSyntaxError, Source, compile_body
 from .cells import Cells
 from .header import Header, HeaderError, Item, parse
+from .show import Displays
 
 _log = logging.getLogger("boc")
 
@@ -54,9 +56,10 @@ class WhenMagics(Magics):
 
     shell: Any
 
-    def __init__(self, shell: Any, cells: Cells) -> None:
+    def __init__(self, shell: Any, cells: Cells, displays: Displays) -> None:
         super().__init__(shell)
         self.cells = cells
+        self.displays = displays
         self._hinted: set[tuple[str, str]] = set()
 
     @no_var_expand
@@ -80,7 +83,7 @@ class WhenMagics(Magics):
           --wait     wait for the end; an exception of the body is raised in this cell
           --read C   also C, read-only: readers of one cown run together (may be repeated)
           --name N   the behavior's name in charts and messages
-          --on KIND  the kind of worker: interpreter, process, thread, main
+          --on KIND  where it runs: interpreter, or main for the main thread
 
         What the body prints, displays and raises appears under this cell.
         """
@@ -90,7 +93,10 @@ class WhenMagics(Magics):
             self.shell.user_ns[header.result] = result
         if header.wait:
             result.result()
-        return None if header.result is not None else result
+        if header.result is not None:
+            return None
+        self.displays.expect(result)
+        return result
 
     def _schedule(self, line: str, text: str) -> tuple[Any, Header]:
         __tracebackhide__ = True
@@ -109,6 +115,7 @@ class WhenMagics(Magics):
                 [i.name for i in header.items],
                 self.shell.user_ns,
                 self.shell.transform_cell,
+                _core._can_move,
             )
         except CellSyntaxError as error:
             raise _Shown(error.error, self._syntax_error(error.error)) from None
@@ -120,7 +127,7 @@ class WhenMagics(Magics):
             result = boc.whencall(body.function, cowns, captures, name=name, on=header.on)
         except (SyntaxError, TypeError, ValueError, boc.TransferError) as error:
             raise UsageError(_first_line(error)) from None
-        for captured in body.captured:
+        for captured in sorted(body.read_first):
             self._hint(captured, source)
         return result, header
 

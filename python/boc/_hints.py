@@ -184,8 +184,9 @@ class _Walk:
         code = self._code
         line = next((n for a, b, n in code.co_lines() if a <= self._offset < b and n), code.co_firstlineno)
         what = "module" if isinstance(tag.value, ModuleType) else "captured"
+        where = "the cell" if code.co_name == "<module>" else f"'{code.co_name}'"
         text = (
-            f"line {line} of '{code.co_name}' {does} the {what} '{tag.path}': a behavior has a copy of what "
+            f"line {line} of {where} {does} the {what} '{tag.path}': a behavior has a copy of what "
             f"it captures, so the change stays there. Put '{tag.root}' in a Cown, or return the new value"
         )
         self._found.append((f"{code.co_filename}:{line}", tag.root, text))

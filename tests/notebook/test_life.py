@@ -257,3 +257,30 @@ def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "said 4\n8\n" in done.stdout and "2 workers" in done.stdout
+
+
+def test_a_terminal_pumps_while_its_prompt_waits() -> None:
+    pexpect = pytest.importorskip("pexpect")
+    child = pexpect.spawn(
+        sys.executable, ["-m", "IPython", "--no-banner", "--colors=NoColor"],
+        env=clean_environment(), encoding="utf8", timeout=20,
+    )  # fmt: skip
+    try:
+        lines = (
+            "%load_ext boc",
+            "from boc import Cown, PinnedCown, whencall; import time; a, p = Cown(1), PinnedCown(2)",
+            "f = whencall(lambda a: time.sleep(0.3), [a])",
+            "g = whencall(lambda p, f: print('PIN' + 'NED', p.value), [p, f])",
+        )
+        for number, line in enumerate(lines, 1):
+            child.expect(rf"In \[{number}\]")
+            child.sendline(line)
+        child.expect("PINNED 2")
+        child.sendline("%unload_ext boc")
+        child.expect(r"In \[6\]")
+        child.sendline("20 + 22")
+        child.expect("42")
+        child.sendline("exit()")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)

@@ -38,6 +38,15 @@ def test_without_a_name_the_result_is_the_cells_output_and_updated_once(kernel: 
     assert update["transient"]["display_id"] == shown[0]["transient"]["display_id"]
 
 
+def test_a_quick_result_is_updated_once_too(kernel: Kernel) -> None:
+    cells = [kernel.run("%%when\n1 + 1") for _ in range(5)]
+    kernel.run("quiesce()")
+    for ran in cells:
+        kernel.until(lambda ran=ran: ran.data("update_display_data"))
+        assert len(ran.data("display_data")) == len(ran.data("update_display_data")) == 1
+        assert "2" in ran.data("update_display_data")[0]["data"]["text/html"]
+
+
 def test_an_exception_shows_in_the_result(kernel: Kernel) -> None:
     ran = kernel.run("%%when\ntime.sleep(0.1)\n{}['salt']")
     kernel.until(lambda: ran.data("update_display_data") and ran.errors)
@@ -94,6 +103,13 @@ egg = Cown(Egg())
     assert "'count'" in ran.err and "Cown" in ran.err
     again = kernel.run("%%when egg -> beaten\ncount += 1\nbeat(egg.value), count")
     assert again.err == "", "one hint per name and place"
+
+
+def test_a_loop_variable_of_a_taken_name_needs_no_capture(kernel: Kernel) -> None:
+    kernel.run("f = open(os.devnull)")
+    ran = kernel.run("%%when --wait -> last\nfor f in range(3): pass\nf")
+    assert kernel.value("last.result()") == 2 and ran.err == ""
+    assert "'f'" in kernel.run("%%when\nf.read()", ok=False).text
 
 
 def test_braces_and_dollars_are_left_alone(kernel: Kernel) -> None:
@@ -185,7 +201,7 @@ def test_completion_and_help(kernel: Kernel) -> None:
     assert "kettle" not in offers("%%when ")
     assert offers("%%when knife, kn") == ["knife", "knives"]
     assert offers("%%when knife --w") == ["--wait"]
-    assert offers("%%when knife --on pro") == ["process"]
+    assert offers("%%when knife --on ma") == ["main"]
     assert offers("%%when knife\nprin", 17) == ["print"]
     assert set(offers("%boc sta")) == {"status", "start", "stacks"}
     (page,) = kernel.run("%%when?").reply["payload"]
