@@ -92,5 +92,8 @@ typedef struct boc__ending {
 int boc__interp_stop(bool cancel, bool interrupt, int64_t grace_ns, boc__ending_t *out);
 /* True from the exit hook on: the runtime must not be started again. */
 bool boc__interp_exiting(void);
+/* Whether worker interpreters can be made now; main, GIL held. 0, or -1 with RuntimeError: the program ends, or
+   tracemalloc traces, which CPython does not survive with them (gh-134604). */
+int boc__interp_may_start(void);
 
 #endif

@@ -89,6 +89,37 @@ boc__interp_exiting(void)
     return atomic_load_explicit(&boc__slots.exiting, memory_order_relaxed);
 }
 
+/* tracemalloc.is_tracing(), of the built-in module under it, which costs no import. */
+static int
+tracing_memory(void)
+{
+    PyObject *module = PyImport_ImportModule("_tracemalloc");
+    if (module == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    PyObject *yes = PyObject_CallMethod(module, "is_tracing", NULL);
+    int rc = yes == NULL ? -1 : PyObject_IsTrue(yes);
+    Py_XDECREF(yes);
+    Py_DECREF(module);
+    return rc;
+}
+
+int
+boc__interp_may_start(void)
+{
+    if (boc__interp_exiting()) {
+        PyErr_SetString(PyExc_RuntimeError, "the program ends: the runtime cannot be started");
+        return -1;
+    }
+    int tracing = tracing_memory();
+    if (tracing > 0) {
+        PyErr_SetString(PyExc_RuntimeError, "boc cannot make workers while tracemalloc traces memory, because CPython does not "
+                                            "survive it: call tracemalloc.stop() first");
+    }
+    return tracing == 0 ? 0 : -1;
+}
+
 int
 boc__interp_init_exit(void)
 {

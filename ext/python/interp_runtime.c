@@ -11,6 +11,7 @@
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #include "internal/pycore_ceval.h"
+#include "internal/pycore_hashtable.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_runtime.h"
 #pragma GCC diagnostic pop
@@ -54,6 +55,10 @@ boc__runtime_only_main(void)
 void
 boc__runtime_before_exit(void)
 {
+    /* File names that tracemalloc noted in workers are objects of theirs. */
+    if (_PyRuntime.tracemalloc.filenames != NULL) {
+        _PyRuntime.tracemalloc.filenames->key_destroy_func = NULL;
+    }
 #if PY_VERSION_HEX < 0x030d0000
     /* C functions with keyword arguments make a tuple of their names at their first call, in the memory of whichever
        interpreter called; 3.12 frees all of them from main at its end, and aborts. */

@@ -126,10 +126,8 @@ static PyObject *rt_start(PyObject *module, PyObject *args) {
     int check;
     if (!PyArg_ParseTuple(args, "IIp:_start", &workers, &trace, &check) || boc__not_in_body("start()") < 0)
         return NULL;
-    if (boc__interp_exiting()) {
-        PyErr_SetString(PyExc_RuntimeError, "the program ends: the runtime cannot be started");
+    if (boc__interp_may_start() < 0)
         return NULL;
-    }
     boc__check = check;
     boc_options_t o = {.workers = workers, .host = &host, .callbacks = &callbacks, .trace_events = trace,
                        .before_workers = boc__interp_preload};

@@ -12,6 +12,7 @@ waiting thread itself holds the lock of.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import sys
 import threading
@@ -62,13 +63,18 @@ _reports = Reports()
 
 
 def start() -> None:
-    """Start the thread if it does not run (also in the child of a fork)."""
+    """Start the thread if it does not run (also in the child of a fork).
+
+    While the program ends CPython makes no thread more; then waits, and the end, handle what is queued.
+    """
     global _thread, _stopping
     if _thread is not None and _thread.is_alive():
         return
     _stopping = False
-    _thread = threading.Thread(target=_run, name="boc-service", daemon=True)
-    _thread.start()
+    thread = threading.Thread(target=_run, name="boc-service", daemon=True)
+    with contextlib.suppress(RuntimeError):
+        thread.start()
+        _thread = thread
 
 
 def stop() -> None:

@@ -1,0 +1,242 @@
+"""Ctrl-C, stop() and threads: what interrupts, what is abandoned, who may still schedule while the program ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from programs import environ, run, source
+
+WAITS = {
+    "wait": "boc.wait()",
+    "quiesce": "boc.quiesce()",
+    "result": "f.result()",
+    "wait with a time": "boc.wait(1000)",
+    "stop": "boc.stop(cancel=False)",
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_ctrl_c_while_waiting(wait: str) -> None:
+    code = source(f"""
+c = Cown(0)
+r, w = os.pipe()
+@when(c)
+def f(c):
+    os.write(w, b".")
+    for _ in range(60): time.sleep(0.05)
+    return "ended"
+os.read(r, 1)
+print("waiting", flush=True)
+try:
+    {WAITS[wait]}
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+@when(Cown(1))
+def g(c): return c.value
+print("usable", g.result(20), f.result(20))
+""")
+    child = subprocess.Popen([sys.executable, "-u", "-c", code], env=environ(), stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    with child:
+        assert child.stdout.readline() == "begun\n"
+        assert child.stdout.readline() == "waiting\n"
+        took = []
+        time.sleep(0.2)  # into the wait: there is no event for "sleeps now"
+        sent = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "interrupted\n"
+        took.append(time.monotonic() - sent)
+        assert "usable 1" in child.stdout.readline()
+        assert child.wait(20) == 0
+    assert took[0] < 0.2  # 100 ms are promised; the machine may be busy
+
+
+def test_ctrl_c_ends_the_program() -> None:
+    code = source("""
+@when(Cown(0))
+def f(c):
+    while True: pass
+print("waiting", flush=True)
+boc.wait()
+""")
+    child = subprocess.Popen([sys.executable, "-u", "-c", code], env=environ(), stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.stdout.readline()
+    time.sleep(0.2)  # as above
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in err
+    assert "work pending" in err
+
+
+STUCK = {
+    "sleeps": "time.sleep(1000)",
+    "swallows": """
+    def spin():
+        while True: pass
+    while True:
+        try: spin()
+        except BaseException: pass""",
+    "keeps the GIL": "re.match('(a+)+$', 'a' * 60 + 'b')",
+}
+
+
+@pytest.mark.parametrize("body", STUCK)
+def test_stop_abandons_what_is_stuck(body: str) -> None:
+    done = run(f"""
+r, w = os.pipe()
+c = Cown(0)
+import re
+@when(c)
+def f(c):
+    re.compile("a")
+    os.write(w, b".")
+    {STUCK[body].strip()}
+os.read(r, 1)
+time.sleep(0.2)  # until it is inside: what is inside gives no sign
+begun = time.monotonic()
+boc.stop()
+print("stopped after", time.monotonic() - begun)
+try:
+    f.result(5)
+except boc.WorkerDied as e:
+    print("died:", e)
+for i in range(3):
+    @when(Cown(i))
+    def g(c): return c.value
+    print("anew", g.result(20))
+    boc.wait()
+""").clean()
+    assert 0.9 < float(done.out.split("stopped after")[1].split()[0]) < 3
+    assert "died:" in done.out
+    assert "anew 2" in done.out
+
+
+def test_stop_interrupts_what_runs() -> None:
+    done = run("""
+        r, w = os.pipe()
+        c = Cown(0)
+        @when(c)
+        def f(c):
+            try:
+                os.write(w, b".")
+                while True: c.value += 1
+            finally:
+                print("cleaned up")
+        @when(c)
+        def queued(c): print("ran late")
+        os.read(r, 1)
+        begun = time.monotonic()
+        boc.stop()
+        assert time.monotonic() - begun < 0.9
+        for one in f, queued:
+            try:
+                one.result(5)
+            except boc.Cancelled:
+                print("cancelled")
+    """).clean()
+    assert done.out.count("cancelled") == 2
+    assert "ran late" not in done.out
+
+
+def test_an_interrupt_hits_no_other_behavior() -> None:
+    """Bodies that end while they are interrupted; those that follow on the worker must not feel it."""
+    done = run("""
+        boc.start(workers=1)
+        c = Cown(0)
+        hit = 0
+        for i in range(300):
+            @when(c)
+            def short(c):
+                for _ in range(200): pass
+            @when(c)
+            def after(c): return "well"
+            if i % 3 == 0: time.sleep(0.0002)
+            boc.cancel(short, interrupt=True)
+            assert after.result(20) == "well"
+        print("none hit")
+    """).clean()
+    assert "none hit" in done.out
+
+
+def test_threads_that_go_on_while_the_program_ends() -> None:
+    done = run("""
+        def late():
+            time.sleep(0.3)
+            @when(Cown(20))
+            def f(c): return c.value + 1
+            print("late thread got", f.result(20), flush=True)
+        def for_ever():
+            while True:
+                try:
+                    @when(Cown(0))
+                    def f(c): pass
+                except RuntimeError:
+                    return
+        threading.Thread(target=late).start()
+        for _ in range(2):
+            threading.Thread(target=for_ever, daemon=True).start()
+        sys.exit(3)
+    """).clean(3)
+    assert "late thread got 21" in done.out
+
+
+def test_an_executor_that_waits_while_the_program_ends() -> None:
+    done = run("""
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(2)
+        def work(i):
+            try:
+                @when(Cown(i))
+                def f(c):
+                    time.sleep(0.05)
+                    return c.value
+                print(f"got {f.result(20)}\\n", end="", flush=True)
+            except BaseException as e:
+                print("raised", repr(e))
+        for i in range(4): pool.submit(work, i)
+    """).clean()
+    assert done.out.count("got") == 4, done.out
+
+
+def test_scheduling_after_the_end_says_that_the_program_ends() -> None:
+    done = run("""
+        def late():
+            try:
+                @when(Cown(0))
+                def f(c): pass
+            except RuntimeError as e:
+                print("refused:", e)
+        @when(Cown(0))
+        def f(c): pass
+        f.result(20)
+        class Late:
+            def __del__(self): late()  # as the modules are cleared, after all callbacks
+        keep = Late()
+    """).clean()
+    assert "refused: the program ends" in done.out
+
+
+def test_no_worker_in_a_foreign_interpreter() -> None:
+    done = run("""
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        boc.start(workers=1)
+        i = interpreters.create()
+        code = "import sys; sys.path[:] = %r\\ntry:\\n import boc\\nexcept ImportError as e:\\n print('said:', e, flush=True)" % sys.path
+        try:
+            print(interpreters.run_string(i, code))
+        except Exception as e:
+            print("said:", e)
+        interpreters.destroy(i)
+    """).clean()
+    assert "said:" in done.out
