@@ -84,8 +84,9 @@ def stream(command: list[str], env: dict[str, str], limit: float = 1500.0) -> in
 
 
 def pytest(outcome: Outcome, python: str, env: dict[str, str], arguments: list[str]) -> None:
-    """Runs pytest and takes the counts from its JUnit report."""
-    report = REPORTS / (re.sub(r"\W+", "-", outcome.name) + ".xml")
+    """Runs pytest and adds the counts of its JUnit report; may be called several times for one step."""
+    report = REPORTS / (re.sub(r"\W+", "-", " ".join([outcome.name, *arguments])) + ".xml")
+    before = len(outcome.failures)
     report.unlink(missing_ok=True)
     status = stream([python, "-m", "pytest", f"--junitxml={report}", *arguments], env)
     if status == 5:
@@ -100,8 +101,8 @@ def pytest(outcome: Outcome, python: str, env: dict[str, str], arguments: list[s
                 outcome.skipped += 1
             else:
                 outcome.passed += 1
-    if status and not outcome.failures:
-        outcome.failures.append(f"{outcome.name}: pytest exited with {status}")
+    if status and len(outcome.failures) == before:
+        outcome.failures.append(f"{outcome.name}: pytest exited with {status} ({arguments[-1]})")
 
 
 def meson_test(outcome: Outcome, command: list[str], folder: Path, env: dict[str, str]) -> None:

@@ -89,7 +89,9 @@ def python_step(env: Env, whole: bool, outcome: steps.Outcome) -> None:
         outcome.note = "no Python tests here"
         return
     marks = [] if whole else ["-m", "not slow"]
-    steps.pytest(outcome, env.tool("python"), clean_environ(env), ["-q", *marks, *chosen])
+    for folder in chosen:  # each in a process of its own: a crash takes no other folder with it
+        say(f"CPython {env.minor}: {folder}")
+        steps.pytest(outcome, env.tool("python"), clean_environ(env), ["-q", *marks, folder])
 
 
 def movable_step(env: Env, outcome: steps.Outcome) -> None:

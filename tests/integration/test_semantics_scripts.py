@@ -263,7 +263,8 @@ def test_interpreter_flags(script, flags):
 def test_user_threads_that_still_schedule_at_the_end(script):
     done = script("""
         import threading, time
-        from boc import Cown, when, quiesce
+        from boc import Cown, quiesce, start, when
+        start(2)
         c = Cown(0)
         def work():
             for _ in range(20):
