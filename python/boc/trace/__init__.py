@@ -1,14 +1,17 @@
-"""What a run did: records, the model of it, files and exports. Imported on demand; needs numpy."""
+"""What a run did: records, the model of it, files, exports, and other processes. Imported on demand; needs numpy."""
 
 from __future__ import annotations
 
 import os
 
+from .attach import Remote, attach
 from .events import EVENTS, KIND, Event
 from .file import TraceFileError
+from .live import LiveTrace
 from .model import Trace
 from .recorder import Recording, record
 from .records import MAIN, RECORD, Cursor, Source
+from .serve import Server, keys, serve
 
 __all__ = [
     "EVENTS",
@@ -17,12 +20,18 @@ __all__ = [
     "RECORD",
     "Cursor",
     "Event",
+    "LiveTrace",
     "Recording",
+    "Remote",
+    "Server",
     "Source",
     "Trace",
     "TraceFileError",
+    "attach",
+    "keys",
     "load",
     "record",
+    "serve",
 ]
 
 
