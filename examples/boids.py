@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boc import Cown, Matrix, PinnedCown, start, wait, when
+from boc import Cown, Matrix, PinnedCown, quiesce, start, wait, when
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,16 @@ def steer(own: Matrix, seen: Matrix, rules: Rules) -> Matrix:
 
 @dataclass
 class Flock:
-    """All boids, N x 4 of x, y, vx, vy, with the pictures so far; lives on the main interpreter."""
+    """All boids, N x 4 of x, y, vx, vy, with the pictures so far; lives on the main interpreter.
+
+    `show` is called with the flock after each frame.
+    """
 
     boids: Matrix
     rules: Rules
     frames: int
     keep: bool = True
+    show: Callable[[Flock], None] | None = None
     pictures: list[Matrix] = field(default_factory=list)
     cells_computed: int = 0
     order: list[float] = field(default_factory=list)
@@ -98,6 +102,8 @@ class Flock:
         self.order.append(heading.length)
         if self.keep:
             self.pictures.append(self.boids.copy())
+        if self.show is not None:
+            self.show(self)
 
 
 def random_flock(count: int, rules: Rules, frames: int, seed: int, keep: bool = True) -> Flock:
@@ -109,8 +115,11 @@ def random_flock(count: int, rules: Rules, frames: int, seed: int, keep: bool = 
     return Flock(Matrix.concat([position, velocity], axis=1), rules, frames, keep)
 
 
-def schedule_frame(flock: PinnedCown[Flock], number: int, frames: int, show: Any = None) -> None:
-    """One behavior for each occupied cell, and one on the flock that writes back. On the main interpreter."""
+def schedule_frame(flock: PinnedCown[Flock], number: int = 0) -> None:
+    """One behavior for each occupied cell, and one on the flock that writes back and schedules the next frame.
+
+    On the main interpreter, holding the flock.
+    """
     state = flock.value
     rules = state.rules
     cells = state.by_cell()
@@ -119,7 +128,7 @@ def schedule_frame(flock: PinnedCown[Flock], number: int, frames: int, show: Any
     for (x, y), here in cells.items():
         own, seen = state.boids.take(here), state.boids.take(state.around(cells, x, y))
 
-        @when(name=f"cell {x},{y}")
+        @when(name=f"row {y}")
         def cell(own: Matrix = own, seen: Matrix = seen, rules: Rules = rules) -> Matrix:
             return steer(own, seen, rules)
 
@@ -128,18 +137,16 @@ def schedule_frame(flock: PinnedCown[Flock], number: int, frames: int, show: Any
     @when(flock, parts, name="frame")
     def frame(flock: PinnedCown[Flock], parts: list[Cown[Matrix]]) -> None:
         flock.value.advance([(here, part.value) for here, part in zip(members, parts, strict=True)])
-        if show is not None:
-            show(flock.value)
-        if number + 1 < frames:
-            schedule_frame(flock, number + 1, frames, show)
+        if number + 1 < flock.value.frames:
+            schedule_frame(flock, number + 1)
 
 
-def fly(flock: Flock, show: Any = None) -> Flock:
+def fly(flock: Flock) -> Flock:
     """Run all frames and return the flock."""
     pinned = PinnedCown(flock, name="flock")
     with pinned:
-        schedule_frame(pinned, 0, flock.frames, show)
-    wait()
+        schedule_frame(pinned)
+    quiesce()
     return flock
 
 
@@ -174,6 +181,15 @@ def picture(boids: Matrix, rules: Rules, pixels: int) -> Any:
     return image.resize((pixels, pixels), Image.Resampling.LANCZOS)
 
 
+def png(boids: Matrix, rules: Rules, pixels: int) -> bytes:
+    """One frame as the bytes of a PNG file, for a notebook."""
+    from io import BytesIO
+
+    to = BytesIO()
+    picture(boids, rules, pixels).save(to, "PNG")
+    return to.getvalue()
+
+
 def _rows(matrix: Matrix) -> list[tuple[float, ...]]:
     values = list(matrix.values())
     return [tuple(values[i:i + matrix.columns]) for i in range(0, len(values), matrix.columns)]
@@ -198,14 +214,14 @@ def save(flock: Flock, path: Path, pixels: int) -> int:
     return len(images)
 
 
-def window(rules: Rules) -> Any:
+def window(rules: Rules) -> Callable[[Flock], None]:
     """A matplotlib window that follows the flock."""
     import matplotlib.pyplot as plt
 
     plt.ion()
     _, axes = plt.subplots(figsize=(6, 6))
     axes.set(xlim=(0, rules.cells), ylim=(rules.cells, 0), xticks=[], yticks=[], aspect="equal")
-    darts = None
+    darts: Any = None
 
     def show(flock: Flock) -> None:
         nonlocal darts
@@ -239,8 +255,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rules = Rules(cells=options.cells)
     flock = random_flock(options.boids, rules, options.frames, options.seed, keep=options.out is not None)
     began = time.perf_counter()
-    fly(flock, window(rules) if options.show else None)
+    flock.show = window(rules) if options.show else None
+    fly(flock)
     seconds = time.perf_counter() - began
+    wait()
     print(f"{options.frames} frames of {options.boids} boids, {flock.cells_computed} cells, "
           f"{options.frames / seconds:.0f} frames a second")
     print(f"flying the same way: {flock.order[0]:.0%} at first, {flock.order[-1]:.0%} at the end")

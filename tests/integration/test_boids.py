@@ -17,6 +17,7 @@ def test_the_flight_does_not_depend_on_the_workers():
     for workers in (1, 3):
         boc.start(workers=workers)
         ends.append(fly(random_flock(60, Rules(cells=4), 8, seed=3)))
+        boc.wait()
     assert ends[0].boids == ends[1].boids and len(ends[0].pictures) == 8
     assert ends[0].cells_computed == ends[1].cells_computed > 8
 
