@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
+from nbclient.client import CellExecutionComplete
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
@@ -35,9 +37,27 @@ def picture(notebook: Any) -> bytes | None:
     return base64.b64decode(chosen[-1])
 
 
+class Executor(NotebookClient):
+    """Keeps what arrives for cells that have ended already, as JupyterLab does: behaviors print late."""
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        sent: dict[str, tuple[Any, int]] = self.__dict__.setdefault("sent", {})
+        sent[parent_msg_id] = (cell, cell_index)
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            owner = sent.get(message["parent_header"].get("msg_id"))
+            if owner is None:
+                continue
+            try:
+                self.process_message(message, *owner)
+            except CellExecutionComplete:
+                if owner[0] is cell:
+                    return
+
+
 def main() -> int:
     notebook: Any = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3",
+    client = Executor(notebook, timeout=120, kernel_name="python3",
                             resources={"metadata": {"path": str(NOTEBOOK.parent)}})
     try:
         client.execute()
