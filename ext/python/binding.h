@@ -141,6 +141,7 @@ struct boc_state {
     /* values that rest live here */
     struct { boc_cown_t *cown; int64_t since; } *live;
     uint32_t nlive, live_cap;
+    int64_t sweep_at;        /* when idle ones are looked for next */
     /* caches of a worker, indexed by name, recipe */
     PyObject **names;
     uint32_t nnames;

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define WALK_LIMIT 100000
 
@@ -27,7 +28,7 @@ void boc__live_add(boc_state_t *st, boc_cown_t *c) {
         st->live_cap = cap;
     }
     st->live[st->nlive].cown = c;
-    st->live[st->nlive].since = 0;
+    st->live[st->nlive].since = boc__rough_now();
     c->value.aux = st->nlive++;
     atomic_store_explicit(&c->home, (uint16_t)(st->worker + 1), memory_order_release);
 }
@@ -38,6 +39,51 @@ void boc__live_remove(boc_state_t *st, boc_cown_t *c) {
     if (i < st->nlive)
         st->live[i].cown->value.aux = i;
     c->value.aux = UINT32_MAX;
+}
+
+/* ---- values that lie idle -------------------------------------------------------
+ * A body may keep its interpreter's lock for seconds in C, and nobody can take a live value out of there meanwhile. So before a
+ * body starts, what no body touched for a while is encoded: only what was just used can be held back. */
+#define IDLE_NS 5000000
+#define IDLE_NS_PER_ENTRY 700 /* about ten times what encoding one costs */
+
+static Py_ssize_t rough_size(PyObject *o);
+
+/* Nobody else lets the last reference go while this one is held. */
+static bool try_retain(boc_cown_t *c) {
+    uint32_t refs = atomic_load_explicit(&c->refs, memory_order_relaxed);
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&c->refs, &refs, refs + 1, memory_order_acquire, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/* Some milliseconds are near enough here, and this clock costs a tenth of the exact one. */
+int64_t boc__rough_now(void) {
+#ifdef CLOCK_MONOTONIC_COARSE
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+#else
+    return boc_now();
+#endif
+}
+
+void boc__live_sweep(boc_state_t *st) {
+    int64_t now = boc__rough_now();
+    if (now < st->sweep_at)
+        return;
+    st->sweep_at = now + IDLE_NS;
+    for (uint32_t i = st->nlive; i-- > 0;) {
+        if (i >= st->nlive)
+            continue; /* encoding ran code that took others off the list */
+        boc_cown_t *c = st->live[i].cown;
+        if (now - st->live[i].since < IDLE_NS + IDLE_NS_PER_ENTRY * rough_size(c->value.u.p) ||
+            atomic_load_explicit(&c->holder, memory_order_relaxed) != 0 || !try_retain(c))
+            continue;
+        boc__encode_live(st, c, 0);
+        boc_cown_release(c);
+    }
 }
 
 void boc__live_flush(boc_state_t *st) {

@@ -241,6 +241,8 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     ctx->current = b;
     ctx->ended = false;
     open_values(st, b, boc_self() + 1);
+    if (st->nlive > 0)
+        boc__live_sweep(st);
     PyObject *value = NULL;
     if (st->worker >= 0 && boc__environ_apply(st) < 0)
         PyErr_WriteUnraisable(NULL);

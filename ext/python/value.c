@@ -475,7 +475,7 @@ void boc__settle(boc_state_t *st, boc_behavior_t *b) {
             boc__live_add(st, c);
         }
         if (c->value.tag == V_LIVE)
-            st->live[c->value.aux].since = 0;
+            st->live[c->value.aux].since = boc__rough_now();
     }
     for (uint32_t i = 0; i < b->nreq; i++) {
         boc_cown_t *c = b->req[i].cown;

@@ -498,6 +498,94 @@ static bool importing(boc_state_t *st) {
     return yes;
 }
 
+/* A behavior with its result and requests, and room for ndyn values. */
+static boc_behavior_t *allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result) {
+    *result = boc_cown_new(BOC_COWN_RESULT);
+    boc_behavior_t *b = *result ? boc_behavior_new(count_cowns(s) + 1, sizeof(boc_job_t) + ndyn * sizeof(boc_value_t)) : NULL;
+    if (b == NULL) {
+        if (*result != NULL)
+            boc_cown_release(*result);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    boc_job_t *job = boc__job(b);
+    job->nparams = (uint16_t)s->nargs;
+    job->origin = boc__origin() & 0xffffff;
+    b->kinds = BOC_KIND_INTERPRETER;
+    b->flags |= (uint8_t)(BOC_B_RESULT | (s->on_main ? BOC_B_PINNED : 0));
+    if (fill_requests(b, s, *result) == 0)
+        return b;
+    boc__drop_behavior(b);
+    boc_behavior_free(b);
+    return NULL;
+}
+
+/* Closure cells and captures into job->dyn; *seen: list of those that reach further names. */
+static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spec_t *s, boc_job_t *job, PyObject **seen, bool *again) {
+    uint32_t n = (uint32_t)job->nclosure + job->ndefaults + job->nkw;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t slot;
+        PyObject *v = dyn_value(t, fn, s, job->ndefaults, i, &slot);
+        if (v == NULL && PyErr_Occurred())
+            return -1;
+        if (v != NULL && boc__atom(&job->dyn[i], v))
+            continue;
+        Py_XINCREF(v);
+        int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again);
+        if (rc == 0 && v != NULL && reaches(v)) {
+            if (*seen == NULL)
+                *seen = PyList_New(0);
+            rc = *seen ? PyList_Append(*seen, v) : -1;
+        }
+        Py_XDECREF(v);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The template's recipe and set of names, brought up to date. A definition that encoding reaches may rebind names, hence rounds. */
+static int take_names(boc_state_t *st, template_t *t, PyObject *func, PyObject *seen, bool again) {
+    for (int round = 0; round < 8; round++) {
+        if (again) {
+            PyObject *values = seen ? PyList_AsTuple(seen) : PyTuple_New(0);
+            int rc = values ? analyse(st, t, func, values) : -1;
+            Py_XDECREF(values);
+            if (rc < 0)
+                return -1;
+        }
+        int rc = t->nwatch ? refresh(st, t) : 0;
+        if (rc != 2)
+            return rc < 0 ? -1 : 0;
+        again = true;
+    }
+    PyErr_SetString(PyExc_RuntimeError, "the names that this behavior uses change while it is scheduled");
+    return -1;
+}
+
+/* The behavior's name, its result's, and those of cowns that have none yet. */
+static int give_names(boc_state_t *st, template_t *t, PyObject *func, spec_t *s, boc_behavior_t *b) {
+    PyObject *own = ((PyFunctionObject *)func)->func_name;
+    b->name = s->name;
+    if (b->name == 0) {
+        if (t->name == 0 || t->named_for != own) {
+            PyObject *name = body_name(st, func, &t->name);
+            if (name == NULL)
+                return -1;
+            Py_DECREF(name);
+            t->named_for = own;
+        }
+        b->name = t->name;
+    }
+    for (uint32_t i = 0; i < s->nitems; i++) {
+        if (s->items[i].core != NULL && s->items[i].core->name == 0) {
+            name_cowns(st, t, func, s);
+            break;
+        }
+    }
+    return 0;
+}
+
 PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
     if (importing(st))
         return PyObject_CallNoArgs((PyObject *)st->cown_type);
@@ -525,118 +613,43 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind and 60,000 cowns");
         return NULL;
     }
-    boc_cown_t *result = boc_cown_new(BOC_COWN_RESULT);
-    boc_behavior_t *b = result ? boc_behavior_new(count_cowns(s) + 1, sizeof(boc_job_t) + ndyn * sizeof(boc_value_t)) : NULL;
-    if (b == NULL) {
-        if (result != NULL)
-            boc_cown_release(result);
-        return PyErr_NoMemory();
-    }
+    boc_cown_t *result;
+    boc_behavior_t *b = allocate(s, ndyn, &result);
+    if (b == NULL)
+        return NULL;
     boc_job_t *job = boc__job(b);
-    job->nparams = (uint16_t)s->nargs;
     job->nclosure = (uint8_t)t->nfree;
     job->ndefaults = (uint8_t)ndefaults;
     job->nkw = (uint8_t)t->kwonly;
-    b->kinds = BOC_KIND_INTERPRETER;
-    b->flags |= BOC_B_RESULT;
-    if (s->on_main)
-        b->flags |= BOC_B_PINNED;
     bool again = t->recipe == NULL;
-    PyObject *seen = NULL;
-    if (fill_requests(b, s, result) < 0)
-        goto fail;
-    for (uint32_t i = 0; i < ndyn; i++) {
-        uint32_t slot;
-        PyObject *v = dyn_value(t, fn, s, ndefaults, i, &slot);
-        if (v == NULL && PyErr_Occurred())
-            goto fail_seen;
-        if (v != NULL && boc__atom(&job->dyn[i], v))
-            continue;
-        Py_XINCREF(v);
-        int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], &again);
-        if (rc == 0 && v != NULL && reaches(v)) {
-            if (seen == NULL)
-                seen = PyList_New(0);
-            rc = seen ? PyList_Append(seen, v) : -1;
+    PyObject *seen = NULL, *handle = NULL;
+    if (take_values(st, t, fn, s, job, &seen, &again) == 0 && take_names(st, t, func, seen, again) == 0) {
+        job->recipe = t->recipe;
+        if (t->set != NULL) {
+            atomic_fetch_add_explicit(&t->set->refs, 1, memory_order_relaxed);
+            job->captures = t->set;
         }
-        Py_XDECREF(v);
-        if (rc < 0)
-            goto fail_seen;
-    }
-    for (int round = 0;; round++) {
-        if (again) {
-            PyObject *values = seen ? PyList_AsTuple(seen) : PyTuple_New(0);
-            int rc = values ? analyse(st, t, func, values) : -1;
-            Py_XDECREF(values);
-            if (rc < 0)
-                goto fail_seen;
-        }
-        int rc = t->nwatch ? refresh(st, t) : 0;
-        if (rc < 0)
-            goto fail_seen;
-        if (rc != 2)
-            break;
-        again = true;
-        if (round > 8) {
-            PyErr_SetString(PyExc_RuntimeError, "the names that this behavior uses change while it is scheduled");
-            goto fail_seen;
+        if (give_names(st, t, func, s, b) == 0) {
+            result->name = b->name;
+            handle = submit(st, b, result);
         }
     }
-    Py_CLEAR(seen);
-    job->recipe = t->recipe;
-    if (t->set != NULL) {
-        atomic_fetch_add_explicit(&t->set->refs, 1, memory_order_relaxed);
-        job->captures = t->set;
-    }
-    if (s->name != 0) {
-        b->name = s->name;
-    } else {
-        if (t->name == 0 || t->named_for != fn->func_name) {
-            PyObject *name = body_name(st, func, &t->name);
-            if (name == NULL)
-                goto fail;
-            Py_DECREF(name);
-            t->named_for = fn->func_name;
-        }
-        b->name = t->name;
-    }
-    result->name = b->name;
-    for (uint32_t i = 0; i < s->nitems; i++) {
-        if (s->items[i].core != NULL && s->items[i].core->name == 0) {
-            name_cowns(st, t, func, s);
-            break;
-        }
-    }
-    job->origin = boc__origin() & 0xffffff;
-    PyObject *handle = submit(st, b, result);
-    if (handle != NULL)
-        return handle;
-fail_seen:
     Py_XDECREF(seen);
-fail:
-    boc__drop_behavior(b);
-    boc_behavior_free(b);
-    return NULL;
+    if (handle == NULL) {
+        boc__drop_behavior(b);
+        boc_behavior_free(b);
+    }
+    return handle;
 }
 
 /* A partial, a bound method, a builtin, an instance with __call__: captured itself. */
 PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
     uint32_t ndyn = 1 + (uint32_t)s->ncaptures;
-    boc_cown_t *result = boc_cown_new(BOC_COWN_RESULT);
-    boc_behavior_t *b = result ? boc_behavior_new(count_cowns(s) + 1, sizeof(boc_job_t) + ndyn * sizeof(boc_value_t)) : NULL;
-    if (b == NULL) {
-        if (result != NULL)
-            boc_cown_release(result);
-        return PyErr_NoMemory();
-    }
+    boc_cown_t *result;
+    boc_behavior_t *b = allocate(s, ndyn, &result);
+    if (b == NULL)
+        return NULL;
     boc_job_t *job = boc__job(b);
-    job->nparams = (uint16_t)s->nargs;
-    b->kinds = BOC_KIND_INTERPRETER;
-    b->flags |= BOC_B_RESULT;
-    if (s->on_main)
-        b->flags |= BOC_B_PINNED;
-    if (fill_requests(b, s, result) < 0)
-        goto fail;
     job->nclosure = 1;
     for (uint32_t i = 0; i < ndyn; i++) {
         boc_capture_t *c = boc__capture_new(st, i ? s->captures[i - 1] : func, i ? "a capture of the behavior" : "the callable");
@@ -661,7 +674,6 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
         Py_DECREF(name);
     }
     result->name = b->name;
-    job->origin = boc__origin() & 0xffffff;
     PyObject *handle = submit(st, b, result);
     if (handle != NULL)
         return handle;
