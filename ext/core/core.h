@@ -64,6 +64,7 @@ enum {                     /* boc_cown.flags */
     BOC_COWN_PINNED = 1,   /* its value never leaves the main interpreter */
     BOC_COWN_RESULT = 2,   /* made by a behavior */
     BOC_COWN_CALLOUT = 4,  /* schedule calls host.callout first (clusters) */
+    BOC_COWN_WEAK = 0x80,  /* the host lists it: it may raise refs from 1 or more without owning one */
 };
 
 struct boc_cown {

@@ -18,7 +18,7 @@ void boc_cown_free(boc_cown_t *c) {
 
 void boc_cown_release(boc_cown_t *c) {
     /* 1 is the caller's own: nobody else can raise it. Acquire: what the others did before they let go. */
-    if (boc__load_acq(&c->refs) != 1 && boc__sub(&c->refs, 1) != 1) {
+    if ((boc__load_acq(&c->refs) != 1 || (c->flags & BOC_COWN_WEAK)) && boc__sub(&c->refs, 1) != 1) {
         return;
     }
     const boc_callbacks_t *call = boc__rt.call;

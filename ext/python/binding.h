@@ -41,6 +41,7 @@ enum {               /* boc_value_t.flags */
     VF_EXC = 1,      /* an exception that a behavior let escape */
     VF_SEEN = 2,     /* somebody looked at it */
     VF_LOST = 4,     /* the cown's own value was lost: reading raises */
+    VF_ENCODING = 8, /* a thread in the home encodes it: pickling may hand the GIL to another that wants to */
 };
 #define V_INLINE_MAX 16
 
@@ -136,8 +137,6 @@ struct boc_state {
     /* encoder kept for reuse */
     PyObject *pickler, *writer;
     bool encoding;           /* the kept pair is in use */
-    struct boc_writer *now;  /* the writer of the encode in progress */
-    const boc_blob_t *decoding;
     /* values that rest live here */
     struct { boc_cown_t *cown; int64_t since; } *live;
     uint32_t nlive, live_cap;
@@ -215,8 +214,7 @@ void boc__blob_drop(boc_blob_t *b);
 static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
 
 /* ---- handle.c ------------------------------------------------------------- */
-#define COWN_LISTED 0x80              /* boc_cown.flags: pickled by hand once */
-void boc__handle_forget(boc_cown_t *c);
+void boc__handle_forget(boc_cown_t *c);               /* a cown that was pickled by hand once dies */
 
 /* ---- cown.c --------------------------------------------------------------- */
 int boc__cown_init(boc_state_t *st);

@@ -19,6 +19,10 @@ typedef struct boc_writer {
     uint32_t ncowns, cowns_cap;
 } writer_t;
 
+/* Of the encode and the decode in progress on this thread; a __reduce__ may hand the GIL to a thread that encodes too. */
+static _Thread_local writer_t *writing;
+static _Thread_local const boc_blob_t *decoding;
+
 /* A kept pickler's memo table never shrinks: past this many bytes it is thrown away. */
 #define KEEP_LIMIT (1u << 16)
 
@@ -86,7 +90,7 @@ static PyType_Spec writer_spec = {"boc._core.Writer", sizeof(writer_t), 0,
 
 /* The index of c in the table of the encode in progress. */
 static PyObject *note_cown(boc_state_t *st, boc_cown_t *c) {
-    writer_t *w = st->now;
+    writer_t *w = writing;
     if (w->ncowns == w->cowns_cap) {
         uint32_t cap = w->cowns_cap ? w->cowns_cap * 2 : 4;
         boc_cown_t **t = realloc(w->cowns, cap * sizeof *t);
@@ -115,7 +119,7 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
     boc_state_t *st = boc__st();
     if (st == NULL)
         return NULL;
-    if (st->now != NULL && boc__cown_check(st, o))
+    if (writing != NULL && boc__cown_check(st, o))
         return note_cown(st, ((boc_cown_object_t *)o)->core);
     if (PyFunction_Check(o) || PyModule_Check(o) || is_part_of_definition(Py_TYPE(o))) {
         PyObject *f = boc__py(st, PY_REDUCE);
@@ -181,12 +185,12 @@ boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
             st->pickler = Py_NewRef(pickler);
         }
     }
-    struct boc_writer *outer = st->now;
-    st->now = (writer_t *)writer;
+    writer_t *outer = writing;
+    writing = (writer_t *)writer;
     if (kept)
         st->encoding = true;
     PyObject *r = PyObject_CallMethod(pickler, "dump", "(O)", o);
-    st->now = outer;
+    writing = outer;
     boc_blob_t *b = NULL;
     PyObject *exc = r ? NULL : PyErr_GetRaisedException();
     size_t len = ((writer_t *)writer)->len;
@@ -216,10 +220,10 @@ PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b) {
     PyObject *view = PyMemoryView_FromMemory((char *)b->data, (Py_ssize_t)b->len, PyBUF_READ);
     if (view == NULL)
         return NULL;
-    const boc_blob_t *outer = st->decoding;
-    st->decoding = b;
+    const boc_blob_t *outer = decoding;
+    decoding = b;
     PyObject *o = PyObject_CallOneArg(st->loads, view);
-    st->decoding = outer;
+    decoding = outer;
     Py_DECREF(view);
     return o;
 }
@@ -242,11 +246,11 @@ static PyObject *decode_cown(PyObject *module, PyObject *arg) {
     unsigned long i = PyLong_AsUnsignedLong(arg);
     if (i == (unsigned long)-1 && PyErr_Occurred())
         return NULL;
-    if (st->decoding == NULL || i >= st->decoding->ncowns) {
+    if (decoding == NULL || i >= decoding->ncowns) {
         PyErr_SetString(PyExc_ValueError, "a cown's place in encoded data makes no sense outside of it");
         return NULL;
     }
-    boc_cown_t *c = st->decoding->cowns[i];
+    boc_cown_t *c = decoding->cowns[i];
     boc_cown_retain(c);
     return boc__cown_wrap(st, c);
 }

@@ -10,6 +10,7 @@
 #include "live.h"
 #include "unseen.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -49,13 +50,12 @@ void boc__live_remove(boc_state_t *st, boc_cown_t *c) {
 
 static Py_ssize_t rough_size(PyObject *o);
 
-/* Nobody else lets the last reference go while this one is held. */
-static bool try_retain(boc_cown_t *c) {
-    uint32_t refs = atomic_load_explicit(&c->refs, memory_order_relaxed);
-    while (refs > 0)
-        if (atomic_compare_exchange_weak_explicit(&c->refs, &refs, refs + 1, memory_order_acquire, memory_order_relaxed))
-            return true;
-    return false;
+/* A sweep owns no reference, so the cown may die under it. Whoever comes second settles it: boc_cown.lock of a live cown is
+   SWEPT while it is encoded, DIED if the last reference went meanwhile, DEAD once it died without a sweep. */
+enum { SWEPT = 2, DIED = 3, DEAD = 4 };
+
+static bool lock_from(boc_cown_t *c, uint8_t from, uint8_t to) {
+    return atomic_compare_exchange_strong_explicit(&c->lock, &from, to, memory_order_acq_rel, memory_order_acquire);
 }
 
 /* Some milliseconds are near enough here, and this clock costs a tenth of the exact one. */
@@ -79,10 +79,13 @@ void boc__live_sweep(boc_state_t *st) {
             continue; /* encoding ran code that took others off the list */
         boc_cown_t *c = st->live[i].cown;
         if (now - st->live[i].since < IDLE_NS + IDLE_NS_PER_ENTRY * rough_size(c->value.u.p) ||
-            atomic_load_explicit(&c->holder, memory_order_relaxed) != 0 || !try_retain(c))
+            atomic_load_explicit(&c->holder, memory_order_relaxed) != 0 || (c->value.flags & VF_ENCODING) || !lock_from(c, 0, SWEPT))
             continue;
         boc__encode_live(st, c, 0);
-        boc_cown_release(c);
+        if (!lock_from(c, SWEPT, 0)) {
+            boc__value_drop(&c->value);
+            boc_cown_free(c);
+        }
     }
 }
 
@@ -93,6 +96,11 @@ void boc__live_flush(boc_state_t *st) {
 
 void boc__host_encode(uint32_t home, boc_cown_t *c) {
     boc_state_t *st = boc__worker_state(home);
+    while (st != NULL && (c->value.flags & VF_ENCODING)) { /* the worker itself is at it, in a sweep */
+        Py_BEGIN_ALLOW_THREADS
+        sched_yield();
+        Py_END_ALLOW_THREADS
+    }
     if (st != NULL && c->value.tag == V_LIVE)
         boc__encode_live(st, c, boc_self() == home ? 0 : 1);
 }
@@ -117,17 +125,24 @@ static void drop_at_home(boc_mail_t *m) {
 void boc__main_drop_later(PyObject *o);
 
 bool boc__drop_value(boc_cown_t *c) {
-    if (c->flags & COWN_LISTED)
+    if (c->flags & BOC_COWN_WEAK)
         boc__handle_forget(c);
-    if (c->value.tag != V_LIVE) {
+    uint16_t home = atomic_load_explicit(&c->home, memory_order_acquire);
+    if (home == 0 && c->value.tag != V_LIVE) {
         if (c->value.tag == V_EXC && !(c->value.flags & VF_SEEN))
             boc__unseen_died(c);
         boc__value_drop(&c->value);
         return true;
     }
-    uint16_t home = atomic_load_explicit(&c->home, memory_order_acquire);
     if (home == 0) { /* a pinned cown's object: main's */
         boc__main_drop_later(c->value.u.p);
+        return true;
+    }
+    while (!lock_from(c, 0, DEAD))
+        if (lock_from(c, SWEPT, DIED))
+            return false; /* the sweep finds out */
+    if (c->value.tag != V_LIVE) { /* a sweep had just ended */
+        boc__value_drop(&c->value);
         return true;
     }
     drop_mail_t *d = malloc(sizeof *d);

@@ -487,7 +487,9 @@ void boc__settle(boc_state_t *st, boc_behavior_t *b) {
 }
 
 void boc__encode_live(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
+    c->value.flags |= VF_ENCODING;
     encode_slot(st, c, trace_flags);
+    c->value.flags &= (uint16_t)~VF_ENCODING;
     atomic_store_explicit(&c->home, 0, memory_order_release);
 }
 
