@@ -68,10 +68,11 @@ def caused(trace: Trace) -> I64:
 
 
 def ranked(trace: Trace) -> I32:
-    """Rows of cowns, most waited for first; then those that more asked for; then the older."""
+    """Rows of cowns that were asked for, most waited for first; then those that more asked for; then the older."""
     asked = np.bincount(trace.requests.cown, minlength=len(trace.cowns))
     waited = caused(trace)
-    return np.lexsort((np.arange(len(waited)), -asked, -waited))
+    order = np.lexsort((np.arange(len(waited)), -asked, -waited))
+    return order[asked[order] > 0]
 
 
 def in_use(trace: Trace, rows: I32) -> tuple[I64, I64]:
