@@ -46,7 +46,7 @@ class Cowns:
 
     def __init__(self, scene: Scene, y: float) -> None:
         self.scene = scene
-        n = len(scene.trace.cowns)
+        n = len(scene.ranked)
         shown = scene.ranked if n <= ALL else scene.ranked[:SOME]
         self.rest = n - len(shown)
         self.small = len(shown) > SOME
