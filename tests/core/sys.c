@@ -230,7 +230,7 @@ static struct boc__os_thread *wait_for_somebody(void) {
             continue;
         }
         if (earliest != INT64_MAX && late != NULL && !sys_may_time_out) {
-            sys_fail("everybody sleeps, and only a time-out of %s goes on: a wake-up was lost", late->name);
+            sys_fail("blocked: everybody sleeps, only a time-out of %s goes on", late->name);
         }
         if (earliest == INT64_MAX) {
             for (int i = 0; i < MAX_THREADS; i++) {

@@ -223,6 +223,7 @@ static void queue(void) {
 
 static void readers(void) {
     use.reads = use.nested = true;
+    use.slow = sys_draw(2);
     run_programs(12);
 }
 
