@@ -63,11 +63,6 @@ void boc_behavior_free(boc_behavior_t *b) {
 }
 
 /* ---- begin and cancel ---------------------------------------------------------- */
-bool boc__stale(const boc_behavior_t *b) {
-    boc_behavior_t *x = (boc_behavior_t *)b;
-    return boc__load_rlx(&x->state) == BOC_ST_CANCELLED || x->epoch != (uint16_t)boc__load_rlx(&boc__rt.epoch);
-}
-
 static void cancelled(boc_behavior_t *b) {
     boc__thread_t *t = boc__me();
     if (boc__tracing(t)) {
@@ -133,7 +128,7 @@ void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
     }
     if (boc__likely(!forget)) {
         for (uint32_t i = 0; i < n; i++) {
-            boc_cown_release(b->req[i].cown);
+            boc__cown_drop(t, b->req[i].cown);
         }
         if (!boc__hidden(b) && boc__rt.call->drop_behavior != NULL) {
             boc__rt.call->drop_behavior(b);

@@ -16,15 +16,15 @@ void boc_cown_free(boc_cown_t *c) {
     boc__free(boc__me(), c, sizeof *c);
 }
 
-void boc_cown_release(boc_cown_t *c) {
-    /* 1 is the caller's own: nobody else can raise it. Acquire: what the others did before they let go. */
-    if ((boc__load_acq(&c->refs) != 1 || (c->flags & BOC_COWN_WEAK)) && boc__sub(&c->refs, 1) != 1) {
-        return;
-    }
+void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {
     const boc_callbacks_t *call = boc__rt.call;
     if (call == NULL || call->drop_value == NULL || call->drop_value(c)) {
-        boc_cown_free(c);
+        boc__free(t, c, sizeof *c);
     }
+}
+
+void boc_cown_release(boc_cown_t *c) {
+    boc__cown_drop(boc__me(), c);
 }
 
 bool boc_cown_idle(const boc_cown_t *c) {

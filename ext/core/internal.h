@@ -35,6 +35,7 @@
 #define BOC__FOREIGN 64u /* other threads that have an index (and a ring) of their own */
 
 /* ---- memory (pool.c) -------------------------------------------------------- */
+#define BOC__STEP 16u    /* an object is at least 16 bytes: boc__free_t */
 #define BOC__CLASSES 64u /* sizes 16, 32, .. 1024 bytes; larger ones come from malloc */
 
 typedef struct boc__free {
@@ -109,16 +110,59 @@ static inline void boc__count_up(_Atomic uint64_t *n) {
     boc__store_rel(n, boc__load_rlx(n) + 1);
 }
 
-void *boc__alloc(boc__thread_t *t, size_t size); /* not zeroed; NULL: out of memory */
-void boc__free(boc__thread_t *t, void *p, size_t size);
+#define BOC__BATCH 64u /* objects that wander between threads together */
+#if defined(BOC__ASAN) || defined(BOC__TSAN) || defined(BOC_SYSTEMATIC)
+#define BOC__EACH_FROM_MALLOC 1
+#else
+#define BOC__EACH_FROM_MALLOC 0
+#endif
+
+void *boc__alloc_slow(boc__thread_t *t, size_t size);
+void boc__free_slow(boc__thread_t *t, void *p, size_t size);
+static inline uint32_t boc__class_of(size_t size) {
+    return (uint32_t)((size + BOC__STEP - 1) / BOC__STEP) - 1;
+}
+/* Not zeroed; NULL: out of memory. */
+static inline void *boc__alloc(boc__thread_t *t, size_t size) {
+    uint32_t k = boc__class_of(size);
+    if (BOC__EACH_FROM_MALLOC || boc__unlikely(k >= BOC__CLASSES) || boc__unlikely(t->shelf[k].list == NULL)) {
+        return boc__alloc_slow(t, size);
+    }
+    boc__shelf_t *s = &t->shelf[k];
+    boc__free_t *p = s->list;
+    s->list = p->next;
+    s->n--;
+    return p;
+}
+static inline void boc__free(boc__thread_t *t, void *p, size_t size) {
+    uint32_t k = boc__class_of(size);
+    if (BOC__EACH_FROM_MALLOC || boc__unlikely(k >= BOC__CLASSES) || boc__unlikely(t->shelf[k].n >= BOC__BATCH)) {
+        boc__free_slow(t, p, size);
+        return;
+    }
+    boc__shelf_t *s = &t->shelf[k];
+    boc__free_t *f = p;
+    f->next = s->list;
+    s->list = f;
+    s->n++;
+}
 static inline uint8_t boc__units(size_t size) {
-    return size > 16u * BOC__CLASSES ? 255 : (uint8_t)((size + 15) / 16);
+    return size > BOC__STEP * BOC__CLASSES ? 255 : (uint8_t)((size + BOC__STEP - 1) / BOC__STEP);
 }
 static inline void boc__free_units(boc__thread_t *t, void *p, uint8_t units) {
-    boc__free(t, p, (size_t)units * 16);
+    boc__free(t, p, (size_t)units * BOC__STEP);
 }
 void boc__shelves_return(boc__thread_t *t); /* the thread ends: give its free lists to the others */
 int64_t boc__alloc_balance(void);           /* sanitizer and systematic builds: objects alive; else 0 */
+
+void boc__cown_dead(boc__thread_t *t, boc_cown_t *c);
+static inline void boc__cown_drop(boc__thread_t *t, boc_cown_t *c) {
+    /* 1 is the caller's own: nobody else can raise it, unless the host lists the cown. Acquire: what the others
+       did before they let go. */
+    if ((boc__load_acq(&c->refs) == 1 && !(c->flags & BOC_COWN_WEAK)) || boc__sub(&c->refs, 1) == 1) {
+        boc__cown_dead(t, c);
+    }
+}
 
 /* ---- request queues (queue.c) ------------------------------------------------ */
 /* Joins the chain first..last (same cown, already linked) to the cown's queue. True: first is granted
@@ -141,7 +185,6 @@ void boc__retarget(boc__thread_t *t, boc_behavior_t *b);
 void boc__inplace(boc__thread_t *t, boc_behavior_t *b);
 void boc__drain_slow(boc__thread_t *t);
 bool boc__begin(boc__thread_t *t, boc_behavior_t *b);
-bool boc__stale(const boc_behavior_t *b); /* cancelled, alone or with all */
 int boc__pass(boc_behavior_t *b); /* the run of the core's own placeholders: no host part, no result */
 static inline bool boc__hidden(const boc_behavior_t *b) {
     return boc__unlikely((b->flags & BOC_B_NATIVE) && b->run == boc__pass);
@@ -267,6 +310,11 @@ typedef struct boc__runtime {
     _Atomic(boc_worker_t *) worker[BOC_MAX_WORKERS];
 } boc__runtime_t;
 extern boc__runtime_t boc__rt;
+/* Cancelled, alone or with all. */
+static inline bool boc__stale(const boc_behavior_t *b) {
+    boc_behavior_t *x = (boc_behavior_t *)b;
+    return boc__load_rlx(&x->state) == BOC_ST_CANCELLED || x->epoch != (uint16_t)boc__load_rlx(&boc__rt.epoch);
+}
 void boc__late(boc__thread_t *t); /* after a push from outside: if the runtime stopped meanwhile, cancel it here */
 
 static inline boc_worker_t *boc__worker(uint32_t i) {

@@ -16,26 +16,16 @@
 
 #include <stdlib.h>
 
-#define STEP 16u
-#define BATCH 64u
+#define STEP BOC__STEP
+#define BATCH BOC__BATCH
 #define CHUNK 65536u
 #define SLOTS 8u
-
-#if defined(BOC__ASAN) || defined(BOC__TSAN) || defined(BOC_SYSTEMATIC)
-#define EACH_FROM_MALLOC 1
-#else
-#define EACH_FROM_MALLOC 0
-#endif
 
 static struct {
     _Alignas(64) _Atomic(boc__free_t *) slot[SLOTS];
 } depot[BOC__CLASSES];
 
 static _Atomic int64_t balance;
-
-static uint32_t class_of(size_t size) {
-    return (uint32_t)((size + STEP - 1) / STEP) - 1;
-}
 
 static void depot_put(boc__thread_t *t, uint32_t k, boc__free_t *first, boc__free_t *last) {
     _Atomic(boc__free_t *) *slot = &depot[k].slot[t->index % SLOTS];
@@ -94,10 +84,10 @@ static bool refill(boc__thread_t *t, uint32_t k) {
     return true;
 }
 
-void *boc__alloc(boc__thread_t *t, size_t size) {
-    uint32_t k = class_of(size);
-    if (EACH_FROM_MALLOC || k >= BOC__CLASSES) {
-        if (EACH_FROM_MALLOC) {
+void *boc__alloc_slow(boc__thread_t *t, size_t size) {
+    uint32_t k = boc__class_of(size);
+    if (BOC__EACH_FROM_MALLOC || k >= BOC__CLASSES) {
+        if (BOC__EACH_FROM_MALLOC) {
             boc__add_rlx(&balance, 1);
         }
 #ifdef BOC_SYSTEMATIC
@@ -135,10 +125,10 @@ static void overflow(boc__thread_t *t, uint32_t k) {
     s->n = 0;
 }
 
-void boc__free(boc__thread_t *t, void *p, size_t size) {
-    uint32_t k = class_of(size);
-    if (EACH_FROM_MALLOC || k >= BOC__CLASSES) {
-        if (EACH_FROM_MALLOC) {
+void boc__free_slow(boc__thread_t *t, void *p, size_t size) {
+    uint32_t k = boc__class_of(size);
+    if (BOC__EACH_FROM_MALLOC || k >= BOC__CLASSES) {
+        if (BOC__EACH_FROM_MALLOC) {
             boc__add_rlx(&balance, -1);
         }
 #ifdef BOC_SYSTEMATIC

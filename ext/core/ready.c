@@ -114,6 +114,11 @@ static uint16_t target_of(const boc_behavior_t *b) {
     return 0;
 }
 
+static bool slot_is_free(boc__thread_t *t) {
+    boc_worker_t *me = t->worker;
+    return me != NULL && !t->in_body && me->pending == NULL && boc__load_rlx(&me->phase) == BOC__W_UP;
+}
+
 void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
     if (boc__unlikely(boc__stale(b))) {
         boc__inplace(t, b);
@@ -121,7 +126,13 @@ void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
     }
     uint32_t n = b->nreq, live = 0;
     for (uint32_t i = 0; i < n; i++) {
-        live |= boc__load_acq(&b->req[i].cown->home);
+        live |= boc__load_rlx(&b->req[i].cown->home); /* its last holder's store: ours since the grant */
+    }
+    uint32_t unusual = live | boc__load_rlx(&boc__gate_shut) | (b->flags & (BOC_B_NATIVE | BOC_B_PINNED));
+    if (boc__likely(unusual == 0) && slot_is_free(t)) { /* the common way, at once */
+        t->worker->pending = b;
+        boc__count_up(&t->worker->n.pending);
+        return;
     }
     if (boc__unlikely(live != 0)) {
         b->target = target_of(b);
@@ -223,7 +234,7 @@ void boc__push(boc__thread_t *t, boc_behavior_t *b) {
         push_outside(t, b);
         return;
     }
-    if (!t->in_body && me->pending == NULL && boc__load_rlx(&me->phase) == BOC__W_UP) {
+    if (slot_is_free(t)) {
         me->pending = b;
         boc__count_up(&me->n.pending);
         return;

@@ -70,9 +70,9 @@ static void sort(boc_request_t *r, uint32_t n) {
 }
 
 /* Sorts, merges duplicates (a write wins), numbers. Returns how many cowns have to be queued for. */
-static uint32_t prepare(boc_behavior_t *b) {
+static inline uint32_t prepare(boc_behavior_t *b) {
     uint32_t n = (uint32_t)b->nreq - has_result(b);
-    if (n > 1) {
+    if (boc__unlikely(n > 1)) {
         sort(b->req, n);
         uint32_t k = 0;
         for (uint32_t i = 1; i < n; i++) {

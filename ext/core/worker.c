@@ -14,9 +14,9 @@
 #include <string.h>
 
 /* ---- next -------------------------------------------------------------------------- */
-/* A backlog moved into the rings: whoever looked meanwhile saw neither. */
+/* Behaviors of w's lanes may have been in nobody's sight, or nobody may have been told: now somebody is. */
 static void tell(boc_worker_t *w) {
-    boc__fence(); /* the moves before the look for sleepers */
+    boc__fence(); /* what was put before the look for sleepers */
     if (!boc__lane_empty(&w->lane[BOC__FREE])) {
         boc__wake_any();
     }
@@ -54,6 +54,9 @@ static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool on
     uint32_t n = boc__lane_steal(&victim->lane[BOC__FREE], one ? NULL : &w->lane[BOC__FREE], one ? 1 : 32, &b);
     if (n == 0 && may_take_bound(victim)) {
         n = boc__lane_steal(&victim->lane[BOC__BOUND], one ? NULL : &w->lane[BOC__BOUND], 1, &b);
+        if (n > 1) {
+            tell(w); /* the others stand behind the one that w takes on now */
+        }
     }
     if (n == 0) {
         boc__count_up(&w->n.failures);
@@ -153,21 +156,17 @@ bool boc__work_somewhere(boc_worker_t *w) {
     return false;
 }
 
-static bool more_free_work(void) {
-    uint32_t n = boc__load_acq(&boc__rt.nworkers);
-    for (uint32_t i = 0; i < n; i++) {
-        if (!boc__lane_empty(&boc__worker(i)->lane[BOC__FREE])) {
-            return true;
-        }
-    }
-    return false;
-}
-
+/* Pushes while this one searched woke nobody, relying on it. If it was the last and found something, somebody
+   else shall see to the rest. */
 static void search_end(boc_worker_t *w, bool found) {
-    if (w->searching) {
-        w->searching = false;
-        if (boc__sub(&boc__rt.searching, 1) == 1 && found && more_free_work()) {
-            boc__wake_any(); /* pushes meanwhile woke nobody, relying on this one */
+    if (!w->searching) {
+        return;
+    }
+    w->searching = false;
+    if (boc__sub(&boc__rt.searching, 1) == 1 && found && boc__idle_any()) {
+        uint32_t n = boc__load_acq(&boc__rt.nworkers);
+        for (uint32_t i = 0; i < n; i++) {
+            tell(boc__worker(i));
         }
     }
 }
