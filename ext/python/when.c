@@ -36,13 +36,21 @@ void boc__template_free(void *p) {
 }
 
 /* Does what a name holds decide which further names are reached? */
-static bool reaches(PyObject *v) {
+static bool reaches_within(PyObject *v, int depth) {
     if (v == NULL || v == Py_None)
         return false;
     PyTypeObject *t = Py_TYPE(v);
+    if (t == &PyTuple_Type) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(v); i++)
+            if (depth == 0 || reaches_within(PyTuple_GET_ITEM(v, i), depth - 1))
+                return true;
+        return false;
+    }
     return !(t == &PyLong_Type || t == &PyUnicode_Type || t == &PyFloat_Type || t == &PyBool_Type || t == &PyBytes_Type ||
              t == &PyModule_Type || t == &PyList_Type || t == &PyDict_Type || t == &PySet_Type || t == &PyCFunction_Type);
 }
+
+static bool reaches(PyObject *v) { return reaches_within(v, 4); }
 
 /* Two values of one shape use the same names: functions of one code, instances of one class (what an instance itself
    refers to brings its own names along). NULL: nothing is known. Borrowed. */

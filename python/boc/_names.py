@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _spaces: dict[str, dict[str, Any]] = {}  # "ns:" keys of this interpreter and its stand-ins; kept for good
 _space_keys: dict[int, str] = {}  # id of such a dict -> its key
 _specs: dict[str, tuple[Any, bool, int]] = {}  # module name -> (spec seen last, importable, reloads seen)
+_users: dict[str, tuple[Any, bool]] = {}  # module name -> (spec seen last, whether it is of the program)
 _origin: list[str] = []
 
 
@@ -171,13 +172,26 @@ def is_made_here(cls: type) -> bool:
 
 def is_user_module(holder: ModuleType) -> bool:
     """Whether a module is of the user's program: importable, its file outside the libraries."""
-    spec = getattr(holder, "__spec__", None)
-    origin = getattr(spec, "origin", None)
-    if type(origin) is not str or "-packages" in origin or not origin.endswith(".py"):
+    spec: Any = getattr(holder, "__spec__", None)
+    name = getattr(spec, "name", None)
+    if type(name) is not str:
         return False
+    known = _users.get(name)
+    if known is None or known[0] is not spec:
+        known = _users[name] = (spec, _is_users(name, spec.origin))
+    return known[1] and importable(name)
+
+
+def _is_users(name: str, origin: Any) -> bool:
     import os
 
-    return not origin.startswith(os.path.dirname(os.__file__)) and importable(holder.__name__)
+    return (
+        type(origin) is str
+        and origin.endswith(".py")
+        and "-packages" not in origin
+        and not origin.startswith(os.path.dirname(os.__file__))
+        and name.partition(".")[0] != "boc"
+    )
 
 
 def submodules_used(names: tuple[str, ...], values: list[Any]) -> tuple[str, ...]:

@@ -168,7 +168,7 @@ class Reach:
                 self.entries.append((GLOBAL, globals_, name, key))
             elif type(value) is ModuleType:
                 self._module_cowns(value)
-            elif isinstance(value, (type, FunctionType)):
+            elif issubclass(type(value), (type, FunctionType)):
                 origin = sys.modules.get(value.__module__)
                 if type(origin) is ModuleType:
                     self._module_cowns(origin)
@@ -176,12 +176,12 @@ class Reach:
 
 def _holds_cowns(value: Any) -> bool:
     """Whether a module's value is a cown, or a list, tuple or dict with one: main's is meant everywhere."""
-    cowns = _store.cown_types
-    if isinstance(value, cowns):
-        return True
-    if type(value) in (list, tuple):
-        return any(isinstance(item, cowns) for item in value)
-    return type(value) is dict and any(isinstance(item, cowns) for item in value.values())
+    cowns, kind = _store.cown_types, type(value)
+    if kind is list or kind is tuple:
+        return any(issubclass(type(item), cowns) for item in value)
+    if kind is dict:
+        return any(issubclass(type(item), cowns) for item in value.values())
+    return issubclass(kind, cowns)
 
 
 def _parts(value: Any) -> list[Any]:
