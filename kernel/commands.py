@@ -190,6 +190,22 @@ def _live(m: BocMagics, a: Arguments) -> Any:
     return m.live.show()
 
 
+def _attach(_: BocMagics, a: Arguments) -> Any:
+    """Show the other process's chart; what comes back gives later ones."""
+    where = a.one("where")
+    a.end()
+    from IPython.display import display
+
+    from boc.trace import attach
+
+    try:
+        remote = attach(where)
+    except (ValueError, TimeoutError) as error:
+        raise UsageError(str(error)) from None
+    display(boc.gantt(remote))  # type: ignore[no-untyped-call]
+    return remote
+
+
 def _save(m: BocMagics, a: Arguments) -> None:
     path = a.one("a file name")
     a.end()
@@ -270,7 +286,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("resume", "let all run again", _steered("resume"), ("resume",)),
     "replay": Command("replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)),
     "save": Command("save FILE", "write the trace to a file", _save, ("trace/file.py",)),
-    "attach": Command("attach WHERE", "watch another process", _passed("trace.attach", "where"), ("trace/serve.py",)),
+    "attach": Command("attach WHERE", "watch another process", _attach, ("trace/serve.py",)),
     "doctor": Command("doctor", "where each imported module can run", _passed("doctor", ""), ("doctor",)),
     "stacks": Command("stacks", "which bodies run, since when, at which line", _stacks, ("stacks",)),
     "reset": Command("reset", "cancel all, forget board, names and trace", _steered("reset"), ("reset",)),

@@ -7,7 +7,6 @@ import struct
 import threading
 import time
 from collections import deque
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from .serve import _LIVE, token, zmq
 
 
 class Remote:
-    """Another process, watched over its address. `trace()` gives a snapshot; in a notebook it shows as a chart.
+    """Another process, watched over its address. `trace()` gives a snapshot, and charts take it as it is.
 
     Memory is bounded: beyond `keep` records the oldest are forgotten, and the picture says how far back it reaches.
     """
@@ -136,11 +135,6 @@ class Remote:
 
     def __repr__(self) -> str:
         return f"watching {self.address}"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        from boc.view import gantt
-
-        return gantt(self.trace())._repr_mimebundle_()
 
 
 def attach(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from boc.trace import Source, Trace
+from boc.trace import LiveTrace, Remote, Source, Trace
 from boc.trace.explain import Explanation
 from boc.trace.whatif import Prediction
 
@@ -21,7 +21,7 @@ from .palette import Theme
 from .palette import theme as _theme
 from .summary import Report
 
-Where = Trace | str | os.PathLike[str] | None
+Where = Trace | LiveTrace | Remote | str | os.PathLike[str] | None
 _WAYS = ("worker", "cown", "behavior")
 
 
@@ -33,7 +33,7 @@ def resolve(
     since: int | None = None,
     source: Source | None = None,
 ) -> Trace:
-    """The trace that is meant: one that is given (also a file), else the run of the program.
+    """The trace that is meant: one that is given (also a file or another process), else the program's run.
 
     The run is what happened since the last time that nothing was pending before now, and at least since
     `since` (ns of CLOCK_MONOTONIC). `last` narrows to so many seconds; `everything` shows all that is there.
@@ -42,6 +42,8 @@ def resolve(
         raise ValueError(f"last is a positive number of seconds, not {last!r}")
     if isinstance(trace, Trace):
         found = trace
+    elif isinstance(trace, LiveTrace | Remote):
+        found = trace.trace()
     elif trace is not None:
         found = Trace.load(Path(trace))
     else:
