@@ -239,10 +239,11 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     boc_cown_t *r = boc__result_of(b);
     int rc = 0;
     ctx->current = b;
-    ctx->ended = false;
+    ctx->ended = true; /* what the sweep encodes is not the end of this body */
     open_values(st, b, boc_self() + 1);
     if (st->nlive > 0)
         boc__live_sweep(st);
+    ctx->ended = false;
     PyObject *value = NULL;
     if (st->worker >= 0 && boc__environ_apply(st) < 0)
         PyErr_WriteUnraisable(NULL);
