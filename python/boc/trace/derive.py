@@ -23,8 +23,9 @@ from .columns import (
     Bool,
     Requests,
 )
-from .events import KIND, flag
+from .events import flag
 from .records import MAIN, Gap, Records
+from .split import ByKind, Rows
 
 _S_READY, _S_PINNED = flag("schedule", "READY"), flag("schedule", "PINNED")
 _S_NATIVE, _S_RESULT = flag("schedule", "NATIVE"), flag("schedule", "has a result")
@@ -84,35 +85,18 @@ class Ids:
         return found
 
 
-class ByKind:
-    """The records of each kind, in the order in which they came."""
-
-    def __init__(self, records: Records) -> None:
-        self.records = records
-        self._kind = np.ascontiguousarray(records["kind"])
-        self._count = np.bincount(self._kind, minlength=256)
-
-    def __getitem__(self, name: str) -> Records:
-        number = KIND[name]
-        if not self._count[number]:
-            return self.records[:0]
-        picked: Records = self.records[np.flatnonzero(self._kind == number)]
-        return picked
-
-
 def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors, Ids, Bool]:
     """The table of behaviors, their ids, and which have a result cown."""
-    sched, start, body, end = kinds["schedule"], kinds["start"], kinds["body"], kinds["end"]
-    request = kinds["request"]
+    sched, start, end, request = (kinds.rows(k) for k in ("schedule", "start", "end", "request"))
     ids = Ids(sched["subject"], start["subject"], end["subject"], request["subject"])
     n = len(ids)
 
-    def times(source: Records) -> tuple[I64, I32]:
+    def times(source: Rows | Records) -> tuple[I64, I32]:
         column = np.full(n, NONE, np.int64)
-        row = ids.rows(source["subject"])
+        row, time = ids.rows(source["subject"]), source["time"]
         if len(row) and row.min() < 0:
-            source, row = source[row >= 0], row[row >= 0]
-        column[row] = source["time"]
+            time, row = time[row >= 0], row[row >= 0]
+        column[row] = time
         return column, row
 
     t_sched, row = times(sched)
@@ -120,7 +104,6 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     parent = np.zeros(n, np.uint64)
     flags = np.zeros(n, np.uint8)
     name[row], parent[row], flags[row] = sched["seq"], sched["other"], sched["flags"]
-    del sched
     t_start, row = times(start)
     thread = np.full(n, NO_THREAD, np.int32)
     stolen = np.full(n, NONE, np.int32)
@@ -135,8 +118,7 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     cpu = np.zeros(n, np.int64)
     cpu[row] = start["other"].astype(np.int64)
     started = start
-    t_body, _ = times(body)
-    del body
+    t_body, _ = times(kinds.rows("body"))
     t_end, row = times(end)
     end_flags = np.zeros(n, np.uint8)
     end_flags[row] = end["flags"]
@@ -144,12 +126,12 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     cpu_end = np.zeros(n, np.int64)
     cpu_end[row] = end["other"].astype(np.int64)
     cpu = np.where((cpu > 0) & (cpu_end > cpu), cpu_end - cpu, 0)
-    t_body_end, _ = times(kinds["body_end"])
+    t_body_end, _ = times(kinds.rows("body_end"))
     # A body without decode begins at the start, one without encode stops at the end: no record says so.
     t_body = np.where(t_body < 0, t_start, t_body)
     t_body_end = np.where((t_body_end < 0) & (t_start >= 0), t_end, t_body_end)
     t_cancel, _ = times(kinds["cancel"])
-    t_ready, _ = times(kinds["ready"])
+    t_ready, _ = times(kinds.rows("ready"))
     at_once = (flags & _S_READY).astype(bool)
     t_ready = np.where((t_ready < 0) & at_once, t_sched, t_ready)
 
@@ -187,7 +169,7 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     return out, ids, (flags & _S_RESULT).astype(bool)
 
 
-def _lost(b: Behaviors, started: Records, gaps: list[Gap], down: Records, records: Records) -> None:
+def _lost(b: Behaviors, started: Rows, gaps: list[Gap], down: Records, records: Records) -> None:
     """Whose end was overtaken is not running; whose start may have been is not waiting."""
     running = np.flatnonzero(b.state == RUNNING)
     horizon: dict[int, int] = {}
@@ -222,15 +204,15 @@ def _lost(b: Behaviors, started: Records, gaps: list[Gap], down: Records, record
 
 def requests(kinds: ByKind, b: Behaviors, ids: Ids, result: Bool) -> tuple[Requests, Ids]:
     """The table of requests, with the holding of result cowns from birth where others asked for them."""
-    asked, granted, made = kinds["request"], kinds["grant"], kinds["result"]
+    asked, granted, made = kinds.rows("request"), kinds.rows("grant"), kinds["result"]
     cowns = Ids(asked["other"], granted["other"])
     who, what = ids.rows(asked["subject"]), cowns.rows(asked["other"])
-    time = asked["time"].copy()
+    time = asked["time"]
     got = (asked["flags"] & _R_GRANTED) > 0
     read = (asked["flags"] & _R_READ) > 0
     seq = asked["seq"].astype(np.int64)
-    pred = np.where(got, NONE, _predecessor(seq, ids)).astype(np.int32)
-    del asked
+    pred = np.full(len(who), NONE, np.int32)
+    pred[~got] = _predecessor(seq[~got], ids)
     grant = np.where(got, time, NONE)
     exact = got.copy()
 

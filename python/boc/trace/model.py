@@ -37,6 +37,7 @@ from .compare import Comparison
 from .critical import CriticalPath
 from .explain import Explanation
 from .records import BEFORE, MAIN, BoardValue, Cursor, Gap, Records, Source
+from .split import ByKind
 from .summary import Summary
 from .whatif import Prediction
 
@@ -94,7 +95,7 @@ class Trace:
         elif latest > now:
             # One ring was read later than another: what came after `now` in it has no other half yet.
             records = records[records["time"] <= now]
-        kinds = derive.ByKind(records)
+        kinds = ByKind(records)
         up, down = kinds["worker_up"], kinds["worker_down"]
         b, ids, result = derive.behaviors(kinds, gaps, down)
         r, cown_ids = derive.requests(kinds, b, ids, result)
@@ -246,15 +247,21 @@ class Trace:
         """Length in ns, at least 1."""
         return max(1, self.t1 - self.t0)
 
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        state, mine = self.behaviors.state, self.mine
+        found = np.bincount(state if mine.all() else state[mine], minlength=len(STATES))
+        return dict(zip(STATES, found.tolist(), strict=True))
+
     def counts(self) -> dict[str, int]:
         """How many behaviors of the program are in each state."""
-        found = np.bincount(self.behaviors.state[self.mine], minlength=len(STATES))
-        return dict(zip(STATES, found.tolist(), strict=True))
+        return dict(self._counts)
 
     @property
     def pending(self) -> bool:
         """Whether something waits, is ready or runs."""
-        return bool((self.behaviors.state[self.mine] <= RUNNING).any())
+        c = self._counts
+        return bool(c["waiting"] + c["ready"] + c["running"])
 
     def _extent(self) -> tuple[int, int]:
         b, r = self.behaviors, self.requests

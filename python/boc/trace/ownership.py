@@ -62,15 +62,17 @@ class CownUse:
 def caused(trace: Trace) -> I64:
     """ns that behaviors waited for each cown, by row of the cown."""
     r = trace.requests
-    known = (r.time >= 0) & (r.exact | (r.grant < 0)) & trace.mine[r.behavior]
-    wait = np.where(known, np.minimum(trace.waited_until, trace.t1) - np.maximum(r.time, trace.t0), 0)
-    return np.bincount(r.cown, np.maximum(wait, 0), len(trace.cowns)).astype(np.int64)
+    wait = np.minimum(trace.waited_until, trace.t1) - np.maximum(r.time, trace.t0)
+    known = (r.time >= 0) & (r.exact | (r.grant < 0)) & (wait > 0)
+    if not trace.mine.all():
+        known &= trace.mine[r.behavior]
+    return np.bincount(r.cown[known], wait[known], len(trace.cowns)).astype(np.int64)
 
 
-def ranked(trace: Trace) -> I32:
+def ranked(trace: Trace, waited: I64 | None = None) -> I32:
     """Rows of cowns that were asked for, most waited for first; then those that more asked for; then the older."""
     asked = np.bincount(trace.requests.cown, minlength=len(trace.cowns))
-    waited = caused(trace)
+    waited = caused(trace) if waited is None else waited
     order = np.lexsort((np.arange(len(waited)), -asked, -waited))
     return order[asked[order] > 0]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .columns import I32, I64, NONE, Behaviors, Cowns, Moves, Notes, Notices, Requests, Rests
-from .derive import ByKind, Ids, thread_row
+from .derive import Ids, thread_row
 from .events import KIND
 from .records import Records
+from .split import ByKind
 
 
 def cowns(named: Records, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:

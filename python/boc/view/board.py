@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from boc.trace import Trace
 from boc.trace.times import count, plural
 
@@ -46,7 +48,7 @@ def board(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
     if trace.pending:
         s.now(axis, bottom)
     legend.draw(s, bottom + 16)
-    s.chart.summary = _text(trace, title, finding, strips)
+    s.chart.describe = partial(_text, trace, title, finding, strips)
     return s.finish()
 
 

@@ -45,7 +45,7 @@ def compare(
         s.vertical([x], y - 2, y + _LANE * len(rows) - 2, theme.ink, 1.3, z=7)
         s.text(x + 5, y + _LANE * len(rows) / 2 - 2, dur(scene.trace.span), 10.5)
     _dumbbells(s, scenes, names, y_t, labels)
-    s.chart.summary = str(told)
+    s.chart.describe = told.__str__
     return s.finish()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from boc.trace import Trace
 from boc.trace.critical import CriticalPath
@@ -39,7 +40,7 @@ def critical(
     if not scene.dense:
         _line(s, workers, path, trace)
     _predictions(s, told, trace, head)
-    s.chart.summary = "\n".join([title, str(path), *(str(p) for p in told[1:])])
+    s.chart.describe = partial("\n".join, [title, str(path), *(str(p) for p in told[1:])])
     return s.finish()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from .png import encode
 
 
 class Chart(Figure):
-    """A figure with a text of its own. `summary` is what a terminal shows."""
+    """A figure with a text of its own: what a terminal shows."""
 
-    summary: str = ""
+    describe: Callable[[], str] | None = None
+    """Makes the text when somebody reads it."""
 
     def png(self) -> bytes:
         """The picture as PNG, at the figure's own resolution."""
@@ -33,7 +35,7 @@ class Chart(Figure):
         return data, {"image/png": {"width": width}}
 
     def __str__(self) -> str:
-        return self.summary or super().__str__()
+        return self.describe() if self.describe is not None else super().__str__()
 
     def __repr__(self) -> str:
-        return self.summary or super().__repr__()
+        return self.describe() if self.describe is not None else super().__repr__()

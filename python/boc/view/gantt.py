@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from boc.trace import Trace
@@ -51,7 +53,8 @@ def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "wo
     legend = Legend(scene)
     key_y = bottom + 16 + legend.height
     s = Sheet(wide, key_y + 34, theme, trace.t0, trace.t1)
-    s.title(headline(trace, scene), finding(trace, scene))
+    title, found = headline(trace, scene), finding(trace, scene)
+    s.title(title, found)
     s.axis(axis, bottom)
     for at, left, right in heads:
         beside = at == axis and trace.pending
@@ -73,7 +76,7 @@ def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "wo
         )
     legend.draw(s, bottom + 16)
     _key(s, key_y, scene, cowns)
-    s.chart.summary = text_chart(trace, headline(trace, scene), finding(trace, scene))
+    s.chart.describe = partial(text_chart, trace, title, found)
     return s.finish()
 
 

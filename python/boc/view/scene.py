@@ -174,7 +174,7 @@ class Scene:
     @cached_property
     def ranked(self) -> NDArray[Any]:
         """Rows of cowns, most waited for first."""
-        return ranked(self.trace)
+        return ranked(self.trace, self.caused)
 
     @cached_property
     def by_cown(self) -> ByCown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def throughput(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
     column = dur(edges[1] - edges[0])
     note = f"One column = {column}. Each strip has its own scale, from 0 to the number at its right."
     s.text(MARGIN, below + 142, note, 10.5, theme.muted)
-    s.chart.summary = text_chart(trace, title, finding)
+    s.chart.describe = partial(text_chart, trace, title, finding)
     return s.finish()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from boc.trace import Trace
@@ -56,7 +58,7 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
         10.5,
         theme.muted,
     )
-    s.chart.summary = text_chart(trace, title, finding)
+    s.chart.describe = partial(text_chart, trace, title, finding)
     return s.finish()
 
 
