@@ -20,6 +20,7 @@ __all__ = [
 
 _DEFAULT_TRACE = 1 << 16
 _STALL_S = 5.0
+_STALL_AGAIN_S = 60.0
 _KINDS = ("auto", "interpreter")
 _MOST_WORKERS = 1024
 
@@ -194,6 +195,26 @@ def _left(deadline: float | None) -> float | None:
     return max(0.0, deadline - monotonic())
 
 
+class _Stall:
+    """Of one wait: says what runs when nothing has started for 5 s, and again each minute."""
+
+    def __init__(self) -> None:
+        self.started, self.since, self.next = -1, 0, _STALL_S
+
+    def look(self) -> None:
+        scheduled, started, finished = _core._counts()
+        now = _core.now_ns()
+        if started != self.started:
+            self.started, self.since, self.next = started, now, _STALL_S
+            return
+        quiet = (now - self.since) / 1e9
+        if quiet >= self.next:
+            from boc import _waiting
+
+            _waiting.stalled(scheduled - finished, quiet)
+            self.next += _STALL_AGAIN_S
+
+
 def _until_quiescent(timeout: float | None) -> bool:
     from boc import _service
 
@@ -206,25 +227,16 @@ def _until_quiescent(timeout: float | None) -> bool:
         if timeout != timeout:
             raise ValueError("timeout is NaN")
         deadline = monotonic() + timeout
-    tick, quiet, started = _STALL_S, 0.0, _core._counts()[1]
+    stall = _Stall()
     while True:
-        done = _core._quiesce(_left(deadline), tick)
+        done = _core._quiesce(_left(deadline), _STALL_S / 10)
         if done is not None:
             _service.drain()
             return bool(done)
-        counts = _core._counts()
-        quiet = quiet + tick if counts[1] == started else 0.0
-        started = counts[1]
         failed = _core._start_error()
         if failed is not None and not _core._worker_count():
             raise RuntimeError(f"no worker could be started: {failed}")
-        if quiet:
-            from boc import _waiting
-
-            _waiting.stalled(counts[0] - counts[2], quiet)
-            tick = 60.0
-        else:
-            tick = _STALL_S
+        stall.look()
 
 
 def _answer(stats: bool, noticeboard: bool, counters: Any, board: Any) -> Any:
