@@ -65,9 +65,10 @@ def say(text: str) -> None:
     print(f"== {text}", flush=True)
 
 
-def interpreters() -> list[Env]:
-    """The environments that this machine can have, newest first."""
-    found = subprocess.run([ROOT / "tools" / "find-python"], capture_output=True, text=True)
+def interpreters(*, fetched: bool = False) -> list[Env]:
+    """The environments that this machine can have, newest first; fetched: of tools/fetch-pythons instead."""
+    flags = ["--fetched"] if fetched else []
+    found = subprocess.run([ROOT / "tools" / "find-python", *flags], capture_output=True, text=True)
     if found.returncode:
         raise Failed(found.stderr.strip())
     pairs = (line.split(" ", 1) for line in found.stdout.splitlines())

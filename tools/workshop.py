@@ -114,8 +114,20 @@ def house_step(env: Env, outcome: steps.Outcome) -> None:
     steps.pytest(outcome, env.tool("python"), clean_environ(env), ["-q", "tests/house"])
 
 
+def more_versions(envs: list[Env]) -> list[Env]:
+    """With those of tools/fetch-pythons; a line names what is not there."""
+    minors = {env.minor for env in envs}
+    fetched = [env for env in interpreters(fetched=True) if env.minor not in minors]
+    absent = sorted({"3.14", "3.15"} - minors - {env.minor for env in fetched})
+    if absent:
+        say(f"skipped: CPython {', '.join(absent)} (tools/fetch-pythons gets them)")
+    return fetched + envs
+
+
 def run_all(whole: bool) -> int:
     envs = interpreters()
+    if whole:
+        envs = more_versions(envs)
     first = ready(newest(), "test", "lint")
     work: list[tuple[str, Callable[[steps.Outcome], None]]] = []
     work.append(("C core, plain and sanitized", partial(core.tests, first, whole, [])))
