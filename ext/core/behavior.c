@@ -31,6 +31,7 @@ boc_behavior_t *boc_behavior_new(uint32_t nreq, size_t extra) {
     b->kinds = BOC_KIND_ANY;
     b->extra = (uint32_t)head;
     b->size = boc__units(size);
+    boc__tally(&t->behaviors, 1);
     for (uint32_t i = 0; i < nreq; i++) {
         b->req[i].index = (uint16_t)i;
     }
@@ -133,6 +134,7 @@ void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
         if (!boc__hidden(b) && boc__rt.call->drop_behavior != NULL) {
             boc__rt.call->drop_behavior(b);
         }
+        boc__tally(&t->behaviors, -1);
         boc__free_units(t, b, b->size);
     }
     boc__count_up(&t->finished);

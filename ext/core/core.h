@@ -271,6 +271,9 @@ int boc_gate_step(uint64_t id);                  /* lets this one through, 0: th
 bool boc_gate_closed(void);
 size_t boc_gate_held(uint64_t *ids, size_t max); /* ids of the held, oldest first; returns how many there are */
 
+/* What lives now, whoever made it (sums over threads: exact once nothing moves). */
+void boc_living(int64_t *cowns, int64_t *behaviors);
+
 /* ---- names, counters ----------------------------------------------------- */
 uint32_t boc_name(const char *utf8, size_t n);     /* interned for ever; 0 is "" */
 const char *boc_name_text(uint32_t name);

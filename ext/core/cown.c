@@ -9,11 +9,14 @@ boc_cown_t *boc_cown_new(uint8_t flags) {
     }
     *c = (boc_cown_t){.id = boc__id(t), .flags = flags};
     boc__store_rlx(&c->refs, 1);
+    boc__tally(&t->cowns, 1);
     return c;
 }
 
 void boc_cown_free(boc_cown_t *c) {
-    boc__free(boc__me(), c, sizeof *c);
+    boc__thread_t *t = boc__me();
+    boc__tally(&t->cowns, -1);
+    boc__free(t, c, sizeof *c);
 }
 
 void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {

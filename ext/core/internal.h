@@ -74,6 +74,7 @@ typedef struct boc__thread {
     boc__ring_t *ring;
     uint64_t id_next, id_end;
     _Atomic uint64_t scheduled, finished, started; /* written by this thread alone */
+    _Atomic int64_t cowns, behaviors;              /* made less freed by this thread; their sums are the living */
     boc_behavior_t *inplace, *inplace_last;        /* ready, to be run by this very thread */
     int64_t grant_stamp;                           /* ticks: the time of the grants that this thread makes now */
     uint32_t next_worker;                          /* round robin for pushes from outside */
@@ -145,6 +146,11 @@ static inline void boc__free(boc__thread_t *t, void *p, size_t size) {
     f->next = s->list;
     s->list = f;
     s->n++;
+}
+
+/* A difference that one thread writes and others read. */
+static inline void boc__tally(_Atomic int64_t *n, int by) {
+    boc__store_rlx(n, boc__load_rlx(n) + by);
 }
 static inline uint8_t boc__units(size_t size) {
     return size > BOC__STEP * BOC__CLASSES ? 255 : (uint8_t)((size + BOC__STEP - 1) / BOC__STEP);

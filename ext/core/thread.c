@@ -107,3 +107,11 @@ void boc__thread_fork_child(void) {
         boc__thread_bind(NULL); /* it is the main thread now: takes that record at its next call */
     }
 }
+
+void boc_living(int64_t *cowns, int64_t *behaviors) {
+    *cowns = *behaviors = 0;
+    for (boc__thread_t *t = boc__thread_all(); t != NULL; t = t->all) {
+        *cowns += boc__load_rlx(&t->cowns);
+        *behaviors += boc__load_rlx(&t->behaviors);
+    }
+}

@@ -211,6 +211,7 @@ int boc__codec_init(boc_state_t *st);
 boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o);       /* NULL with the pickler's own exception */
 PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
 void boc__blob_drop(boc_blob_t *b);
+extern _Atomic int64_t boc__blobs, boc__blob_bytes;          /* living, for boc.debug.live() */
 static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
 
 /* ---- handle.c ------------------------------------------------------------- */

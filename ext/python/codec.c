@@ -150,6 +150,8 @@ static PyObject *new_pickler(boc_state_t *st, PyObject *writer) {
     return PyObject_CallFunction((PyObject *)st->encoder_type, "Oi", writer, 5);
 }
 
+_Atomic int64_t boc__blobs, boc__blob_bytes;
+
 static boc_blob_t *finish_blob(writer_t *w) {
     boc_blob_t *b = w->blob;
     if (w->cap > 2 * w->len + 256) {
@@ -158,6 +160,8 @@ static boc_blob_t *finish_blob(writer_t *w) {
     }
     atomic_init(&b->refs, 1);
     b->len = w->len;
+    atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
     b->cowns = w->cowns;
     b->ncowns = w->ncowns;
     w->blob = NULL;
@@ -233,6 +237,8 @@ void boc__blob_drop(boc_blob_t *b) {
         return;
     for (uint32_t i = 0; i < b->ncowns; i++)
         boc_cown_release(b->cowns[i]);
+    atomic_fetch_sub_explicit(&boc__blobs, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
     free(b->cowns);
     free(b);
 }

@@ -3,6 +3,7 @@
 #include "binding.h"
 #include "hold.h"
 #include "live.h"
+#include "movable.h"
 
 #include <string.h>
 
@@ -265,6 +266,10 @@ static const char *value_word(const boc_cown_t *c) {
     case V_BYTES: case V_BYTESOBJ: return "bytes";
     case V_BYTEARRAY: return "bytearray";
     case V_COWN: return "Cown";
+    case V_BLOB: return c->value.aux ? boc_name_text(c->value.aux) : "object";
+    case V_MOVED: return boc__movable(c->value.aux)->name;
+    case V_RAWBYTES: return "bytes";
+    case V_RAWARRAY: return "bytearray";
     default: return "object";
     }
 }

@@ -160,6 +160,8 @@ bool boc__moved_copy(boc_value_t *to, const boc_value_t *from) {
     memset(b, 0, sizeof *b);
     atomic_init(&b->refs, 1);
     b->len = from->u.buf.n;
+    atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
     memcpy(b->data, data, b->len);
     memset(to, 0, sizeof *to);
     to->tag = from->tag == V_BYTESOBJ ? V_RAWBYTES : V_RAWARRAY;

@@ -401,6 +401,20 @@ static PyObject *rt_counts(PyObject *module, PyObject *unused) {
     return Py_BuildValue("KKK", (unsigned long long)c.scheduled, (unsigned long long)c.started, (unsigned long long)c.finished);
 }
 
+/* _living() -> (cowns, behaviors, live values, encoded values, their bytes) */
+static PyObject *rt_living(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    int64_t cowns, behaviors;
+    uint32_t live = 0;
+    boc_living(&cowns, &behaviors);
+    for (uint32_t w = 0; w < BOC_MAX_WORKERS; w++) {
+        boc_state_t *st = boc__worker_state(w);
+        live += st ? st->nlive : 0;
+    }
+    return Py_BuildValue("LLILL", (long long)cowns, (long long)behaviors, live, (long long)atomic_load(&boc__blobs),
+                         (long long)atomic_load(&boc__blob_bytes));
+}
+
 static PyObject *rt_pinned_fd(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     int fd = boc_pinned_fd();
@@ -483,6 +497,7 @@ PyMethodDef boc__runtime_methods[] = {
     {"running", rt_bodies, METH_NOARGS, "running() -> list of (worker, behavior id, name, start in now() ns)"},
     {"worker_frames", boc__worker_frames, METH_O, "worker_frames(worker) -> list of (file, line, function), outermost first"},
     {"_counts", rt_counts, METH_NOARGS, "_counts() -> (scheduled, started, finished)"},
+    {"_living", rt_living, METH_NOARGS, NULL},
     {"pinned_fd", rt_pinned_fd, METH_NOARGS, "pinned_fd() -> file descriptor, readable while pinned work is ready"},
     {"_pinned_depth", rt_pinned_depth, METH_NOARGS, "_pinned_depth() -> (depth, age of the oldest in seconds)"},
     {"_in_body", rt_in_body, METH_NOARGS, NULL},

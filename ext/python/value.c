@@ -204,6 +204,7 @@ int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what
     memset(out, 0, sizeof *out);
     out->tag = V_BLOB;
     out->u.p = b;
+    out->aux = boc_name(Py_TYPE(o)->tp_name, strlen(Py_TYPE(o)->tp_name)); /* for repr */
     return 0;
 }
 

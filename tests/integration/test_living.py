@@ -1,0 +1,55 @@
+"""What lives is counted, and nothing is left behind: also values that die while they are encoded."""
+
+import gc
+
+import boc
+from boc import Cown, debug, quiesce, when
+
+
+class Box:
+    def __init__(self):
+        self.items = {}
+
+
+def test_counts_end_where_they_began():
+    boc.wait()
+    before = debug.live()
+
+    def work():
+        cowns = [Cown(Box()) for _ in range(10)]
+        for i in range(200):
+            @when(cowns[i % 10], cowns[(i + 3) % 10])
+            def f(a, b):
+                a.value.items[i % 7] = [i]
+                return list(b.value.items)
+        quiesce()
+        assert debug.live()["cowns"] >= before["cowns"] + 10
+    work()
+    gc.collect()
+    boc.wait()  # the workers have ended: nothing moves any more
+    after = debug.live()
+    assert after["live_values"] == 0
+    assert after["cowns"] <= before["cowns"]
+    assert after["behaviors"] == before["behaviors"]
+
+
+def test_cowns_die_while_others_are_swept():
+    """A sweep encodes idle values without owning their cowns; one that dies meanwhile is freed once."""
+    for _ in range(30):
+        keep = Cown(Box())
+        other = Cown([1])
+        for i in range(60):
+            @when(keep, other)
+            def f(k, o):
+                k.value.items[i % 7] = [i]
+                o.value.append(1)
+                return [1, 2]
+
+            @when(keep)
+            def g(k):
+                @when(other)
+                def h(o):
+                    return len(o.value)
+                return h
+        quiesce()
+    assert len(other.result()) == 61
