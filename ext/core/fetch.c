@@ -17,9 +17,7 @@
 
 enum { RESTS = 0, ARMED = 1, ENDS = 2 };
 
-#define LOOK_NS 200000    /* a body longer than this does not keep others from values */
-#define YOUNG_NS 50000    /* nor, after this, from other workers */
-#define SLOWEST_NS 1600000
+#define SLOWEST_NS (8 * BOC__LOOK_NS)
 
 /* ---- fetches ------------------------------------------------------------------------ */
 bool boc__fetch_post(boc__thread_t *t, boc_request_t *r, uint32_t home) {
@@ -121,7 +119,7 @@ static bool porter_look(boc_worker_t *w, boc__thread_t *t) {
     int64_t age = boc__load_acq(&w->run_id) != 0 ? boc__ticks_span(boc__ticks() - boc__load_acq(&w->run_since)) : 0;
     boc_request_t *r = boc__load_acq(&w->fetches);
     if (r != NULL && r != BOC__CLOSED) {
-        if (age > LOOK_NS) {
+        if (age > BOC__LOOK_NS) {
             boc__rt.call->porter_enter(w->index);
             boc__fetch_serve(w, t, true);
             boc__rt.call->porter_leave(w->index);
@@ -129,7 +127,7 @@ static bool porter_look(boc_worker_t *w, boc__thread_t *t) {
         return true;
     }
     if (!boc__lane_empty(&w->lane[BOC__BOUND]) && boc__idle_any()) {
-        if (age > YOUNG_NS) {
+        if (age > BOC__YOUNG_NS) {
             boc__wake_any();
         }
         return true;
@@ -140,12 +138,12 @@ static bool porter_look(boc_worker_t *w, boc__thread_t *t) {
 static void porter_main(void *arg) {
     boc_worker_t *w = arg;
     boc__thread_t *t = boc__me();
-    int64_t delay = LOOK_NS;
+    int64_t delay = BOC__LOOK_NS;
     uint32_t s;
     while ((s = boc__load_acq(&w->porter)) != ENDS) {
         if (s == RESTS) {
             boc__os_wait(&w->porter, RESTS, -1);
-            delay = LOOK_NS;
+            delay = BOC__LOOK_NS;
             continue;
         }
         boc__os_wait(&w->porter, ARMED, delay); /* only the end comes before its time */

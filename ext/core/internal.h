@@ -28,6 +28,12 @@
 #ifndef BOC__LONG
 #define BOC__LONG 4u /* bound behaviors in a ring from which on thieves help */
 #endif
+#ifndef BOC__LOOK_NS
+#define BOC__LOOK_NS 200000 /* a body that takes longer does not keep others from live values */
+#endif
+#ifndef BOC__YOUNG_NS
+#define BOC__YOUNG_NS 50000 /* nor, after this, what is bound to its worker from other workers */
+#endif
 #ifndef BOC__IN_A_ROW
 #define BOC__IN_A_ROW 64u /* behaviors from the pending slot before a queue's turn */
 #endif

@@ -45,7 +45,7 @@ static bool may_take_bound(boc_worker_t *w) {
         return true;
     }
     return boc__load_rlx(&w->run_id) != 0 && !boc__lane_empty(&w->lane[BOC__BOUND]) &&
-           boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > 50000;
+           boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > BOC__YOUNG_NS;
 }
 
 static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool one) {

@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant("lost reader count in a join", "queue.c",
            "boc__add(&c->readers, 2); /* before pred may leave: it waits for NEXT_R */", "", "readers"),
     Mutant("a writer does not wait for readers that left the queue", "queue.c",
-           "if (boc__load_acq(&c->readers) == 0) { /* sees all that the last reader did */", "if (true) {", "readers"),
+           "if (boc__load_acq(&c->readers) == 0) { /* sees all that the last reader did */", "if (true) {", "leaving"),
     Mutant("the last reader wakes no writer", "queue.c",
            "if (left == 1) {", "if (left == 1 && !linked) {", "readers"),
     Mutant("a reader links itself without a look at the grant", "queue.c",
@@ -113,7 +113,7 @@ MUTANTS = [
 ]
 
 SYSTEMATIC = ["-std=gnu11", "-O1", "-DBOC_SYSTEMATIC", "-DBOC__RING=4u", "-DBOC__TICK=4u", "-DBOC__IN_A_ROW=3u",
-              "-DBOC__LONG=2u"]
+              "-DBOC__LONG=2u", "-DBOC__LOOK_NS=3000", "-DBOC__YOUNG_NS=800"]
 TSAN = ["-std=c11", "-O1", "-g", "-fsanitize=thread"]
 
 

@@ -57,7 +57,7 @@ static struct boc__os_thread thread[MAX_THREADS];
 static struct boc__os_thread *me;
 static uint64_t steps, changes, random_state;
 static int64_t now_ns = 1000000;
-static uint32_t walk_odds, delay_odds, freeze_odds, tick_ns, quantum, change_at[6], lowest;
+static uint32_t walk_odds, delay_odds, flush_odds, freeze_odds, tick_ns, quantum, change_at[6], lowest;
 static bool by_priority, replaying;
 static int verbose;
 static uint64_t seed;
@@ -274,7 +274,7 @@ static void pass_time(void) {
         sys_fail("no end after %u steps", MAX_STEPS);
     }
     for (int i = 0; i < MAX_THREADS; i++) {
-        if (thread[i].nbuffer != 0 && sys_draw(6) == 0) {
+        if (thread[i].nbuffer != 0 && sys_draw(flush_odds) == 0) {
             store_one(&thread[i]);
         }
     }
@@ -511,6 +511,7 @@ static void run_seed(const scenario_t *s) {
     by_priority = seed % 2;
     walk_odds = 1 + (1u << sys_draw(4));
     delay_odds = sys_draw(4) == 0 ? 0 : 1 + sys_draw(4);
+    flush_odds = 3 + sys_draw(3) * sys_draw(20);
     tick_ns = sys_draw(3) == 0 ? 2000 : 60;
     lowest = 1u << 30;
     freeze_odds = sys_draw(2) ? 0 : 50u << sys_draw(4);
