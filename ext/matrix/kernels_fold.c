@@ -14,6 +14,10 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define NAME(x) BOC_PASTE(x##_, BOC_ISA)
 enum { PARTS = 32, BLOCK = 4096, NARROW = 16, DEAL = 8 };
 
@@ -60,12 +64,27 @@ static inline __attribute__((always_inline)) bits first(long long n)
     return number < n;
 }
 
+/* t < p ? t : p, which is what the instruction of x86 does, NaN and zeros included. */
+#if defined(__x86_64__) && BOC_LANES == 8
+#define least(t, p) ((lanes)_mm512_min_pd((__m512d)(t), (__m512d)(p)))
+#define greatest(t, p) ((lanes)_mm512_max_pd((__m512d)(t), (__m512d)(p)))
+#elif defined(__x86_64__) && BOC_LANES == 4
+#define least(t, p) ((lanes)_mm256_min_pd((__m256d)(t), (__m256d)(p)))
+#define greatest(t, p) ((lanes)_mm256_max_pd((__m256d)(t), (__m256d)(p)))
+#elif defined(__x86_64__)
+#define least(t, p) ((lanes)_mm_min_pd((__m128d)(t), (__m128d)(p)))
+#define greatest(t, p) ((lanes)_mm_max_pd((__m128d)(t), (__m128d)(p)))
+#else
+#define least(t, p) pick((t) < (p), (t), (p))
+#define greatest(t, p) pick((t) > (p), (t), (p))
+#endif
+
 /* How a register of terms joins one of partial results. */
 #define JOIN_sum(p, t) ((p) + (t))
 #define JOIN_squares(p, t) ((p) + (t))
 #define JOIN_dot(p, t) ((p) + (t))
-#define JOIN_min(p, t) pick((t) < (p), (t), (p))
-#define JOIN_max(p, t) pick((t) > (p), (t), (p))
+#define JOIN_min(p, t) least((t), (p))
+#define JOIN_max(p, t) greatest((t), (p))
 #define START_sum(x) 0.0
 #define START_squares(x) 0.0
 #define START_dot(x) 0.0

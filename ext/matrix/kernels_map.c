@@ -151,6 +151,52 @@ static int all_close(const double *a, const double *b, size_t n, double rtol, do
     return 1;
 }
 
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define TRANSPOSE_4
+/* 4x4 elements at a, rows of a `from` doubles, to out, rows of out `to` doubles. */
+static inline __attribute__((always_inline)) void transpose_4(double *out, size_t to, const double *a, size_t from)
+{
+    typedef double four_t __attribute__((vector_size(32)));
+    four_t r[4], pairs[4], columns[4];
+
+    for (size_t i = 0; i < 4; i++)
+        memcpy(&r[i], a + i * from, sizeof r[i]);
+    for (size_t i = 0; i < 4; i += 2) {
+        pairs[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 4, 2, 6);
+        pairs[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 1, 5, 3, 7);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        columns[i] = __builtin_shufflevector(pairs[i], pairs[i + 2], 0, 1, 4, 5);
+        columns[i + 2] = __builtin_shufflevector(pairs[i], pairs[i + 2], 2, 3, 6, 7);
+    }
+    for (size_t i = 0; i < 4; i++)
+        memcpy(out + i * to, &columns[i], sizeof columns[i]);
+}
+#endif
+#endif
+
+/* Rows [i, i_end) and columns [j, j_end) of a. */
+static void transpose_tile(double *out, const double *a, size_t rows, size_t columns, size_t i, size_t i_end, size_t j,
+                           size_t j_end)
+{
+#if defined(TRANSPOSE_4)
+    const size_t i_even = i + (i_end - i) / 4 * 4, j_even = j + (j_end - j) / 4 * 4;
+
+    for (size_t q = j; q < j_even; q += 4)
+        for (size_t p = i; p < i_even; p += 4)
+            transpose_4(out + q * rows + p, rows, a + p * columns + q, columns);
+#else
+    const size_t i_even = i, j_even = j;
+#endif
+    for (size_t q = j; q < j_even; q++)
+        for (size_t p = i_even; p < i_end; p++)
+            out[q * rows + p] = a[p * columns + q];
+    for (size_t q = j_even; q < j_end; q++)
+        for (size_t p = i; p < i_end; p++)
+            out[q * rows + p] = a[p * columns + q];
+}
+
 static void transpose(double *out, const double *a, size_t rows, size_t columns)
 {
     enum { TILE = 16 };
@@ -165,9 +211,7 @@ static void transpose(double *out, const double *a, size_t rows, size_t columns)
         for (size_t j = 0; j < columns; j += TILE) {
             const size_t j_end = columns - j < TILE ? columns : j + TILE;
 
-            for (size_t q = j; q < j_end; q++)
-                for (size_t p = i; p < i_end; p++)
-                    out[q * rows + p] = a[p * columns + q];
+            transpose_tile(out, a, rows, columns, i, i_end, j, j_end);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* type.c: the Matrix type: attributes, protocols, pickling. */
 #include "matrix.h"
 
+#include <math.h>
 #include <string.h>
 
 PyObject *boc__matrix_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
@@ -36,8 +37,15 @@ static PyObject *get_T(PyObject *self, void *unused)
 
 static PyObject *get_length(PyObject *self, void *unused)
 {
+    const boc__matrix_t *m = boc__as_matrix(self);
+    double squares = 0.0;
+
     (void)unused;
-    return boc__mx_magnitude(self, NULL, 0, NULL);
+    if (m->block == NULL || boc__size(m) > 4)
+        return boc__mx_magnitude(self, NULL, 0, NULL);
+    for (size_t i = 0; i < boc__size(m); i++) /* a vector of the plane or of space, without a call */
+        squares += m->data[i] * m->data[i];
+    return PyFloat_FromDouble(sqrt(squares));
 }
 
 static PyObject *get_acquired(PyObject *self, void *unused)
