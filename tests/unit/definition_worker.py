@@ -187,7 +187,14 @@ class World:
         monkeypatch.setitem(sys.modules, "__main__", self.main)
         monkeypatch.setattr(_reach, "sent", {})
         monkeypatch.setattr(_store, "_blobs", self.blobs)
-        monkeypatch.setattr(_store, "put", _store._put)
+        real = _store.put
+
+        def put(data):
+            # Recipes of library code outlive this test: the runtime's own store must know them too.
+            real(data)
+            return _store._put(data)
+
+        monkeypatch.setattr(_store, "put", put)
         monkeypatch.setattr(_store, "get", self.blobs.get)
 
     def cell(self, source, namespace=None):
