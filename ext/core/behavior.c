@@ -60,7 +60,9 @@ void boc_behavior_free(boc_behavior_t *b) {
             boc_cown_release(b->req[i].cown);
         }
     }
-    boc__free_units(boc__me(), b, b->size);
+    boc__thread_t *t = boc__me();
+    boc__tally(&t->behaviors, -1);
+    boc__free_units(t, b, b->size);
 }
 
 /* ---- begin and cancel ---------------------------------------------------------- */

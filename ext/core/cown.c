@@ -22,6 +22,7 @@ void boc_cown_free(boc_cown_t *c) {
 void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {
     const boc_callbacks_t *call = boc__rt.call;
     if (call == NULL || call->drop_value == NULL || call->drop_value(c)) {
+        boc__tally(&t->cowns, -1);
         boc__free(t, c, sizeof *c);
     }
 }
