@@ -13,7 +13,7 @@ from __future__ import annotations
 import _pickle
 import marshal
 import sys
-from types import CellType, FunctionType, WrapperDescriptorType
+from types import CellType, FunctionType, ModuleType, WrapperDescriptorType
 
 from boc import _names, _store
 from boc._identity import IdentityMap
@@ -334,6 +334,27 @@ def partial_method(
 ) -> Any:
     """Make a functools.partialmethod, which from 3.14 on does not pickle by itself."""
     return kind(func, *arguments, **keywords)
+
+
+class Absent(ModuleType):
+    """Stands for a module that cannot be imported here: a body that uses it gets the error, others run."""
+
+    def __init__(self, name: str, error: ImportError) -> None:
+        super().__init__(name)
+        self.__dict__["_error"] = error
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        raise ImportError(*self._error.args, name=self._error.name, path=self._error.path)
+
+
+def module_value(name: str, epoch: int = 0) -> ModuleType:
+    """Import a module that something captured, or return what says at its first use why it cannot be had."""
+    try:
+        return _names.module(name, epoch)
+    except ImportError as error:
+        return Absent(name, error)
 
 
 def named(module: str, qualname: str, epoch: int) -> Any:

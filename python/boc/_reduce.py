@@ -237,11 +237,8 @@ def _reduce_module(module: ModuleType) -> Any:
     name = module.__name__
     if sys.modules.get(name) is module and _names.importable(name):
         epoch = _names.reloads(name)
-        return _load_module, ((name, epoch) if epoch else (name,))
+        return _load.module_value, ((name, epoch) if epoch else (name,))
     return NotImplemented
-
-
-_load_module = _names.module
 
 
 def _reduce_method(method: MethodType) -> Any:
@@ -297,6 +294,7 @@ def _reduce_wrapped(wrapped: Any) -> Any:
 _HANDLERS: dict[type, Callable[[Any], Any]] = {
     CellType: _reduce_cell,
     ModuleType: _reduce_module,
+    _load.Absent: lambda absent: (_load.module_value, (absent.__name__,)),
     MethodType: _reduce_method,
     property: _reduce_property,
     classmethod: _reduce_wrapped,

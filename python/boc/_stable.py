@@ -41,7 +41,7 @@ def classify(value: object) -> str:
 def is_stable(value: Any, seen: set[int]) -> bool:
     """Whether nothing that `value` reaches can change; `seen` holds the functions being looked at."""
     kind = type(value)
-    if kind in ATOMS or kind is ModuleType or kind in _DESCRIPTORS or issubclass(kind, type):
+    if kind in ATOMS or issubclass(kind, ModuleType) or kind in _DESCRIPTORS or issubclass(kind, type):
         return True
     if kind is tuple or kind is frozenset:
         return all(is_stable(item, seen) for item in value)

@@ -9,7 +9,7 @@ import types
 
 import pytest
 from boc import _analyse, _define, _store
-from definition_worker import World
+from definition_worker import Failed, World
 
 
 class Handle:
@@ -204,6 +204,25 @@ def test_a_reloaded_module_is_reloaded_in_workers(world, tmp_path, monkeypatch):
     world.main.obj = edited_defs.C()
     world.cell("def use(): return get(), obj.v")
     assert world.run("use", worker=2) == (23, 2)
+
+
+def test_a_module_that_does_not_load_in_workers_hurts_only_who_uses_it(world, tmp_path, monkeypatch):
+    (tmp_path / "picky_defs.py").write_text(
+        "import sys\nif not hasattr(sys, 'allow_picky'):\n    raise ImportError('picky does not load here')\nV = 3\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "allow_picky", True, raising=False)
+    world.cell("""
+import picky_defs
+class A:
+    def uses(self): return picky_defs.V
+    def other(self): return 1
+def body(): return A().other()
+def used(): return A().uses()
+""")
+    assert world.run("body") == 1
+    with pytest.raises(Failed, match="picky does not load here"):
+        world.run("used")
 
 
 def test_a_module_that_workers_cannot_find_goes_by_definition(world, monkeypatch):
