@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from boc import _core, _display, _kinds, _service
+from boc import _core, _display, _kinds, _service, _unseen
 
 from .cells import Cell, Cells
 from .output import Outbox
@@ -116,8 +116,11 @@ class Router:
         self.flush()
 
     def _unseen(self, cell: Cell, error: BaseException, name: str) -> None:
-        if _service.report(error, name):  # after five alike only a count grows
+        text = _service.report(error, name)  # after five alike only a count grows
+        if text:
             self.error(cell, error, name)
+            if text.endswith(_unseen.LAST):
+                self.outbox.text(cell, "stderr", _unseen.LAST)
 
     def flush(self) -> None:
         """All that was handed in so far is on its way to the front end."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from boc import _raise
 
-__all__ = ["Reports"]
+__all__ = ["LAST", "Reports"]
 
 _SHOWN = 5
+LAST = "(further ones like this are only counted)\n"
 
 Key = tuple[str, str, int]
 
@@ -36,7 +37,7 @@ class Reports:
         import traceback
 
         head = f"Exception in behavior '{behavior}', which nobody looked at:\n"
-        tail = "(further ones like this are only counted)\n" if n == _SHOWN else ""
+        tail = LAST if n == _SHOWN else ""
         try:
             return head + "".join(traceback.format_exception(exc)) + tail
         except Exception:  # the exception's own code is broken
