@@ -82,7 +82,7 @@ MUTANTS = [
     Mutant("fetch: counted after it is posted", "ready.c",
            "boc__add(&b->count, 1); /* before the post: it may be served at once */", "", "homes"),
     Mutant("fetch: lost between server and poster", "fetch.c",
-           "boc__swap(&w->serving, 0); /* a full fence: now look again */", "boc__swap(&w->serving, 0); break;", "homes"),
+           "boc__swap(&w->serving, 0); /* a full fence: now look again */", "boc__swap(&w->serving, 0); break;", "fetches"),
     Mutant("fetch: the porter rests without a second look", "fetch.c",
            "if (anything(w)) {", "if (false) {", "meeting"),
     Mutant("a reader gets the live value", "ready.c",

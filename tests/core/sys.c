@@ -24,7 +24,7 @@
 #define MAX_THREADS 24
 #define MAX_BUFFER 12
 #define STACK 262144
-#define MAX_STEPS 400000u
+#define MAX_STEPS 600000u
 
 typedef struct {
     void *p;

@@ -337,7 +337,42 @@ static void homes(void) {
     use.natives = sys_draw(2);
     use.pinned = sys_draw(4) == 0;
     test_live_values = true;
-    run_programs(10);
+    for (int i = 0; i < 5; i++) {
+        run_programs(10);
+    }
+}
+
+/* All values live at one worker, which is inside a body now and then; others ask for them all the time, so that
+ * it and its porter take turns in serving. */
+static void linger(task_t *t) {
+    for (uint64_t k = t->n; k > 0; k--) {
+        boc__os_yield();
+    }
+}
+
+static void fetches(void) {
+    test_callbacks.encode = slow_encode;
+    begin(2);
+    for (uint32_t round = 0; round < 12; round++) {
+        boc_cown_t *c[4];
+        for (uint32_t i = 0; i < 4; i++) {
+            c[i] = cown();
+            atomic_store(&c[i]->home, 1);
+        }
+        when1(linger, NULL, sys_draw(80), c[0], BOC_WRITE);
+        for (uint32_t i = 1; i < 4; i++) {
+            for (uint32_t k = sys_draw(40); k > 0; k--) {
+                boc__os_yield();
+            }
+            when1(linger, NULL, 1, c[i], BOC_READ);
+        }
+        wait_all();
+        for (uint32_t i = 0; i < 4; i++) {
+            SYS_CHECK(c[i]->home == 0);
+            boc_cown_release(c[i]);
+        }
+    }
+    end(false);
 }
 
 static void cancels(void) {
@@ -477,7 +512,7 @@ static void stuck_round(bool *abandoned) {
 static void stuck(void) {
     sys_may_time_out = true;
     bool abandoned = false;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 60; i++) {
         stuck_round(&abandoned);
     }
     if (abandoned) {
@@ -555,6 +590,6 @@ static void mixed(void) {
 
 const scenario_t scenarios[] = {
     {"queue", queue},     {"readers", readers}, {"leaving", leaving}, {"batches", batches},       {"parking", parking}, {"meeting", meeting}, {"pinned", pinned},
-    {"homes", homes},     {"cancels", cancels}, {"cancel_one", cancel_one}, {"acquires", acquires},
+    {"homes", homes},     {"fetches", fetches}, {"cancels", cancels}, {"cancel_one", cancel_one}, {"acquires", acquires},
     {"stops", stops},     {"stuck", stuck},     {"mixed", mixed},           {NULL, NULL},
 };
