@@ -342,6 +342,7 @@ void boc__unlock(boc__lock_t *l);
 
 /* ---- trace --------------------------------------------------------------------------- */
 int64_t boc__ticks_to_ns(int64_t ticks);  /* a moment */
+void boc__ticks_to_times(boc_record_t *r, size_t n); /* the moments of records, in place */
 int64_t boc__ns_to_ticks(int64_t ns);     /* a duration */
 int64_t boc__ticks_span(int64_t ticks);   /* a duration, in ns */
 void boc__clock_init(void);

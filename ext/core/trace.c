@@ -154,9 +154,7 @@ size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint
             c->first = i; /* it may have more: it comes first next time */
         }
     }
-    for (size_t i = 0; i < got; i++) {
-        out[i].time = boc__ticks_to_ns(out[i].time);
-    }
+    boc__ticks_to_times(out, got);
     return got;
 }
 

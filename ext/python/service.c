@@ -345,33 +345,32 @@ static PyObject *cursor_read(PyObject *self, PyObject *args) {
     }
     uint64_t *lost = calloc(LOST_WORDS, sizeof *lost);
     size_t cap = 1 << 14, n = 0;
-    boc_record_t *out = malloc(cap * sizeof *out);
+    PyObject *out = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(cap * sizeof(boc_record_t)));
     PyObject *d = PyDict_New();
     while (out && lost && d && n < (size_t)max) {
         size_t room = cap - n < (size_t)max - n ? cap - n : (size_t)max - n;
-        size_t got = boc_trace_read(cur->c, out + n, room, lost);
+        size_t got = boc_trace_read(cur->c, (boc_record_t *)(void *)PyBytes_AS_STRING(out) + n, room, lost);
         n += got;
         if (got < room)
             break;
         if (n == cap) {
-            boc_record_t *t = realloc(out, 2 * cap * sizeof *out);
-            if (t == NULL)
-                break;
-            out = t;
             cap *= 2;
+            _PyBytes_Resize(&out, (Py_ssize_t)(cap * sizeof(boc_record_t))); /* out is NULL if it fails */
         }
     }
+    if (out)
+        _PyBytes_Resize(&out, (Py_ssize_t)(n * sizeof(boc_record_t)));
     PyObject *r = NULL;
     if (out && lost && d) {
         for (uint32_t i = 0; i < LOST_WORDS; i++) {
             if (lost[i] != 0)
                 told(d, i, lost[i]);
         }
-        r = Py_BuildValue("y#O", (const char *)out, (Py_ssize_t)(n * sizeof *out), d);
-    } else {
+        r = PyTuple_Pack(2, out, d);
+    } else if (!PyErr_Occurred()) {
         PyErr_NoMemory();
     }
-    free(out);
+    Py_XDECREF(out);
     free(lost);
     Py_XDECREF(d);
     return r;

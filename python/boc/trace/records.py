@@ -147,20 +147,7 @@ class Cursor:
 
     def drain(self, limit: int = 1 << 26) -> Batch:
         """All that is new now, at most `limit` records: a program that goes on cannot hold us here."""
-        parts: list[Records] = []
-        gaps: list[Gap] = []
-        total, step = 0, 1 << 20
-        while total < limit:
-            batch = self.read(min(step, limit - total))
-            gaps += batch.gaps
-            if len(batch.records):
-                parts.append(batch.records)
-                total += len(batch.records)
-            if len(batch.records) < step:
-                break
-        if not parts:
-            return Batch(empty(), gaps)
-        return Batch(parts[0] if len(parts) == 1 else np.concatenate(parts), gaps)
+        return self.read(limit)
 
     def naming(self) -> Records:
         """The names of cowns as records of kind `cown` with time -1: also of those named long ago."""
