@@ -13,13 +13,29 @@ boc = pytest.importorskip("boc")
 
 
 @pytest.fixture(autouse=True)
-def no_runtime_left():
-    """Ends what the test left: the board, the workers, the watchdog, names and trace."""
+def no_runtime_left(request):
+    """Ends what the test left: the board, the workers, the watchdog, names and trace.
+
+    A module that says `KEEP_WORKERS = True` gets two workers that stay from test to test: ending an interpreter
+    that imported pytest costs more than most tests. Its last test ends them.
+    """
+    keep = getattr(request.module, "KEEP_WORKERS", False)
+    if keep:
+        boc.start(2)
     yield
+    if keep and request.node.nextitem_module is request.module:
+        boc.quiesce(timeout=5)
+        return
     boc.stop()
     boc.set_pump_watchdog(None)
     boc.set_tags([])
     boc.reset()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Lets the fixture above know whether another test of the same module follows."""
+    item.nextitem_module = getattr(nextitem, "module", None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("boc.examples")
 pytestmark = pytest.mark.timeout(60)
-NAMES = ["bank", "benchmark", "calculator", "cooking", "cooking_threads", "dining_philosophers",
+NAMES = ["bank", "benchmark", "boids", "calculator", "cooking", "cooking_threads", "dining_philosophers",
          "fanout_benchmark", "fibonacci", "prime_factor", "primes"]
 
 
@@ -48,6 +48,13 @@ def test_cooking(name):
     steps = [line for line in lines if "onion" in line or "pepper" in line][:2]
     assert all("knife" in step for step in steps)
     assert "cook" in lines[-2]
+
+
+def test_cooking_draws(tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "cooking.png"
+    run("cooking", "--seconds", "0.01", "--picture", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_bank():
@@ -87,6 +94,14 @@ def test_calculator():
     assert run("calculator").splitlines() == [
         "1 + 2 = 3", "6 * 7 = 42", "10 - 4.5 = 5.5", "1 / 0 = not a number: division by zero",
         "3 + banana = not understood: number operator number, please"]
+
+
+def test_benchmark():
+    sizes = ["--workers", "1", "2", "--chains", "4", "--steps", "20", "--products", "2"]
+    text = run("benchmark", *sizes, "--json")
+    assert [row["behaviors"] for row in json.loads(text)] == [80, 80]
+    assert "usage" in run("benchmark", "--help")
+    run("benchmark", "--group", "999", code=2)
 
 
 def test_fanout_benchmark():

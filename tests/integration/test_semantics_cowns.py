@@ -9,9 +9,10 @@ import threading
 
 import boc
 import pytest
-from boc import Cown, quiesce, start, when
+from boc import Cown, quiesce, when
 
 pytestmark = pytest.mark.timeout(30)
+KEEP_WORKERS = True
 
 
 def value_of(cown):
@@ -148,7 +149,6 @@ def test_second_acquire():
 
 def test_acquire_of_an_owned_cown_fails_at_once():
     c = Cown(1, name="knife")
-    start(2)
     boc.set_tags(["leave", "entered"])
 
     @when(c)
@@ -177,6 +177,20 @@ def test_behaviors_queue_behind_main():
     assert late.result() == 7
 
 
+def test_wait_that_only_this_thread_could_end():
+    c = Cown(1, name="pan")
+    with c:
+        @when(c)
+        def late(c):
+            return 1
+
+        with pytest.raises(RuntimeError, match="pan"):
+            quiesce()
+        with pytest.raises(RuntimeError, match="pan"):
+            late.result()
+    assert late.result() == 1
+
+
 def test_result_is_a_snapshot():
     c = Cown([1])
     got = c.result()
@@ -195,7 +209,6 @@ def test_result_waits_in_order():
 
 
 def test_result_timeout():
-    start(2)
     boc.set_tags(["go"])
 
     @when()
@@ -233,7 +246,6 @@ def test_unwrap():
 
 
 def test_unwrap_in_flight():
-    start(2)
     boc.set_tags(["go"])
     c = Cown(1)
 
@@ -249,7 +261,6 @@ def test_unwrap_in_flight():
 
 
 def test_done():
-    start(2)
     boc.set_tags(["go"])
     c = Cown(1)
     assert c.done()

@@ -9,6 +9,7 @@ import pytest
 from boc import Cown, quiesce, when
 
 pytestmark = pytest.mark.timeout(30)
+KEEP_WORKERS = True
 
 
 class Custom(Exception):
@@ -148,6 +149,32 @@ def test_hierarchy():
     assert issubclass(boc.BehaviorError, RuntimeError)
     assert issubclass(boc.Cancelled, Exception)
     assert issubclass(boc.Interrupted, BaseException) and not issubclass(boc.Interrupted, Exception)
+
+
+def test_unseen_is_said_once_at_wait(script):
+    done = script("""
+        from boc import when, wait
+        @when()
+        def burns():
+            raise ValueError("burnt the omelette")
+        wait()
+        print("after")
+    """)
+    assert done.stderr.count("ValueError: burnt the omelette") == 1
+    assert "raise ValueError" in done.stderr
+    assert done.stdout == "after\n"
+
+
+def test_unseen_is_said_at_exit(script):
+    done = script("""
+        import time
+        from boc import when, quiesce
+        @when()
+        def burns():
+            raise ValueError("burnt")
+        quiesce()
+    """)
+    assert done.stderr.count("ValueError: burnt") == 1
 
 
 def test_seen_is_not_said(script):

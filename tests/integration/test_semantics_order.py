@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import boc
 import pytest
-from boc import Cown, batch, quiesce, read, start, when
+from boc import Cown, batch, quiesce, read, when
 
 pytestmark = pytest.mark.timeout(30)
+KEEP_WORKERS = True
 
 
 def log_on(c, text):
@@ -24,7 +25,6 @@ def test_one_queue_is_fifo():
 
 
 def test_order_holds_though_another_cown_is_free():
-    start(2)
     boc.set_tags(["go"])
     a, b, log = Cown(0), Cown(0), Cown([])
 
@@ -45,7 +45,6 @@ def test_order_holds_though_another_cown_is_free():
 
 
 def test_nested_goes_behind_what_is_queued():
-    start(1)
     boc.set_tags(["go"])
     c = Cown([])
 
@@ -62,7 +61,6 @@ def test_nested_goes_behind_what_is_queued():
 
 
 def test_nested_on_free_cowns_may_start_before_the_end():
-    start(2)
     boc.set_tags(["inner"])
 
     @when()
@@ -143,7 +141,6 @@ def test_waiting_is_never_inside_a_pinned_body():
 
 
 def test_readers_run_together():
-    start(2)
     boc.set_tags(["a", "b"])
     c = Cown([1, 2])
 
@@ -161,7 +158,6 @@ def test_readers_run_together():
 
 
 def test_a_writer_waits_for_the_readers_before_it():
-    start(2)
     boc.set_tags(["go"])
     c = Cown([0])
 

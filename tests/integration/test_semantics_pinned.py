@@ -104,6 +104,22 @@ def test_raised_and_raise_on_error():
         second.result()
 
 
+def test_base_exception_leaves_the_pump():
+    p = PinnedCown([0])
+
+    @when(p)
+    def body(p):
+        raise SystemExit(4)
+
+    after = bump(p)
+    with pytest.raises(SystemExit):
+        pump()
+    with pytest.raises(boc.BehaviorError):
+        body.result()
+    pump()
+    assert after.done()
+
+
 def test_pump_from_a_worker():
     @when()
     def body():

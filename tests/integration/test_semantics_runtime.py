@@ -117,6 +117,24 @@ def test_several_threads_may_wait():
     assert done == [None] * 4
 
 
+def test_threads_may_schedule():
+    c = Cown(0)
+
+    def work():
+        for _ in range(200):
+            @when(c)
+            def _(c):
+                c.value += 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    quiesce()
+    assert c.result() == 800
+
+
 def test_stop_cancels_what_is_queued():
     start(1)
     c = Cown(0)
@@ -287,6 +305,22 @@ def test_scheduler_stats():
     assert all(wanted <= set(one) for one in stats)
     popped = sum(one["popped_local"] + one["popped_via_steal"] for one in stats)
     assert 0 < popped <= 60
+
+
+def test_stacks():
+    start(2)
+    boc.set_tags(["in", "go"])
+
+    @when()
+    def busy_body():
+        boc.send("in", 1)
+        boc.receive("go")
+
+    boc.receive("in")
+    assert "busy_body" in str(boc.stacks())
+    boc.send("go", 1)
+    quiesce()
+    assert "busy_body" not in str(boc.stacks())
 
 
 def test_logging_of_workers_comes_to_main(caplog):

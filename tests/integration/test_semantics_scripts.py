@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -208,6 +211,41 @@ def test_ctrl_c_while_waiting(tmp_path, call):
     process.stdout.close()
 
 
+def test_fork(script):
+    done = script("""
+        import os, sys, warnings
+        warnings.simplefilter("ignore")
+        from boc import Cown, when, wait, quiesce
+        old = Cown(1)
+        @when(old)
+        def body(old):
+            return 1
+        body.result()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                with old:
+                    pass
+            except RuntimeError:
+                print("old refused", flush=True)
+            new = Cown(2)
+            @when(new)
+            def anew(new):
+                return new.value
+            print(anew.result(), flush=True)
+            wait()
+            sys.exit(5)
+        _, status = os.waitpid(pid, 0)
+        print("child", os.waitstatus_to_exitcode(status), flush=True)
+        @when(old)
+        def after(old):
+            return old.value
+        print(after.result())
+        wait()
+    """)
+    assert done.stdout == "old refused\n2\nchild 5\n1\n"
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_multiprocessing(script, method):
     done = script(f"""
@@ -277,6 +315,28 @@ def test_user_threads_that_still_schedule_at_the_end(script):
         threading.Thread(target=work).start()
     """)
     assert done.stdout == "counted 20\n"
+
+
+def test_a_stalled_wait_says_what_runs_in_a_terminal(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent("""
+        from boc import when, wait
+        @when(name="slow_body")
+        def body():
+            import time
+            time.sleep(6.5)
+        wait()
+    """))
+    terminal, side = pty.openpty()
+    process = subprocess.Popen([sys.executable, str(program)], stderr=side)
+    os.close(side)
+    said = b""
+    with contextlib.suppress(OSError):  # the other side of a terminal that is gone reads as an error
+        while chunk := os.read(terminal, 4096):
+            said += chunk
+    os.close(terminal)
+    assert process.wait(20) == 0
+    assert b"slow_body" in said
 
 
 def test_workers_from_the_environment(script):

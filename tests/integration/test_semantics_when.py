@@ -12,6 +12,7 @@ import pytest
 from boc import Cown, quiesce, when, whencall
 
 pytestmark = pytest.mark.timeout(30)
+KEEP_WORKERS = True
 
 LIMIT = 7
 TABLE = {"a": 1}
