@@ -323,39 +323,9 @@ def unpack(obj: object) -> BaseException:
         return BehaviorError(f"an exception that cannot be loaded here: {why}", text=why)
     packed: Any = obj
     nodes: Any = packed[0]
-    frames: Any = packed[1]
     built: dict[int, BaseException] = {}
-    busy: set[int] = set()
-
-    def build(i: int) -> BaseException:
-        if i in built:
-            return built[i]
-        busy.add(i)
-        node = nodes[i]
-        kind, args, fields, state, _, _, _, members, trace, _ = node
-        exc: BaseException | None = None
-        cls = _unpack_type(kind)
-        if cls is not None:
-            try:
-                if members is not None:
-                    # A group cannot be its own member, so a busy one can only be a damaged record.
-                    inner = [build(m) for m in members if m not in busy]
-                    exc = _bare(cls, _unpart(args[0]), inner or [BehaviorError("members were lost")])
-                else:
-                    exc = _bare(cls)
-                    _put["args"](exc, tuple(map(_unpart, args)))
-                _fill(exc, fields, state)
-            except Exception:
-                exc = None
-        if exc is None:
-            exc = _stand_in(node, [frames[t] for t in trace])
-        _put["__traceback__"](exc, _frames.rebuild(frames, trace))
-        busy.discard(i)
-        built[i] = exc
-        return exc
-
     for i in range(len(nodes)):
-        build(i)
+        _build(packed, i, built, set())
     for i, node in enumerate(nodes):
         exc = built[i]
         if node[4] is not None:
@@ -364,3 +334,32 @@ def unpack(obj: object) -> BaseException:
             _put["__context__"](exc, built[node[5]])
         _put["__suppress_context__"](exc, node[6])
     return built[0]
+
+
+def _build(packed: Any, i: int, built: dict[int, BaseException], busy: set[int]) -> BaseException:
+    """Exception number i, without its cause and context. busy: the groups that are being built around it."""
+    if i in built:
+        return built[i]
+    nodes, frames = packed
+    node = nodes[i]
+    kind, args, fields, state, _, _, _, members, trace, _ = node
+    exc: BaseException | None = None
+    cls = _unpack_type(kind)
+    if cls is not None:
+        try:
+            if members is not None:
+                # A group cannot be its own member, so a busy one can only be a damaged record.
+                around = busy | {i}
+                inner = [_build(packed, m, built, around) for m in members if m not in around]
+                exc = _bare(cls, _unpart(args[0]), inner or [BehaviorError("members were lost")])
+            else:
+                exc = _bare(cls)
+                _put["args"](exc, tuple(map(_unpart, args)))
+            _fill(exc, fields, state)
+        except Exception:
+            exc = None
+    if exc is None:
+        exc = _stand_in(node, [frames[t] for t in trace])
+    _put["__traceback__"](exc, _frames.rebuild(frames, trace))
+    built[i] = exc
+    return exc

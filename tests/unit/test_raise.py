@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import linecache
 import logging
@@ -440,3 +441,15 @@ def test_a_record_that_cannot_be_read():
     back = _raise.unpack(ModuleNotFoundError("No module named 'zork'"))
     assert type(back) is BehaviorError
     assert "cannot be loaded here: ModuleNotFoundError: No module" in str(back)
+
+
+def test_neither_way_leaves_cycles():
+    exc = catch(outer, 1)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            _raise.unpack(_raise.pack(exc, 1))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
