@@ -55,6 +55,13 @@ boc__interp_running(uint32_t Py_UNUSED(worker), uint64_t behavior)
         /* It was set and the body ended first, or it was raised and this clears nothing. */
         slot->raised = false;
         PyThreadState_SetAsyncExc(slot->ident, NULL);
+        PyObject *exc = PyErr_GetRaisedException();
+        PyObject *done = PyObject_CallMethod(slot->python, "forget_half_imported", NULL);
+        if (done == NULL) {
+            PyErr_WriteUnraisable(slot->python);
+        }
+        Py_XDECREF(done);
+        PyErr_SetRaisedException(exc);
     }
 }
 

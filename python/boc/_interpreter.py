@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["join_threads", "prepare", "reset"]
+__all__ = ["forget_half_imported", "join_threads", "prepare", "reset"]
 
 GRACE_S = 0.2
 
@@ -136,6 +136,7 @@ def reset() -> bool:
     import gc
 
     atexit._run_exitfuncs()
+    forget_half_imported()
     good = _forget_modules()
     for now, before in _lists:
         now[:] = before
@@ -158,6 +159,14 @@ def reset() -> bool:
     sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
     gc.collect()
     return good
+
+
+def forget_half_imported() -> None:
+    """A body was interrupted in the midst of an import: what is left of a package would break its next import."""
+    for name in list(sys.modules):
+        parent = name.rpartition(".")[0]
+        if parent and parent not in sys.modules:
+            del sys.modules[name]
 
 
 def _forget_modules() -> bool:

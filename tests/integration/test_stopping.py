@@ -166,6 +166,34 @@ def test_an_interrupt_hits_no_other_behavior() -> None:
     assert "none hit" in done.out
 
 
+@pytest.mark.parametrize("how", ["cancel", "stop"])
+def test_an_import_that_was_interrupted_works_next_time(how: str) -> None:
+    done = run(f"""
+        from importlib import import_module
+        boc.start(workers=1)
+        for i in range(30):
+            r, w = os.pipe()
+            @when(Cown(0))
+            def f(c):
+                for name in [n for n in sys.modules if n.partition(".")[0] in ("asyncio", "xml", "email", "unittest")]:
+                    del sys.modules[name]
+                os.write(w, b".")
+                for name in ("asyncio", "unittest", "email.mime.text", "xml.dom.minidom"):
+                    import_module(name)
+            os.read(r, 1)
+            time.sleep(i * 0.003)
+            {"boc.cancel(f, interrupt=True)" if how == "cancel" else "boc.stop(); boc.start(workers=1)"}
+            @when(Cown(0))
+            def g(c):
+                for name in ("asyncio", "unittest", "email.mime.text", "xml.dom.minidom"):
+                    import_module(name)
+                return "imported"
+            assert g.result(20) == "imported", g.result(20)
+        print("all", g.result(20))
+    """).clean()
+    assert "all imported" in done.out
+
+
 def test_threads_that_go_on_while_the_program_ends() -> None:
     done = run("""
         def late():
