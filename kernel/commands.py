@@ -194,9 +194,8 @@ def _attach(_: BocMagics, a: Arguments) -> Any:
     """Show the other process's chart; what comes back gives later ones."""
     where = a.one("where")
     a.end()
-    from IPython.display import display
-
     from boc.trace import attach
+    from IPython.display import display
 
     try:
         remote = attach(where)

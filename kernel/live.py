@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import boc
+from boc import _core
+
 from .cells import Cells
 from .routing import Router
+
+EMPTY = "No behavior has run yet. Schedule one, and its bar appears here."
 
 
 class View(Protocol):
@@ -33,16 +38,18 @@ class LiveViews:
         self.views: list[View] = []
 
     def show(self) -> None:
-        """Show a live view in the running cell."""
+        """Show a live view in the running cell; one that was there before keeps its last picture.
+
+        In a terminal: what is now, as text.
+        """
         cell = self.cells.running()
         if self.router is None or cell is None:
-            from .commands import status_line
-
-            print(status_line())
+            scheduled = _core._counts()[0]
+            print(boc.gantt(since=self.cells.since(scheduled)) if scheduled else EMPTY)
             return
         from .live_png import PictureView
 
-        self.views = [v for v in self.views if v.alive]
+        self.close()
         self.views.append(PictureView(self.router, self.cells, cell))
 
     def after_cell(self) -> None:

@@ -17,12 +17,11 @@ import boc
 from boc import _core
 
 from .cells import Cell, Cells
+from .live import EMPTY
 from .routing import Router
 
 PERIOD = 0.25  # seconds between two pictures, at least
 SHARE = 3.0  # times the drawing time that passes between two pictures, at least
-
-EMPTY = "No behavior has run yet. Schedule one, and its bar appears here."
 
 
 class PictureView:

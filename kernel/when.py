@@ -125,7 +125,7 @@ class WhenMagics(Magics):
         captures = {n: self.shell.user_ns[n] for n in body.captured}
         try:
             result = boc.whencall(body.function, cowns, captures, name=name, on=header.on)
-        except (SyntaxError, TypeError, ValueError, boc.TransferError) as error:
+        except (SyntaxError, TypeError, ValueError, RuntimeError) as error:
             raise UsageError(_first_line(error)) from None
         for captured in sorted(body.read_first):
             self._hint(captured, source)

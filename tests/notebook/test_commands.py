@@ -142,6 +142,18 @@ def test_at_most_four_pictures_a_second(kernel: Kernel) -> None:
     kernel.run("boc.wait()")
 
 
+def test_a_second_view_takes_over(kernel: Kernel) -> None:
+    kernel.run("pot = Cown(0)")
+    first = kernel.run("%boc live")
+    kernel.run(WORK + "quiesce()")
+    second = kernel.run("%boc live")
+    seen = len(pictures(kernel, first))
+    assert seen >= 1
+    kernel.run(WORK + "quiesce()")
+    assert pictures(kernel, second) and len(pictures(kernel, first)) == seen
+    kernel.run("boc.wait()")
+
+
 def test_a_cell_may_plot_meanwhile(kernel: Kernel) -> None:
     kernel.run("import matplotlib.pyplot as plt; pot = Cown(0)\n%boc live")
     kernel.run("for n in range(10):\n    @when(pot)\n    def boil(pot):\n        time.sleep(0.05)")

@@ -249,6 +249,7 @@ def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
         "ip.run_cell('%%when a --wait -> r\\nprint(\"said\", a.value)\\na.value * 2')\n"
         "ip.run_cell('print(r.result())')\n"
         "ip.run_cell('%boc status')\n"
+        "ip.run_cell('%boc live')\n"
         "ip.run_line_magic('unload_ext', 'boc')\n"
     )
     done = subprocess.run(
@@ -257,6 +258,7 @@ def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "said 4\n8\n" in done.stdout and "2 workers" in done.stdout
+    assert "1 behavior" in done.stdout and "worker 0" in done.stdout
 
 
 def test_a_terminal_pumps_while_its_prompt_waits() -> None:
