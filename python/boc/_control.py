@@ -261,13 +261,14 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
     RuntimeError inside a behavior.
     """
     _outside("quiesce()")
+    ran = _core._running()
     if not _until_quiescent(timeout):
         raise TimeoutError(_timeout_text("quiesce()"))
     from boc import _service
 
     board = _board() if noticeboard else None
     _service.flush_unseen(everything=False)
-    return _answer(stats, noticeboard, scheduler_stats() if stats else None, board)
+    return _answer(stats, noticeboard, scheduler_stats() if stats and ran else [], board)
 
 
 def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
@@ -278,10 +279,11 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
     RuntimeError inside a behavior.
     """
     _outside("wait()")
+    ran = _core._running()
     if not _until_quiescent(timeout):
         raise TimeoutError(_timeout_text("wait()"))
     board = _board() if noticeboard else None
-    counters = scheduler_stats() if stats else None
+    counters = scheduler_stats() if stats and ran else []
     _shut_down(cancel=False, interrupt=False, grace=-1.0)
     return _answer(stats, noticeboard, counters, board)
 

@@ -20,8 +20,11 @@ def receive(
     """Wait for a message under one of the tags; returns (tag, contents).
 
     timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else
-    (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings.
+    (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, IndexError for
+    none at all.
     """
+    if not tags and not isinstance(tags, str):
+        raise IndexError("receive() needs at least one tag")
     if timeout is not None and timeout < 0:
         timeout = None
     got = _core._receive(tags, timeout)
@@ -37,4 +40,5 @@ def set_tags(tags: str | Sequence[str]) -> None:
     for tag in [tags] if isinstance(tags, str) else tags:
         if not isinstance(tag, str):
             raise TypeError(f"a tag is a string, not {type(tag).__name__}")
+        tag.encode()  # UnicodeEncodeError for a lone surrogate
     _core._clear_messages()
