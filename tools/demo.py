@@ -37,7 +37,7 @@ def picture(notebook: Any) -> bytes | None:
     return base64.b64decode(chosen[-1])
 
 
-class Executor(NotebookClient):
+class Executor(NotebookClient):  # type: ignore[misc]
     """Keeps what arrives for cells that have ended already, as JupyterLab does: behaviors print late."""
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:

@@ -27,8 +27,8 @@ class Hook:
 
     __slots__ = ("_end",)
 
-    def __init__(self, end: Callable[[], None]) -> None:
-        self._end: Callable[[], None] | None = end
+    def __init__(self, end: Callable[[], object]) -> None:
+        self._end: Callable[[], object] | None = end
 
     def close(self) -> None:
         """Take the hook away; twice is fine."""

@@ -140,7 +140,7 @@ def systematic(core: Path, scenario: str, seeds: int) -> str | None:
 def threads(core: Path, test: str) -> str | None:
     """Run a test program under TSan, a few times; the finding, or None."""
     program = core / test
-    build(sorted(core.glob("*.c")) + [HERE / "host.c", HERE / f"{test}.c"], core, TSAN, program)
+    build([*sorted(core.glob("*.c")), HERE / "host.c", HERE / f"{test}.c"], core, TSAN, program)
     for _ in range(5):
         run = subprocess.run([program], capture_output=True, text=True, timeout=120)
         found = re.search(r"SUMMARY: ThreadSanitizer: (.*)", run.stderr)
