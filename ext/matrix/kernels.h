@@ -81,6 +81,7 @@ typedef struct {
     void (*bin)(double *out, const double *a, size_t n, double low, double high, double count, int right);
     int (*close)(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan);
     void (*transpose)(double *out, const double *a, size_t rows, size_t columns);
+    void (*atan2)(double *out, const double *y, const double *x, size_t n);
     void (*fill)(double *out, double value, size_t n);
     /* cross products of `count` vectors u, components u_step and vectors u_stride apart, and v likewise (v_stride 0:
      * one for all); those of three components lie as u does, those of two next to each other */
@@ -135,6 +136,7 @@ typedef struct {
 #define BOC_DECLARE_ISA(name, test)                                                                           \
     void boc__sin_##name(double *out, const double *a, size_t n);                                              \
     void boc__cos_##name(double *out, const double *a, size_t n);                                              \
+    void boc__atan2_##name(double *out, const double *y, const double *x, size_t n);                           \
     extern const boc__map_t boc__map_##name;                                                                   \
     extern const boc__fold_t boc__fold_##name;                                                                 \
     extern const boc__product_t boc__product_rounded_##name, boc__product_fused_##name;

@@ -285,6 +285,7 @@ const boc__map_t NAME(boc__map) = {
     .bin = bin,
     .close = all_close,
     .transpose = transpose,
+    .atan2 = NAME(boc__atan2),
     .fill = fill,
     .cross_2 = cross_2,
     .cross_3 = cross_3,
