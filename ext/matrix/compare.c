@@ -6,14 +6,9 @@
 /* Row-major: the sign of the first difference; NaN never decides. */
 static int order(const double *a, const double *b, int b_step, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        const double x = a[i], y = b[b_step ? i : 0];
-        if (x < y)
-            return -1;
-        if (x > y)
-            return 1;
-    }
-    return 0;
+    const size_t i = boc__kernels->fold->unlike(a, b, b_step, n);
+
+    return i == n ? 0 : a[i] < b[b_step ? i : 0] ? -1 : 1;
 }
 
 static PyObject *unordered(int op, const boc__matrix_t *a, const boc__operand_t *b)

@@ -79,6 +79,8 @@ typedef struct {
     /* out = mask != 0 ? a : b; the steps are 0 or 1 */
     void (*select)(double *out, const double *mask, const double *a, int a_step, const double *b, int b_step, size_t n);
     void (*bin)(double *out, const double *a, size_t n, double low, double high, double count, int right);
+    /* how many of the rising edges are <= each element (right: < it); NaN: -1 */
+    void (*digitize)(double *out, const double *a, size_t n, const double *edges, size_t count, int right);
     int (*close)(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan);
     void (*transpose)(double *out, const double *a, size_t rows, size_t columns);
     void (*atan2)(double *out, const double *y, const double *x, size_t n);
@@ -101,6 +103,8 @@ typedef struct {
     /* one result for each column */
     void (*columns[BOC_FOLD_COUNT])(double *out, const double *x, const double *y, size_t y_step, size_t rows,
                                     size_t columns);
+    /* the first index where a < b or a > b, n if there is none; b_step 0: b is one number */
+    size_t (*unlike)(const double *a, const double *b, int b_step, size_t n);
     /* the index of the first extreme of each row, or of each column, NaN skipped unless first; best is scratch */
     void (*arg_rows)(double *index, const double *x, size_t rows, size_t columns, int want_max);
     void (*arg_columns)(double *index, double *best, const double *x, size_t rows, size_t columns, int want_max);

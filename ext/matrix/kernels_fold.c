@@ -275,6 +275,31 @@ static size_t find(const double *x, size_t n, double v)
     return n;
 }
 
+static size_t unlike(const double *a, const double *b, int b_step, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + PARTS <= n; i += PARTS) {
+        bits any = {0};
+        long long found = 0;
+
+        UNROLLED
+        for (size_t r = 0; r < REGISTERS; r++) {
+            const lanes x = load(a + i + r * BOC_LANES), y = b_step ? load(b + i + r * BOC_LANES) : every(*b);
+            any |= (x < y) | (x > y);
+        }
+        UNROLLED
+        for (int l = 0; l < BOC_LANES; l++)
+            found |= any[l];
+        if (found)
+            break;
+    }
+    for (; i < n; i++)
+        if (a[i] < b[b_step ? i : 0] || a[i] > b[b_step ? i : 0])
+            return i;
+    return n;
+}
+
 static size_t arg_short(const double *x, size_t n, int want_max)
 {
     size_t best = 0;
@@ -334,6 +359,7 @@ const boc__fold_t NAME(boc__fold) = {
     .all = {BOC_FOLDS(ALL)},
     .rows = {BOC_FOLDS(ROWS)},
     .columns = {BOC_FOLDS(COLUMNS)},
+    .unlike = unlike,
     .arg_rows = arg_rows,
     .arg_columns = arg_columns,
 };

@@ -130,6 +130,49 @@ static void bin(double *out, const double *a, size_t n, double low, double high,
     }
 }
 
+/* By halving, without branches on data. */
+static double edges_below(double x, const double *edges, size_t n, int right)
+{
+    const double *base = edges;
+
+    while (n > 0) {
+        const size_t half = n - n / 2;
+        const double edge = base[half - 1];
+        base += (right ? edge < x : edge <= x) ? half : 0;
+        n -= half;
+    }
+    return x != x ? -1.0 : (double)(base - edges);
+}
+
+static void digitize(double *out, const double *a, size_t n, const double *edges, size_t count, int right)
+{
+    enum { FEW = 24, SOME = 256 };
+    double below[SOME];
+
+    if (count > FEW) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = edges_below(a[i], edges, count, right);
+        return;
+    }
+    for (size_t start = 0; start < n; start += SOME) {
+        const size_t some = n - start < SOME ? n - start : SOME;
+        const double *x = a + start;
+
+        for (size_t i = 0; i < some; i++)
+            below[i] = x[i] != x[i] ? -1.0 : 0.0;
+        for (size_t e = 0; e < count; e++) {
+            const double edge = edges[e];
+            if (right)
+                for (size_t i = 0; i < some; i++)
+                    below[i] += (double)(edge < x[i]);
+            else
+                for (size_t i = 0; i < some; i++)
+                    below[i] += (double)(edge <= x[i]);
+        }
+        memcpy(out + start, below, some * sizeof(double));
+    }
+}
+
 static int all_close(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan)
 {
     /* In blocks, so that a difference ends the work early and the loop inside stays free of branches. */
@@ -283,6 +326,7 @@ const boc__map_t NAME(boc__map) = {
     .clip = clip,
     .select = select_from,
     .bin = bin,
+    .digitize = digitize,
     .close = all_close,
     .transpose = transpose,
     .atan2 = NAME(boc__atan2),

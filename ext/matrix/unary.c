@@ -164,22 +164,6 @@ static int check_edges(const boc__operand_t *edges)
     return 0;
 }
 
-/* How many edges lie below x (right: and are not x itself), by halving without branches on data. */
-static double edges_below(double x, const double *edges, size_t n, bool right)
-{
-    const double *base = edges;
-
-    if (isnan(x))
-        return -1.0;
-    while (n > 0) {
-        const size_t half = n - n / 2;
-        const double edge = base[half - 1];
-        base += (right ? edge < x : edge <= x) ? half : 0;
-        n -= half;
-    }
-    return (double)(base - edges);
-}
-
 BOC_FUNCTION(digitize)
 {
     static const boc__signature_t signature = {"digitize", 0, 1, 1, {"edges", "right", "in_place", "out"}};
@@ -212,9 +196,8 @@ BOC_FUNCTION(digitize)
     if (result != NULL && boc__separate(boc__state_of(self), &edges, result) < 0)
         Py_CLEAR(result);
     if (result != NULL) {
-        const size_t n = boc__size(m), count = (size_t)(edges.rows * edges.columns);
-        for (size_t i = 0; i < n; i++)
-            result->data[i] = edges_below(m->data[i], edges.data, count, right);
+        boc__kernels->map->digitize(result->data, m->data, boc__size(m), edges.data,
+                                    (size_t)(edges.rows * edges.columns), right);
     }
 done:
     boc__operand_clear(&edges);
