@@ -111,7 +111,12 @@ static bool is_part_of_definition(PyTypeObject *t) {
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (t == parts[i])
             return true;
-    return strcmp(t->tp_name, "functools._lru_cache_wrapper") == 0 || strcmp(t->tp_name, "typing.TypeVar") == 0;
+    static const char *const named[] = {"functools._lru_cache_wrapper", "typing.TypeVar", "WeakKeyDictionary",
+                                        "WeakValueDictionary", "WeakSet"};
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (t->tp_name[0] == named[i][0] && strcmp(t->tp_name, named[i]) == 0)
+            return true;
+    return false;
 }
 
 static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {

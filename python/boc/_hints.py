@@ -79,10 +79,15 @@ class _Tag:
         """Follow a plain attribute; None where a property or a cown would answer."""
         if self.value is _ITEM or isinstance(self.value, _store.cown_types):
             return None
-        own = getattr(self.value, "__dict__", None)
-        if own is None or name not in own:
-            return None
-        return _Tag(self.root, f"{self.path}.{name}", own[name])
+        path = f"{self.path}.{name}"
+        own = getattr(self.value, "__dict__", {})
+        if name in own:
+            return _Tag(self.root, path, own[name])
+        for kind in type(self.value).__mro__:
+            if name in kind.__dict__:
+                value = kind.__dict__[name]
+                return _Tag(self.root, path, value) if is_container(value) else None
+        return None
 
 
 class _Walk:

@@ -80,9 +80,21 @@ def test_partials_methods_lambdas_and_builtins_are_bodies(tmp_path):
     print(whencall(functools.partial(power, exponent=2), [c]).result())
     print(whencall(Acc(10).add, [c]).result(), whencall(Acc(10), [c]).result(), whencall(Acc.named, [c]).result())
     print(when(c)(lambda c: c.value + K).result())
+    @functools.singledispatch
+    def show(x): return 'any'
+    @show.register
+    def _(x: int): return 'int'
+    print(whencall(show, [c]).result(), when(c)(lambda c: show(c.value)).result())
+    class Stack:
+        def __init__(self): self.c, self.n = Cown(0), 4
+        def go(self):
+            @when(self.c)
+            def f(c): return self.n + c.value
+            return f
+    print(Stack().go().result())
     wait()
     """
-    assert run(program, folder=tmp_path) == ["11", "16 -7 Acc", "5"]
+    assert run(program, folder=tmp_path) == ["11", "16 -7 Acc", "5", "any int", "4"]
 
 
 def test_class_attributes_set_later_reach_the_next_body(tmp_path):
@@ -90,17 +102,19 @@ def test_class_attributes_set_later_reach_the_next_body(tmp_path):
     class A:
         n = 0
     c = Cown(A())
-    for A.n in range(3):
+    wrong = 0
+    for A.n in range(1200):  # more than CPython gives a class version tags
         @when(c)
         def body(c): return A.n, type(c.value).n
-        print(body.result())
+        wrong += body.result() != (A.n, A.n)
+    print(wrong)
     del A.n
     @when(c)
     def gone(c): return hasattr(c.value, 'n'), hasattr(A, 'n')
     print(gone.result())
     wait()
     """
-    assert run(program, folder=tmp_path) == ["(0, 0)", "(1, 1)", "(2, 2)", "(False, False)"]
+    assert run(program, folder=tmp_path) == ["0", "(False, False)"]
 
 
 def test_nested_behaviors_define_and_capture_on_their_own(tmp_path):

@@ -243,6 +243,7 @@ def test_a_module_that_workers_cannot_find_goes_by_definition(world, monkeypatch
         ("items = [[1]]\ndef body(x, y):\n    items[0][x + y * 2] = 2\n    del items[0]", [("3", "items"), ("4", "items")]),
         ("class A: pass\na = A()\ndef body(x):\n    a.x = x\n    A.n += 1\n    del a.x", [("4", "a"), ("5", "A"), ("6", "a")]),
         ("class A: pass\na = A(); a.log = []\ndef body():\n    a.log.append(3)", [("4", "a")]),
+        ("class A: log = []\na = A()\ndef body():\n    a.log.append(3)\n    A.log.clear()", [("4", "a"), ("5", "A")]),
         ("import collections\nq = collections.deque()\ndef body():\n    q.popleft()", [("4", "q")]),
         ("s = set()\ndef body():\n    def inner():\n        s.add(1)\n    inner()", [("4", "s")]),
         (
