@@ -32,7 +32,7 @@ def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "wo
     heads: list[tuple[float, str, str]] = []
     if first == "cown" and len(trace.cowns):
         cowns = Cowns(scene, y)
-        heads.append((axis, "Cowns", "held · max queue"))
+        heads.append((axis, "Cowns", "held · queue"))
         heads.append((snap(cowns.bottom + 14), "Workers", "busy"))
         workers = Workers(scene, snap(cowns.bottom + 26))
         y = workers.bottom

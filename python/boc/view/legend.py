@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boc.trace.columns import CANCELLED, RAISED
+from boc.trace.ownership import in_use
 from boc.trace.times import count, dur, plural
 
 from .measure import fit, width
@@ -101,8 +102,12 @@ class Key:
         def hollow(x: float, y: float) -> None:
             s.rects(x, x + 18, y - 5, y + 5, mix(c, th.background, 0.2), line=rim, lw=0.6, z=3)
 
-        self.add(24, "decode, body, encode", body)
-        self.add(18, "held, not started", hollow)
+        b, ran = t.behaviors, scene.ran
+        if ((b.body[ran] > b.start[ran]) | (b.end[ran] > b.body_end[ran])).any():
+            self.add(24, "decode, body, encode", body)
+        got = np.flatnonzero(t.requests.grant >= 0)
+        if (in_use(t, got)[0] - t.requests.grant[got] > 0.6 * t.span / scene.plot).any():
+            self.add(18, "held, not started", hollow)
         if waiting:
             self.add(18, "waiting in a queue", lambda x, y: s.lines([[(x, y), (x + 18, y)]], c, 1.7))
         if t.requests.read.any():

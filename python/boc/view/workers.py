@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from boc.trace.columns import RAISED, RUNNING
-from boc.trace.records import MAIN
+from boc.trace.records import BEFORE, MAIN
 from boc.trace.times import count, percent
 
 from . import lod
@@ -45,7 +45,7 @@ class Workers:
         """Draw all rows."""
         scene, t, th = self.scene, self.scene.trace, self.scene.theme
         b = t.behaviors
-        busy = self._busy()
+        busy, torn = self._busy(), {_row(gap.thread) for gap in t.gaps if gap.begin != BEFORE}
         px = 11 if self.height > 12 else 10
         for w in self.threads:
             y = self.y[w]
@@ -55,7 +55,8 @@ class Workers:
             s.text(MARGIN, mid, name, px)
             if w < 0:
                 s.text(MARGIN + width(name, px) + 9, mid, "pinned", 10, th.faint)
-            s.text(s.width - MARGIN, mid, percent(busy.get(w, 0.0)), px, th.muted, align="right")
+            share = ("≥ " if w in torn else "") + percent(busy.get(w, 0.0))
+            s.text(s.width - MARGIN, mid, share, px, th.muted, align="right")
         if self.folded:
             mid = self.fold_y + self.height / 2
             s.rects(s.x0, s.x1, self.fold_y, self.fold_y + self.height, th.row, z=0.5)
@@ -165,8 +166,8 @@ class Workers:
         """Where records of a thread were overtaken: hatched, with their number."""
         t = self.scene.trace
         for gap in t.gaps:
-            w = gap.thread if gap.thread < MAIN else MAIN - 1 - gap.thread
-            if w not in self.y:
+            w = _row(gap.thread)
+            if w not in self.y or gap.begin == BEFORE:
                 continue
             y, h = self.y[w], self.height
             a, e = s.at(max(gap.begin, t.t0)), s.at(min(max(gap.end, t.t0), t.t1))
@@ -191,6 +192,11 @@ def hatch(s: Sheet, a: float, e: float, y: float, h: float) -> None:
         0.8,
         z=4,
     )
+
+
+def _row(thread: int) -> int:
+    """The row of a thread number of the records."""
+    return thread if thread < MAIN else MAIN - 1 - thread
 
 
 def _range(workers: list[int]) -> str:
