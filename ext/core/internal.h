@@ -216,6 +216,7 @@ typedef struct boc__lane {
     _Atomic(boc_behavior_t *) overflow;     /* oldest first; only the owner puts, anybody takes all */
     _Atomic(boc_behavior_t *) slot[BOC__RING];
     _Alignas(64) _Atomic(boc_behavior_t *) inbox; /* newest first; anybody puts, anybody takes all */
+    _Atomic uint64_t posted;                /* by other threads; on the line that they just took */
 } boc__lane_t;
 
 bool boc__lane_put(boc__lane_t *l, boc_behavior_t *b);  /* owner; true: into the ring */
@@ -259,7 +260,7 @@ struct boc_worker {
     _Atomic uint32_t porter;            /* see fetch.c */
     _Atomic(boc__os_thread_t *) porter_os;
     struct {
-        _Atomic uint64_t pushed_local, pushed_remote, pending, popped, stolen, attempts, failures, parked, unparked,
+        _Atomic uint64_t pushed_local, pending, popped, stolen, attempts, failures, parked, unparked,
             arm, fetches, porter_fetches, busy_ticks;
     } n;
 };

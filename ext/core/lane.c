@@ -26,18 +26,23 @@ static bool ring_put(boc__lane_t *l, boc_behavior_t *b) {
     return true;
 }
 
-void boc__lane_post(boc__lane_t *l, boc_behavior_t *b) {
+static void post(boc__lane_t *l, boc_behavior_t *b) {
     boc_behavior_t *head = boc__load_rlx(&l->inbox);
     do {
         boc__store_rlx(&b->next, head);
     } while (!boc__cas(&l->inbox, &head, b));
 }
 
+void boc__lane_post(boc__lane_t *l, boc_behavior_t *b) {
+    post(l, b);
+    boc__add_rlx(&l->posted, 1);
+}
+
 bool boc__lane_put(boc__lane_t *l, boc_behavior_t *b) {
     if (boc__load_rlx(&l->overflow) == NULL && ring_put(l, b)) {
         return true;
     }
-    boc__lane_post(l, b);
+    post(l, b);
     return false;
 }
 

@@ -66,6 +66,8 @@ static boc_worker_t *worker_make(uint32_t i) {
     boc__store_rlx(&w->porter, 0);
     boc__store_rlx(&w->phase, BOC__W_NEW);
     memset(&w->n, 0, sizeof w->n);
+    boc__store_rlx(&w->lane[BOC__FREE].posted, 0);
+    boc__store_rlx(&w->lane[BOC__BOUND].posted, 0);
     return w;
 }
 
@@ -310,7 +312,7 @@ int boc_worker_stats(uint32_t worker, boc_stats_t *out) {
         return BOC_EINVAL;
     }
     out->pushed_local = boc__load_acq(&w->n.pushed_local);
-    out->pushed_remote = boc__load_acq(&w->n.pushed_remote);
+    out->pushed_remote = boc__load_rlx(&w->lane[BOC__FREE].posted) + boc__load_rlx(&w->lane[BOC__BOUND].posted);
     out->dispatched_to_pending = boc__load_acq(&w->n.pending);
     out->popped_local = boc__load_acq(&w->n.popped);
     out->popped_via_steal = boc__load_acq(&w->n.stolen);
