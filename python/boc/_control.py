@@ -20,8 +20,6 @@ __all__ = [
 ]  # fmt: skip
 
 _DEFAULT_TRACE = 1 << 16
-_STALL_S = 5.0
-_STALL_AGAIN_S = 60.0
 _KINDS = ("auto", "interpreter")
 _MOST_WORKERS = 1024
 
@@ -146,28 +144,9 @@ def _left(deadline: float | None) -> float | None:
     return max(0.0, deadline - monotonic())
 
 
-class _Stall:
-    """Of one wait: says what runs when nothing has started for 5 s, and again each minute."""
-
-    def __init__(self) -> None:
-        self.started, self.since, self.next = -1, 0, _STALL_S
-
-    def look(self) -> None:
-        scheduled, started, finished = _core._counts()
-        now = _core.now_ns()
-        if started != self.started:
-            self.started, self.since, self.next = started, now, _STALL_S
-            return
-        quiet = (now - self.since) / 1e9
-        if quiet >= self.next:
-            from boc import _waiting
-
-            _waiting.stalled(scheduled - finished, quiet)
-            self.next += _STALL_AGAIN_S
-
-
 def _until_quiescent(timeout: float | None) -> bool:
     from boc import _service
+    from boc._stall import Stall
 
     deadline = None
     if timeout is not None:
@@ -178,9 +157,9 @@ def _until_quiescent(timeout: float | None) -> bool:
         if timeout != timeout:
             raise ValueError("timeout is NaN")
         deadline = monotonic() + timeout
-    stall = _Stall()
+    stall = Stall()
     while True:
-        done = _core._quiesce(_left(deadline), _STALL_S / 10)
+        done = _core._quiesce(_left(deadline), stall.tick)
         if done is not None:
             _service.drain()
             return bool(done)

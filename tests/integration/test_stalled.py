@@ -16,8 +16,8 @@ from running import script
 
 PROGRAM = """
 import boc, time
-from boc import Cown, _control, when, wait
-_control._STALL_S, _control._STALL_AGAIN_S = 0.5, 0.5
+from boc import Cown, _stall, when, wait
+_stall.FIRST_S, _stall.AGAIN_S = 0.5, 0.5
 c = Cown(0)
 def slow():
     time.sleep(1.8)
