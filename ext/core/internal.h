@@ -315,6 +315,7 @@ typedef struct boc__runtime {
     _Atomic uint32_t nfailed;
     _Atomic int start_error;
     _Atomic uint32_t searching; /* workers that look for work: no need to wake another */
+    uint32_t searchers;         /* how many may search at once */
     uint32_t spin;              /* rounds of looking before a worker sleeps; 0 on one core */
     _Atomic uint32_t nended;    /* workers whose thread is through */
     const boc_host_t *host;

@@ -146,7 +146,9 @@ int boc_start(const boc_options_t *o) {
     boc__rt.host = o->host;
     boc__rt.call = o->callbacks;
     boc__rt.before_workers = o->before_workers;
-    boc__rt.spin = boc__os_cpus() > 1 ? 20 : 0;
+    uint32_t cores = boc__os_cpus(), able = o->workers < cores ? o->workers : cores;
+    boc__rt.spin = cores > 1 ? 20 : 0;
+    boc__rt.searchers = able > 3 ? able / 2 : 1;
     boc__store_rlx(&boc__rt.nup, 0);
     boc__store_rlx(&boc__rt.nfailed, 0);
     boc__store_rlx(&boc__rt.nended, 0);

@@ -7,7 +7,8 @@
  *     its lanes a worker starts what is posted to it after at most (2n + BOC__TICK + 2) * (BOC__IN_A_ROW + 1)
  *     starts (tests/core/test_fair.c);
  *  W2 fetches and mail are served at every boundary, before the next body;
- *  W3 a worker searches only while fewer than half of the workers do, and never while it has work.
+ *  W3 a worker begins to search only while fewer do than half of what the cores can run, or when it saw work as
+ *     it was about to sleep; never while it has work.
  */
 #include "internal.h"
 
@@ -172,8 +173,7 @@ static void search_end(boc_worker_t *w, bool found) {
 }
 
 static boc_behavior_t *search(boc_worker_t *w) {
-    uint32_t n = boc__load_rlx(&boc__rt.nworkers);
-    if (!w->searching && 2 * boc__load_acq(&boc__rt.searching) < n) {
+    if (!w->searching && boc__load_acq(&boc__rt.searching) < boc__rt.searchers) {
         boc__add(&boc__rt.searching, 1);
         w->searching = true;
     }
