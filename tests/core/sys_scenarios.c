@@ -446,7 +446,7 @@ static void acquires(void) {
 
 /* Stop in the middle, while another thread goes on scheduling; then once more from the start. */
 static void stops(void) {
-    for (int again = 0; again < 5; again++) {
+    for (int again = 0; again < 12; again++) {
         use.nested = use.reads = true;
         use.pinned = sys_draw(3) == 0;
         test_live_values = sys_draw(2);
