@@ -8,6 +8,8 @@ end (`wait`, `stop`, unload) the last picture stays, with its text.
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib
 import threading
 import time
 import uuid
@@ -68,6 +70,8 @@ class PictureView:
 
     # ---- the thread --------------------------------------------------------------
     def _run(self) -> None:
+        with contextlib.suppress(ImportError):  # drawing says it, where people see it
+            importlib.import_module("boc.view")  # takes a while: not when the first picture is due
         wait = 0.0
         while True:
             with self._guard:

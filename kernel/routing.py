@@ -8,6 +8,7 @@ What has a cell goes to the `Outbox`; what the program caught itself (`redirect_
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
 import traceback
@@ -71,7 +72,7 @@ class Router:
         elif kind == _kinds.UNSEEN:
             text, error = payload
             if error is None:
-                self.outbox.text(cell, "stderr", text)
+                self.outbox.text(cell, "stderr", self._with_cells(text))
             else:
                 self.error(cell, error, name)
         elif kind == _kinds.RAISED:
@@ -145,6 +146,11 @@ class Router:
             except Exception:
                 lines = traceback.format_exception(error)
         return [f"behavior {name}:", *lines] if name else lines
+
+    def _with_cells(self, text: str) -> str:
+        """File names of cells as people know them: `Cell In[3]:2`."""
+        known = getattr(self.shell.compile, "_filename_map", {})
+        return re.sub(r"[^\s:]+\.py(?=:\d)", lambda m: f"Cell In[{known[m[0]]}]" if m[0] in known else m[0], text)
 
     # ---- parents of this thread's own output -----------------------------------
     def enter(self, cell: Cell) -> list[Callable[[], None]]:

@@ -102,7 +102,7 @@ def test_after_five_alike_only_a_count(kernel: Kernel) -> None:
     said = [
         m["content"].get("text", "") for p in list(kernel._by_parent.values()) for m in p if m["msg_type"] == "stream"
     ]
-    assert "7 more LookupError" in "".join(said)
+    assert "7 more LookupError at Cell In[" in "".join(said)
 
 
 def test_warnings_and_hints_appear_under_the_scheduling_cell(kernel: Kernel) -> None:
