@@ -8,6 +8,7 @@ from boc.view.palette import (
     GREY,
     LIGHT,
     PALETTE,
+    assign,
     contrast,
     edge,
     fill,
@@ -15,7 +16,6 @@ from boc.view.palette import (
     ink_on,
     least_distance,
     mix,
-    slots,
     theme,
 )
 
@@ -61,7 +61,7 @@ def test_words_are_legible_and_edges_hold(where: object) -> None:
 
 
 def test_first_eight_names_have_full_colours() -> None:
-    got = slots(f"name {k}" for k in range(40))
+    got = assign(f"name {k}" for k in range(40))
     values = list(got.values())
     assert sorted(values[:8]) == list(range(8))
     assert sorted(values[8:16]) == list(range(8, 16))
@@ -69,17 +69,26 @@ def test_first_eight_names_have_full_colours() -> None:
 
 
 def test_slot_is_the_hash_then_steps_of_three() -> None:
-    got = slots(["x"])
+    got = assign(["x"])
     assert got["x"] == fnv1a("x") % 8
     same = [n for n in (f"n{k}" for k in range(400)) if fnv1a(n) % 8 == got["x"]][:3]
     first = fnv1a("x") % 8
-    assert [slots(["x", *same])[n] for n in same] == [(first + 3 * k) % 8 for k in (1, 2, 3)]
+    assert [assign(["x", *same])[n] for n in same] == [(first + 3 * k) % 8 for k in (1, 2, 3)]
 
 
 def test_first_come_first_served_and_kept() -> None:
-    early = slots(["a", "b", "c"])
-    late = slots(["a", "b", "c", "d", "a", "e"])
+    early = assign(["a", "b", "c"])
+    late = assign(["a", "b", "c", "d", "a", "e"])
     assert {n: late[n] for n in early} == early
+
+
+def test_a_name_keeps_its_slot_while_it_is_there() -> None:
+    before = assign(["a", "b", "c"])
+    after = assign(["c", "x", "b"], before)
+    assert (after["c"], after["b"]) == (before["c"], before["b"]) and len(set(after.values())) == 3
+    late = assign([f"n{k}" for k in range(20)])
+    grey = next(n for n, slot in late.items() if slot == GREY)
+    assert assign([grey], late)[grey] == fnv1a(grey) % 8
 
 
 def test_tints_are_half_the_background() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boc.trace import LiveTrace, Trace, attach, keys, serve
+from boc.trace import Cursor, LiveTrace, Trace, attach, keys, serve
 from boc.view import gantt
 from trace_sim import MS, Sim, SimSource, SimStream, cooking, kitchen
 
@@ -55,6 +55,20 @@ def test_last_seconds_of_a_live_trace() -> None:
             pass
         t = live.trace(last=0.03)
     assert t.t1 - t.t0 <= 30 * MS and {t.name(i) for i in range(len(t.behaviors))} >= {"wash_pan"}
+
+
+def test_colours_stay_while_one_looks() -> None:
+    """Also when the ring has forgotten who was first."""
+    sim = kitchen(300)
+    records = np.sort(sim.records(), order="time", kind="stable")
+    source = SimSource(sim, [(records, {})])
+    with Cursor(source) as cursor:
+        first = Trace.from_cursor(cursor)
+    source.parts = [(records[len(records) // 2 :], {})]
+    with Cursor(source) as cursor:
+        later = Trace.from_cursor(cursor)
+    assert later.slots != first.slots
+    assert all(first.colours[name] == slot for name, slot in later.colours.items())
 
 
 # ---- another process ---------------------------------------------------------------------------------

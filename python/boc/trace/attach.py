@@ -10,6 +10,7 @@ from collections import deque
 
 import numpy as np
 
+from . import slots
 from .live import KEEP
 from .model import Trace
 from .records import BEFORE, RECORD, BoardValue, Gap, Records, empty
@@ -44,6 +45,7 @@ class Remote:
         self._naming = empty()
         self._board: list[BoardValue] = []
         self._now, self._heard = 0, time.monotonic_ns()
+        self._colours: dict[str, int] = {}
         self._whole = threading.Event()
         self._stop = threading.Event()
         self._topic = token()
@@ -115,6 +117,7 @@ class Remote:
         with self._lock:
             records = np.concatenate(self._parts) if self._parts else empty()
             out = Trace.from_records(records, self._names, self._gaps, self._board, self._now, self._naming)
+        out.kept = self._colours = slots.assign([out.text(n) for n in out.slots], self._colours)
         return out if last is None else out.last(last)
 
     @property

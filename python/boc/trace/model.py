@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import chrome, compare, critical, derive, explain, file, perfetto, runs, sides, summary, tables, whatif
+from . import chrome, compare, critical, derive, explain, file, perfetto, runs, sides, slots, summary, tables, whatif
 from .columns import (
     CANCELLED,
     I64,
@@ -67,6 +67,7 @@ class Trace:
     gate: dict[int, tuple[int, int]] = field(default_factory=dict)
     quiet: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     slots: list[int] = field(default_factory=list)
+    kept: dict[str, int] | None = None
     records: Records | None = field(default=None, repr=False)
     naming: Records | None = field(default=None, repr=False)
     board_values: list[BoardValue] = field(default_factory=list, repr=False)
@@ -135,7 +136,8 @@ class Trace:
         """What a cursor finds that is new to it, as one consistent snapshot."""
         now = cursor.source.now_ns()
         batch = cursor.drain()
-        return cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming())
+        out = cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming())
+        return out.keep_colours(cursor.source)
 
     @classmethod
     def now_of(cls, source: Source | None = None) -> Trace:
@@ -350,6 +352,16 @@ class Trace:
         return compare.compare(self, other)
 
     # ---- names ---------------------------------------------------------------------------------------
+
+    def keep_colours(self, source: Source) -> Trace:
+        """Give the names the colours that they had in the last picture of a running program."""
+        self.kept = slots.keep(source, [self.text(n) for n in self.slots])
+        return self
+
+    @property
+    def colours(self) -> dict[str, int]:
+        """The colour slot of each name: 0 to 7 full, 8 to 15 tinted, -1 grey."""
+        return slots.assign([self.text(n) for n in self.slots], self.kept)
 
     def text(self, name: int) -> str:
         """A name by its id."""

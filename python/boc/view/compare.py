@@ -52,7 +52,7 @@ def compare(
 def _same_colours(scenes: list[Scene]) -> None:
     """One colour a name in both: the slots of the first run, then the new names of the second."""
     texts = [t.trace.text(n) for t in scenes for n in t.trace.slots]
-    slots = palette.slots(texts)
+    slots = palette.assign(texts, scenes[0].trace.colours)
     for scene in scenes:
         t, c = scene.trace, scene.colours
         for n in t.slots:

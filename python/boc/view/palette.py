@@ -12,9 +12,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from boc.trace.slots import GREY, assign, fnv1a
+
+__all__ = ["GREY", "PALETTE", "THEMES", "Theme", "assign", "fnv1a"]
+
 PALETTE = ("#3a75bf", "#c78b28", "#36af91", "#954074", "#74dcf4", "#6a6f02", "#b191ea", "#c0d772")
-GREY = -1
-"""The slot of names beyond the sixteenth."""
 
 
 @dataclass(frozen=True)
@@ -108,34 +110,6 @@ def ink_on(fill: str) -> str:
 def edge(colour: str, where: Theme) -> str:
     """The edge of a bar: darker on light, lighter on dark, so that pale fills keep 3:1."""
     return mix(colour, "#000000", 0.72) if where.name == "light" else mix(colour, "#ffffff", 0.8)
-
-
-def fnv1a(text: str) -> int:
-    """32-bit FNV-1a of the UTF-8 bytes: the same number here and in the live view."""
-    h = 2166136261
-    for byte in text.encode("utf-8", "surrogatepass"):
-        h = (h ^ byte) * 16777619 & 0xFFFFFFFF
-    return h
-
-
-def slots(names: Iterable[str]) -> dict[str, int]:
-    """A slot for each name, first come first served: 0 to 7 full colours, 8 to 15 their tints, then GREY.
-
-    The slot is the hash mod 8; a taken one is passed over in steps of three.
-    """
-    out: dict[str, int] = {}
-    taken: set[int] = set()
-    for name in names:
-        if name in out:
-            continue
-        out[name] = GREY
-        if len(taken) < 16:
-            layer = 0 if len(taken) < 8 else 8
-            first = fnv1a(name) % 8
-            slot = next(s for k in range(8) if (s := layer + (first + 3 * k) % 8) not in taken)
-            taken.add(slot)
-            out[name] = slot
-    return out
 
 
 def base(slot: int, where: Theme) -> str:

@@ -26,7 +26,7 @@ class Colours:
     def __init__(self, trace: Trace, theme: Theme) -> None:
         self.theme = theme
         texts = [trace.text(n) for n in trace.slots]
-        by_text = palette.slots(texts)
+        by_text = trace.colours
         size = max(len(trace.names), 1, max(trace.slots, default=0) + 1)
         self.slot = np.full(size, GREY, np.int16)
         for n, text in zip(trace.slots, texts, strict=True):

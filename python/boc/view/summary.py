@@ -20,8 +20,7 @@ class Report:
 
     def __init__(self, trace: Trace, theme: str | Theme | None = None) -> None:
         self.data: Summary = trace.summary()
-        names = [trace.text(n) for n in trace.slots]
-        self._slots = palette.slots(names)
+        self._slots = trace.colours
         self._theme = None if theme is None else palette.theme(theme)
 
     def __str__(self) -> str:
