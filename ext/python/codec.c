@@ -132,8 +132,9 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
     }
     if (PyType_Check(o)) {
         PyTypeObject *t = (PyTypeObject *)o;
-        if (!(t->tp_flags & Py_TPFLAGS_HEAPTYPE))
-            Py_RETURN_NOTIMPLEMENTED; /* a static type goes by name */
+        /* A static type goes by name, but not all built-in ones are found under theirs (function, mappingproxy). */
+        if (!(t->tp_flags & Py_TPFLAGS_HEAPTYPE) && strchr(t->tp_name, '.') != NULL)
+            Py_RETURN_NOTIMPLEMENTED;
         PyObject *f = boc__py(st, PY_REDUCE);
         return f ? PyObject_CallOneArg(f, o) : NULL;
     }

@@ -13,7 +13,7 @@ from __future__ import annotations
 import _pickle
 import marshal
 import sys
-from types import CellType, FunctionType, ModuleType, WrapperDescriptorType
+from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType, WrapperDescriptorType
 
 from boc import _names, _store
 from boc._identity import IdentityMap
@@ -327,6 +327,16 @@ def cache(func: FunctionType, size: int | None, typed: bool) -> Any:
     import functools
 
     return functools.lru_cache(size, typed)(func)
+
+
+def bound_method(func: Any, owner: Any) -> MethodType:
+    """Bind a function to an object."""
+    return MethodType(func, owner)
+
+
+def read_only(table: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    """Make the read-only view of a dict."""
+    return MappingProxyType(table)
 
 
 def partial_method(

@@ -246,7 +246,7 @@ def _reduce_method(method: MethodType) -> Any:
     name = getattr(func, "__name__", None)
     if type(name) is str and getattr(method.__self__, name, None) == method:
         return NotImplemented
-    return MethodType, (func, method.__self__)
+    return _load.bound_method, (func, method.__self__)
 
 
 def _reduce_cache(cache: Any) -> Any:
@@ -299,7 +299,7 @@ _HANDLERS: dict[type, Callable[[Any], Any]] = {
     property: _reduce_property,
     classmethod: _reduce_wrapped,
     staticmethod: _reduce_wrapped,
-    MappingProxyType: lambda proxy: (MappingProxyType, (dict(proxy),)),
+    MappingProxyType: lambda proxy: (_load.read_only, (dict(proxy),)),
     CodeType: lambda code: (marshal.loads, (_code_bytes(code),)),
     GetSetDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),
     MemberDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),

@@ -92,9 +92,12 @@ def test_partials_methods_lambdas_and_builtins_are_bodies(tmp_path):
             def f(c): return self.n + c.value
             return f
     print(Stack().go().result())
+    from types import FunctionType, MappingProxyType
+    view = MappingProxyType({1: 2})
+    print(when(c)(lambda c: (isinstance(power, FunctionType), view[1], type(view) is MappingProxyType)).result())
     wait()
     """
-    assert run(program, folder=tmp_path) == ["11", "16 -7 Acc", "5", "any int", "4"]
+    assert run(program, folder=tmp_path) == ["11", "16 -7 Acc", "5", "any int", "4", "(True, 2, True)"]
 
 
 def test_class_attributes_set_later_reach_the_next_body(tmp_path):
