@@ -90,10 +90,41 @@ set_path(void)
     return rc;
 }
 
+/* The finder of an editable install builds what changed before it answers; main did so already, and a worker must
+   not start compilers. The tree of files that it would read afterwards is all that it gets here. */
+static const char no_rebuild[] =
+    "import json, os, sys\n"
+    "for finder in sys.meta_path:\n"
+    "    if type(finder).__name__ == 'MesonpyMetaFinder':\n"
+    "        plan = os.path.join(finder._build_path, 'meson-info', 'intro-install_plan.json')\n"
+    "        with open(plan, encoding='utf-8') as file:\n"
+    "            tree = sys.modules[type(finder).__module__].collect(json.load(file))\n"
+    "        finder._rebuild = lambda tree=tree: tree\n";
+
+static int
+keep_editable_from_building(void)
+{
+    PyObject *finders = PySys_GetObject("meta_path");
+    bool editable = false;
+    for (Py_ssize_t i = 0; finders != NULL && PyList_Check(finders) && i < PyList_GET_SIZE(finders); i++) {
+        editable |= strstr(Py_TYPE(PyList_GET_ITEM(finders, i))->tp_name, "MesonpyMetaFinder") != NULL;
+    }
+    if (!editable) {
+        return 0;
+    }
+    PyObject *names = PyDict_New();
+    PyObject *done = names == NULL || PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) < 0
+                         ? NULL
+                         : PyRun_String(no_rebuild, Py_file_input, names, names);
+    Py_XDECREF(names);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 PyObject *
 boc__prepare_worker(double switch_interval_s)
 {
-    PyObject *module = set_path() < 0 ? NULL : PyImport_ImportModule("boc._interpreter");
+    PyObject *module = set_path() < 0 || keep_editable_from_building() < 0 ? NULL : PyImport_ImportModule("boc._interpreter");
     PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "prepare", "d", switch_interval_s);
     if (done == NULL) {
         Py_CLEAR(module);
