@@ -11,7 +11,7 @@ import sys
 from opcode import HAVE_ARGUMENT, opmap, opname
 from types import CodeType, ModuleType
 
-from boc import _scan, _store
+from boc import _names, _scan, _store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class _Tag:
         """Follow a plain attribute; None where a property or a cown would answer."""
         if self.value is _ITEM or isinstance(self.value, _store.cown_types):
             return None
+        if type(self.value) is ModuleType and not _names.is_user_module(self.value):
+            return None  # what a library keeps for itself is every worker's own
         path = f"{self.path}.{name}"
         own = getattr(self.value, "__dict__", {})
         if name in own:
@@ -182,6 +184,8 @@ class _Walk:
         if "STORE" in opname[op]:
             self._pop()
         if tag is None or isinstance(tag.value, _store.cown_types) or (tag.value is _ITEM and not subscript):
+            return
+        if type(tag.value) is ModuleType and not _names.is_user_module(tag.value):
             return
         self._report(tag, _STORE[op])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import FunctionType, ModuleType
+from types import ModuleType
 
 from boc import _store
 
@@ -209,8 +209,3 @@ def submodules_used(names: tuple[str, ...], values: list[Any]) -> tuple[str, ...
             if name.startswith(package + ".") and known.issuperset(name[len(package) + 1 :].split(".")):
                 found.append(name)
     return tuple(sorted(found))
-
-
-def is_plain_function(obj: Any) -> bool:
-    """Whether obj is a Python function that goes by definition."""
-    return type(obj) is FunctionType and not by_name(obj)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-GLOBAL, CELL, TYPE = 0, 1, 2
+GLOBAL, TYPE = 0, 2  # 1: the cells of the body, which the C side watches itself
 _MOST_ITEMS = 4000  # looked at in all containers of a body; a table of handlers is small, data may be large
 _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
 

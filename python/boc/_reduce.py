@@ -323,4 +323,3 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("weakref", "WeakValueDictionary"): lambda table: (type(table), (dict(table),)),
     ("_weakrefset", "WeakSet"): lambda table: (type(table), (list(table),)),
 }
-FORWARDED: frozenset[type] = frozenset(_HANDLERS)

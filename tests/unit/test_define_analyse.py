@@ -255,6 +255,7 @@ def test_a_module_that_workers_cannot_find_goes_by_definition(world, monkeypatch
         ("jars = [Handle()]\ndef body(x):\n    jars[0].value = x\n    jars[0].value[1] = 2\n    jars[0].append(1)", []),
         ("items = []\ndef body(c):\n    c.value.append(items)\n    c.x = 1\n    c.value[0] = items\n    y = [items]", []),
         ("items = []\ndef body(c):\n    mine = list(items)\n    mine.append(2)\n    return items.count(2), items[0]", []),
+        ("import os, sys\ndef body():\n    os.environ['A'] = 'b'\n    sys.path.append('x')\n    sys.flag = 1", []),
         ("text = 'a'\ndef body():\n    return text.index('a'), [x for x in text]", []),
     ],
 )
