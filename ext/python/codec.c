@@ -20,8 +20,8 @@ typedef struct boc_writer {
 } writer_t;
 
 /* Of the encode and the decode in progress on this thread; a __reduce__ may hand the GIL to a thread that encodes too. */
-static _Thread_local writer_t *writing;
-static _Thread_local const boc_blob_t *decoding;
+static _Thread_local writer_t *writing BOC_TLS;
+static _Thread_local const boc_blob_t *decoding BOC_TLS;
 
 /* A kept pickler's memo table never shrinks: past this many bytes it is thrown away. */
 #define KEEP_LIMIT (1u << 16)

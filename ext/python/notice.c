@@ -65,8 +65,8 @@ static struct {
     uint64_t npast;
 } board = {.lock = PTHREAD_MUTEX_INITIALIZER, .applied_more = PTHREAD_COND_INITIALIZER, .tail = &board.head};
 
-static _Thread_local uint64_t my_ticket; /* of this thread's last write that was queued */
-static _Thread_local bool in_update;
+static _Thread_local uint64_t my_ticket BOC_TLS; /* of this thread's last write that was queued */
+static _Thread_local bool in_update BOC_TLS;
 
 void boc__notice_after_fork(void) {
     pthread_mutex_init(&board.lock, NULL);
@@ -652,16 +652,13 @@ static PyObject *notice_read(PyObject *module, PyObject *const *args, Py_ssize_t
     if (v == NULL)
         return NULL;
     for (uint32_t i = 0; i < v->n; i++) {
-        if (v->note[i].hash != h || PyUnicode_CompareWithASCIIString(key, boc_name_text(v->note[i].name)) != 0) {
-            if (v->note[i].hash != h)
-                continue;
-            PyObject *name = PyUnicode_FromString(boc_name_text(v->note[i].name));
-            int same = name ? PyUnicode_Compare(name, key) == 0 : 0;
-            Py_XDECREF(name);
-            if (!same)
-                continue;
-        }
-        return read_note(st, &v->note[i], key);
+        if (v->note[i].hash != h)
+            continue;
+        PyObject *name = boc__name_object(st, v->note[i].name); /* interned: the usual key is this very object */
+        if (name == NULL)
+            return NULL;
+        if (name == key || PyUnicode_Compare(name, key) == 0)
+            return read_note(st, &v->note[i], key);
     }
     if (key_of(key, &op) < 0) /* a bad key is an error, not an absent one */
         return NULL;

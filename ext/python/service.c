@@ -32,7 +32,7 @@ static struct {
 } q = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .tail = &q.head};
 
 static _Atomic uint32_t cell_origin;             /* of main's cell that runs */
-static _Thread_local uint32_t thread_origin;     /* of one thread, if it set its own */
+static _Thread_local uint32_t thread_origin BOC_TLS;     /* of one thread, if it set its own */
 
 uint32_t boc__origin(void) {
     if (boc__in_body() && !(boc__ctx->current->flags & BOC_B_NATIVE))
@@ -193,6 +193,32 @@ static PyObject *service_wake(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+/* The service's module and its thread cost milliseconds that start() does not wait for: a thread of its own brings them up.
+   Until then what is sent is queued, and waits handle it themselves. */
+static void *launch(void *unused) {
+    (void)unused;
+    PyThreadState *t = PyThreadState_New(PyInterpreterState_Main());
+    if (t == NULL)
+        return NULL;
+    PyEval_RestoreThread(t); /* never returns if the program has ended meanwhile */
+    PyObject *f = boc__py(boc__main_state, PY_SERVICE_START);
+    PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
+    if (r == NULL)
+        PyErr_Clear();
+    Py_XDECREF(r);
+    PyThreadState_Clear(t);
+    PyThreadState_DeleteCurrent();
+    return NULL;
+}
+
+static PyObject *launch_service(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, launch, NULL) == 0)
+        pthread_detach(thread);
+    Py_RETURN_NONE;
+}
+
 void boc__drain_output(void) {
     if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0 && !boc__notebook())
         return;
@@ -271,6 +297,7 @@ PyMethodDef boc__service_methods[] = {
     {"service_next", service_next, METH_VARARGS, "service_next(timeout) -> list of (kind, a, b, behavior, name, origin, worker)"},
     {"service_wait", service_wait, METH_VARARGS, "service_wait(timeout) -> bool: something is queued"},
     {"dirty_output", dirty_output, METH_NOARGS, NULL},
+    {"_launch_service", launch_service, METH_NOARGS, NULL},
     {"service_wake", service_wake, METH_NOARGS, NULL},
     {"emit", py_emit, METH_VARARGS, "emit(kind, a, b='') queues text or bytes for the main interpreter"},
     {"set_origin", set_origin, METH_VARARGS, "set_origin(n, this_thread=False): what behaviors scheduled from now on carry"},

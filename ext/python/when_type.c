@@ -302,7 +302,7 @@ static PyObject *read_repr(PyObject *self) { return PyUnicode_FromFormat("read(%
 static _Thread_local struct {
     uint32_t depth, n, cap;
     boc_behavior_t **list;
-} batch;
+} batch BOC_TLS;
 
 bool boc__batching(void) { return batch.depth > 0; }
 

@@ -123,9 +123,12 @@ def start(
         if not _core._running():
             _core._start(n, events, bool(check))
             _options = (n, kind, events, bool(check))
-    from boc import _service
-
-    _service.start()
+    service = sys.modules.get("boc._service")
+    begin = getattr(service, "start", None)  # absent while another thread imports it
+    if begin is not None:
+        begin()
+    else:
+        _core._launch_service()
 
 
 def start_on_demand() -> None:
