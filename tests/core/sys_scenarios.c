@@ -223,8 +223,10 @@ static void queue(void) {
 
 static void readers(void) {
     use.reads = use.nested = true;
-    use.slow = sys_draw(2);
-    run_programs(12);
+    for (int i = 0; i < 3; i++) {
+        use.slow = sys_draw(2);
+        run_programs(12);
+    }
 }
 
 /* One cown. Readers overlap, those at the tail leave first, and then a writer comes to an empty queue. */
@@ -254,7 +256,7 @@ static void leaving(void) {
 }
 
 /* Two producers of batches only: on each cown those of one batch stand together. */
-static void batches(void) {
+static void batches_round(void) {
     use.batches = true;
     use.reads = sys_draw(2);
     begin(1 + sys_draw(3));
@@ -273,6 +275,12 @@ static void batches(void) {
     end(false);
 }
 
+static void batches(void) {
+    for (int i = 0; i < 4; i++) {
+        batches_round();
+    }
+}
+
 /* Nothing but wake-ups: behaviors without cowns, workers that fall asleep between them, waits, events. */
 static _Atomic uint32_t rung;
 static boc_event_t bell;
@@ -287,7 +295,7 @@ static void parking(void) {
     use.nested = true;
     begin(1 + sys_draw(3));
     ncowns = 0;
-    for (uint32_t i = 1; i <= 4; i++) {
+    for (uint32_t i = 1; i <= 10; i++) {
         schedule_some(2, 0);
         if (sys_draw(2)) {
             wait_all();
@@ -549,7 +557,7 @@ static void spawn_and_meet(task_t *t) {
 static void meeting(void) {
     group = 2 + sys_draw(2);
     begin(group);
-    for (uint32_t i = 1; i <= 3; i++) {
+    for (uint32_t i = 1; i <= 6; i++) {
         met = 0;
         uint32_t kind = sys_draw(4);
         for (uint32_t k = sys_draw(80); k > 0; k--) {
