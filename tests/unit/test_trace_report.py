@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from boc.trace.times import count, dur, percent
+from boc.trace.times import count, dur, percent, size
 from test_trace_model import random_sim, trace_of
 from trace_sim import MS, Job, Sim, cooking, kitchen
 
@@ -14,6 +14,10 @@ def test_durations_have_three_digits() -> None:
     ]  # fmt: skip
     assert dur(21_460_000, 2) == "21 ms" and dur(99_950_000_000) == "100 s"
     assert count(1_000_000) == "1\u202f000\u202f000"
+
+
+def test_sizes_have_units() -> None:
+    assert [size(n) for n in (0, 640, 1200, 999_600, 52_300_000)] == ["·", "640 B", "1.2 kB", "1.0 MB", "52.3 MB"]
 
 
 def test_percent_never_rounds_to_all_or_none() -> None:

@@ -121,6 +121,14 @@ def test_html_summary_escapes_names_and_follows_the_host() -> None:
     assert DARK.ink in api.summary(t, theme="dark").html()
 
 
+def test_html_tables_are_whole() -> None:
+    page = api.summary(trace_of(kitchen(100)))._repr_html_()
+    for table in page.split("<table>")[1:]:
+        heads = table.split("</thead>")[0].count("</th>")
+        rows = table.split("<tbody>")[1].split("</tbody>")[0].split("<tr>")[1:]
+        assert rows and {row.count("</td>") for row in rows} == {heads}
+
+
 def test_odd_names_are_drawn_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
     names = ["$x^2$", "a_b", "\\frac", "%d", "naïve ☃", "卵を割る 🍳", "a\nb", "x" * 300, "\ud800", "{}"]
     t = trace_of(Sim([Job(n, (n,), body=9 * MS, at=k) for k, n in enumerate(names)]))

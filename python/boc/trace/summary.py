@@ -9,7 +9,7 @@ import numpy as np
 
 from .columns import CANCELLED, RAISED
 from .ownership import ByCown, caused, ranked, use
-from .times import count, dur, percent, plural
+from .times import count, dur, percent, plural, size
 
 if TYPE_CHECKING:
     from .model import Trace
@@ -31,6 +31,10 @@ class BehaviorRow:
     cpu: float
     wait_p50: float
     wait_p99: float
+    ready_p50: float
+    ready_p99: float
+    moving_p50: float
+    moving_p99: float
     body_p50: float
     body_p99: float
 
@@ -120,7 +124,7 @@ def _behaviors(trace: Trace) -> tuple[BehaviorRow, ...]:
         cancelled = int((b.state[part] == CANCELLED).sum())
         name = trace.name(int(part[0]))
         if not len(m):
-            out.append(BehaviorRow(name, 0, raised, cancelled, *([0.0] * 10)))
+            out.append(BehaviorRow(name, 0, raised, cancelled, *([0.0] * 14)))
             continue
         ready = np.where(b.ready[m] >= 0, np.minimum(b.ready[m], b.start[m]), b.start[m])
         begin = np.where(b.body[m] >= 0, b.body[m], b.start[m])
@@ -134,8 +138,7 @@ def _behaviors(trace: Trace) -> tuple[BehaviorRow, ...]:
                 name, len(m), raised, cancelled, len(m) * 1e9 / trace.span,
                 float((ready - b.sched[m]).mean()), float((b.start[m] - ready).mean()),
                 float(moving.mean()), float(body.mean()), float(cpu.mean()) if len(cpu) else 0.0,
-                *(float(np.percentile(wait, p)) for p in (50, 99)),
-                *(float(np.percentile(body, p)) for p in (50, 99)),
+                *(float(np.percentile(v, p)) for v in (wait, b.start[m] - ready, moving, body) for p in (50, 99)),
             )
         )  # fmt: skip
     return tuple(sorted(out, key=lambda r: -r.body * r.runs))
@@ -198,22 +201,26 @@ def text(s: Summary) -> str:
     if s.behaviors:
         out.append(
             f"{name('behavior')}{'runs':>9}{'raised':>8}  {'wait · ready - move ~ body █':<30}"
-            f"{'wait p50':>10}{'p99':>9}{'body p50':>10}{'p99':>9}"
+            f"{'wait p50':>10}{'p99':>9}{'body p50':>10}{'p99':>9}{'CPU':>9}"
         )
         for r in s.behaviors:
             out.append(
                 f"{name(r.name)}{count(r.runs):>9}{r.raised or '':>8}  {bar(r):<30}"
                 f"{short(r.wait_p50):>10}{short(r.wait_p99):>9}{short(r.body_p50):>10}{short(r.body_p99):>9}"
+                f"{short(r.cpu):>9}"
             )
         out.append("")
     if s.cowns:
         most = max(1, s.cowns[0].caused)
-        head = f"{'hand-offs':>11}{'in use':>8}{'held':>7}{'queue':>8}{'waiting it caused':>19}"
-        out.append(name("cown") + head)
+        moved = any(c.moved for c in s.cowns)
+        head = f"{'hand-offs':>11}{'in use':>8}{'held':>7}{'queue':>8}"
+        head += f"{'moved':>9}{'largest':>9}" if moved else ""
+        out.append(f"{name('cown')}{head}{'waiting it caused':>19}")
         for c in s.cowns:
             out.append(
                 f"{name(c.name)}{count(c.handoffs):>11}{percent(c.in_use):>8}{percent(c.held):>7}"
-                f"{count(c.longest):>8}{dur(c.caused, 2):>10} {'█' * round(8 * c.caused / most)}".rstrip()
+                f"{count(c.longest):>8}{f'{size(c.moved):>9}{size(c.largest):>9}' if moved else ''}"
+                f"{short(c.caused):>10} {'█' * round(8 * c.caused / most)}".rstrip()
             )
         out.append("")
     if s.workers:

@@ -36,3 +36,14 @@ def percent(share: float) -> str:
 def plural(n: int, what: str) -> str:
     """`1 worker`, `2 workers`."""
     return f"{count(n)} {what}" if n == 1 else f"{count(n)} {what}s"
+
+
+def size(n: float) -> str:
+    """Bytes: `640 B`, `1.2 MB`; `·` for none."""
+    if n <= 0:
+        return "·"
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 999.5 or unit == "GB":
+            return f"{n:.0f} {unit}" if n >= 99.5 or unit == "B" else f"{n:.1f} {unit}"
+        n /= 1000
+    raise AssertionError("the last unit takes all")

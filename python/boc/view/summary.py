@@ -7,7 +7,7 @@ from typing import Any
 
 from boc.trace import Trace
 from boc.trace.summary import Summary, short, text
-from boc.trace.times import count, percent
+from boc.trace.times import count, percent, size
 
 from . import palette
 from .palette import DARK, LIGHT, Theme, mix
@@ -175,15 +175,26 @@ def _cowns(s: Summary) -> str:
             percent(c.in_use),
             percent(c.held),
             count(c.longest) if c.longest else "·",
+            size(c.moved),
+            size(c.largest),
             short(c.caused),
             f'<td class="b" style="width:20%"><span>{_bar(c.caused / most, "var(--boc-neutral)", 8)}</span></td>',
         )
         for c in s.cowns
     ]
-    head = _head("cown", "hand-offs", "in use", "held", "longest queue", "waiting it caused", "")
+    head = _head("cown", "hand-offs", "in use", "held", "longest queue", "moved", "largest", "waiting it caused", "")
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
 
 
 def _workers(s: Summary) -> str:
-    rows = [_row(w.name, count(w.ran), percent(w.busy), count(w.stolen) if w.stolen else "·") for w in s.workers]
-    return f"<table>{_head('worker', 'ran', 'busy', 'stolen')}<tbody>{''.join(rows)}</tbody></table>"
+    rows = [
+        _row(
+            w.name,
+            count(w.ran),
+            percent(w.busy),
+            count(w.stolen) if w.stolen else "·",
+            percent(w.parked) if w.parked else "·",
+        )
+        for w in s.workers
+    ]
+    return f"<table>{_head('worker', 'ran', 'busy', 'stolen', 'asleep')}<tbody>{''.join(rows)}</tbody></table>"
