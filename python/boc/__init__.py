@@ -47,6 +47,9 @@ from boc._core import (
     when,
     whencall,
 )
+from boc._core import (
+    is_main as _is_main,
+)
 from boc._errors import BehaviorError, Cancelled, Interrupted, TransferError, WorkerDied
 from boc._messages import TIMEOUT, receive, set_tags
 
@@ -82,6 +85,9 @@ _LAZY = {
     "load_ipython_extension": "boc.kernel",
     "unload_ipython_extension": "boc.kernel",
 }
+if _is_main():
+    from boc import _service as _service  # what workers send to main; a start must not pay for its import
+
 _LAZY_MODULES = ("trace", "view", "kernel", "debug", "integrate")
 
 __all__ = [

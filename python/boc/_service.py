@@ -12,22 +12,25 @@ waiting thread itself holds the lock of.
 
 from __future__ import annotations
 
-import contextlib
 import marshal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
 
 from boc import _core, _kinds, _raise
 from boc._unseen import Reports
 
+TYPE_CHECKING = False  # typing itself takes milliseconds to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from typing import Any
+
 __all__ = ["around", "drain", "flush_unseen", "reset", "sink", "start", "stop", "watchers"]
 
-Item = tuple[int, Any, Any, int, str, int, int]
+if TYPE_CHECKING:
+    Item = tuple[int, Any, Any, int, str, int, int]
 
 # sink(kind, payload, origin, behavior) -> True if it took it. payload: OUT, ERR and HINT: text;
 # UNSEEN: (text, the exception or None if the text only counts); LOG: the logging.LogRecord;
@@ -72,9 +75,11 @@ def start() -> None:
         return
     _stopping = False
     thread = threading.Thread(target=_run, name="boc-service", daemon=True)
-    with contextlib.suppress(RuntimeError):
+    try:
         thread.start()
-        _thread = thread
+    except RuntimeError:
+        return
+    _thread = thread
 
 
 def stop() -> None:
