@@ -23,6 +23,7 @@ from .live import EMPTY
 from .routing import Router
 
 PERIOD = 0.25  # seconds between two pictures, at least
+LAST = 10.0  # seconds that the last picture may take
 SHARE = 3.0  # times the drawing time that passes between two pictures, at least
 
 
@@ -37,6 +38,7 @@ class PictureView:
         self._guard = threading.Condition()
         self._drawing = threading.Lock()
         self._ended = False
+        self._final = threading.Event()
         self._first = _core._counts()[0]
         self._shown: Any = None
         self._ran = _core._running()
@@ -93,6 +95,7 @@ class PictureView:
             self.draw()
         except Exception as error:  # it cannot be drawn: say so in its place
             self._ended = True
+            self._final.set()
             self._send({"text/plain": f"the live view ended: {type(error).__name__}: {error}"})
 
     def draw(self) -> None:
@@ -122,11 +125,15 @@ class PictureView:
             self._try_to_draw()
 
     def end(self) -> None:
-        """Draw once more and leave the picture; again: nothing."""
+        """Draw once more and leave the picture; whoever calls again waits until it is there."""
         with self._guard:
-            if self._ended:
-                return
+            first = not self._ended
             self._ended = True
             self._guard.notify_all()
-        self._try_to_draw()
+        if first:
+            self._try_to_draw()
+            self._final.set()
+        self._final.wait(LAST)
         self.router.flush()
+        if self._thread is not threading.current_thread():
+            self._thread.join(LAST)
