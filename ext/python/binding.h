@@ -138,7 +138,8 @@ struct boc_state {
     PyObject *pickler, *writer;
     bool encoding;           /* the kept pair is in use */
     /* values that rest live here */
-    struct { boc_cown_t *cown; int64_t since; } *live;
+    struct { boc_cown_t *cown; int64_t since; uint32_t last; } *live; /* last: name of the body that had it */
+    uint32_t blame;          /* name of the body that left what is being encoded; 0: none */
     uint32_t nlive, live_cap;
     int64_t sweep_at;        /* when idle ones are looked for next */
     /* caches of a worker, indexed by name, recipe */
@@ -287,7 +288,7 @@ int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR 
 /* kinds of what goes to main: mirrored in boc/_kinds.py */
 enum { K_OUT = 1, K_ERR, K_LOG, K_WARN, K_UNSEEN, K_HINT, K_DISPLAY, K_NOTICE, K_DONE, K_RAISED };
 void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin);
-void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin);  /* takes over the blob */
+void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin, bool lost);  /* takes over the blob */
 void boc__emit_cown(int kind, boc_cown_t *c, uint32_t origin); /* takes a reference of its own */
 int boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */
 bool boc__may_pump(void);             /* on main's main thread, and no pump runs */

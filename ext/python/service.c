@@ -18,6 +18,7 @@ typedef struct item {
     uint64_t behavior;
     int worker;
     boc_blob_t *blob;
+    bool lost;     /* of an exception: it took a cown's value */
     boc_cown_t *cown;
     size_t na, nb;
     char data[];
@@ -70,7 +71,7 @@ void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uin
     push(it);
 }
 
-void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin) {
+void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin, bool lost) {
     item_t *it = calloc(1, sizeof *it);
     if (it == NULL) {
         boc__blob_drop(exc);
@@ -78,6 +79,7 @@ void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t or
     }
     it->kind = K_UNSEEN;
     it->blob = exc;
+    it->lost = lost;
     it->behavior = cown;
     it->name = name;
     it->origin = origin;
@@ -121,7 +123,7 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
             PyErr_Clear();
             a = PyUnicode_FromString("an exception that could not be brought to main");
         }
-        b = PyUnicode_FromString("");
+        b = PyUnicode_FromString(it->lost ? "lost" : "");
     } else if (it->cown != NULL) {
         a = boc__cown_wrap(st, it->cown);
         it->cown = NULL;

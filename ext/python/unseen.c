@@ -18,6 +18,7 @@ typedef struct entry {
     boc_blob_t *exc;
     uint64_t id;
     uint32_t name, origin;
+    bool lost;                   /* not a result: the cown's own value went */
 } entry_t;
 
 static struct {
@@ -78,17 +79,26 @@ static entry_t *take(const boc_cown_t *c) {
 }
 
 static void report(entry_t *e) { /* frees e */
-    boc__emit_unseen(e->id, e->name, e->exc, e->origin);
+    boc__emit_unseen(e->id, e->name, e->exc, e->origin, e->lost);
     free(e);
 }
 
 void boc__unseen_add(boc_cown_t *c, boc_blob_t *exc, uint32_t origin) {
-    if (origin != 0 && boc__notebook())
-        return; /* it was told of this one, and shows it under its cell */
+    bool notebook = origin != 0 && boc__notebook();
+    if (notebook && (c->flags & BOC_COWN_RESULT)) { /* it shows this one under its cell; of what raised it is told elsewhere */
+        if (c->value.flags & VF_LOST)
+            boc__tell_raised(c, origin);
+        return;
+    }
     entry_t *e = malloc(sizeof *e);
     if (e == NULL)
         return;
-    *e = (entry_t){.cown = c, .exc = boc__blob_keep(exc), .id = c->id, .name = c->name, .origin = origin};
+    *e = (entry_t){.cown = c, .exc = boc__blob_keep(exc), .id = c->id, .name = c->name, .origin = origin,
+                   .lost = !(c->flags & BOC_COWN_RESULT)};
+    if (notebook) { /* a cown's own value is lost: its cells may never wait for it */
+        report(e);
+        return;
+    }
     pthread_mutex_lock(&t.lock);
     if (t.n >= t.nbuckets && grow() < 0) {
         pthread_mutex_unlock(&t.lock);

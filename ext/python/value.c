@@ -180,7 +180,7 @@ static void refuse(boc_state_t *st, PyObject *o, const char *what) {
         return;
     }
     PyObject *f = boc__py(st, PY_REFUSAL);
-    PyObject *err = f ? PyObject_CallFunction(f, "OOs", o, exc, what ? what : "") : NULL;
+    PyObject *err = f ? PyObject_CallFunction(f, "OOss", o, exc, what ? what : "", boc_name_text(st->blame)) : NULL;
     if (err == NULL) {
         PyErr_Clear();
         PyErr_SetRaisedException(exc);
@@ -360,6 +360,12 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags) {
     Py_DECREF(exc);
 }
 
+static uint32_t last_body(boc_state_t *st, const boc_cown_t *c) {
+    if (c->value.aux != NOT_LISTED && !(c->flags & BOC_COWN_PINNED) && c->value.aux < st->nlive)
+        return st->live[c->value.aux].last;
+    return boc__in_body() && !(boc__ctx->current->flags & BOC_B_NATIVE) ? boc__ctx->current->name : 0;
+}
+
 /* Makes the live object in c's slot rest nowhere: inline or encoded, or the error of trying. */
 static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     boc_ctx_t *ctx = boc__ctx;
@@ -378,18 +384,21 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     }
     int64_t t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
     char label[80];
+    st->blame = last_body(st, c);
     int moved = Py_REFCNT(o) == 1 ? boc__take(st, o, &v) : 0; /* still referred to: copied */
+    if (moved < 0)
+        refuse(st, o, boc__cown_label(c, label, sizeof label));
+    bool refused = moved < 0 || (moved == 0 && boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0);
+    st->blame = 0;
+    if (refused) {
+        boc__set_exception(st, c, VF_EXC | VF_LOST);
+        return;
+    }
     if (moved > 0 && v.tag == V_BYTESOBJ) { /* the slot's reference went along */
         if (c->value.aux != NOT_LISTED)
             boc__live_remove(st, c);
         v.flags = flags;
         c->value = v;
-        return;
-    }
-    if (moved < 0)
-        refuse(st, o, boc__cown_label(c, label, sizeof label));
-    if (moved < 0 || (moved == 0 && boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0)) {
-        boc__set_exception(st, c, VF_EXC | VF_LOST);
         return;
     }
     if (t0 && v.tag == V_BLOB)
@@ -416,7 +425,10 @@ static bool type_moves(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     }
     boc_value_t v;
     char label[80];
-    if (boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) == 0) {
+    st->blame = last_body(st, c);
+    bool moves = boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) == 0;
+    st->blame = 0;
+    if (moves) {
         boc__value_drop(&v);
         if (PySet_Add(st->type_ok, (PyObject *)t) < 0)
             goto fail;
@@ -475,8 +487,10 @@ void boc__settle(boc_state_t *st, boc_behavior_t *b) {
             }
             boc__live_add(st, c);
         }
-        if (c->value.tag == V_LIVE)
+        if (c->value.tag == V_LIVE) {
             st->live[c->value.aux].since = boc__rough_now();
+            st->live[c->value.aux].last = b->name;
+        }
     }
     for (uint32_t i = 0; i < b->nreq; i++) {
         boc_cown_t *c = b->req[i].cown;

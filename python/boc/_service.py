@@ -169,7 +169,7 @@ def _handle(item: Item) -> None:
         _handle_warning(a, origin, name)
     elif kind == _kinds.UNSEEN:
         exc = a if isinstance(a, BaseException) else _raise.unpack(a)
-        text = _reports.text(exc, name)
+        text = _reports.text(exc, name, lost=b == "lost")
         if text and not _sunk(kind, (text, exc), origin, name):
             _write(_kinds.ERR, text)
     elif kind == _kinds.HINT:

@@ -199,7 +199,7 @@ def _because(value: Any, reason: BaseException) -> str:
 
 
 def explain_refusal(value: object, exc: BaseException, what: str = "", behavior: str = "") -> TransferError:
-    """The error to raise when `value` was refused with `exc`, which becomes its cause.
+    """The error to raise when `value` was refused with `exc`, which becomes its cause where it says more.
 
     what: what the value is for people, such as "the value of cown 'x'" or "the captured variable 'f'".
     behavior: name of the body that had it last.
@@ -207,6 +207,8 @@ def explain_refusal(value: object, exc: BaseException, what: str = "", behavior:
     path, member, reason = _find(value, exc)
     name = _raise.type_name(type(member))
     way_out = _WAYS_OUT.get(name, _OTHERWISE)
+    if what.startswith("cown "):
+        what = f"the value of {what}"
     if path:
         whole = what or f"a value of type '{_raise.type_name(type(value))}'"
         place = f": it is at {path.strip()} of {whole}"
@@ -220,7 +222,8 @@ def explain_refusal(value: object, exc: BaseException, what: str = "", behavior:
         type_name=name,
         behavior=behavior,
     )
-    error.__cause__ = exc
+    if because:  # else the cause says the same once more
+        error.__cause__ = exc
     return error
 
 

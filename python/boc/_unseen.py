@@ -7,17 +7,18 @@ from boc import _raise
 __all__ = ["LAST", "Reports"]
 
 _SHOWN = 5
+_LOST = "The value of cown '{}' is lost, and nobody looked at it since:\n"
 LAST = "(further ones like this are only counted)\n"
 
 Key = tuple[str, str, int]
 
 
-def _key(exc: BaseException) -> Key:
+def _key(exc: BaseException, name: str) -> Key:
     tb = exc.__traceback__
     while tb is not None and tb.tb_next is not None:
         tb = tb.tb_next
-    name = _raise.type_name(type(exc))
-    return (name, "", 0) if tb is None else (name, tb.tb_frame.f_code.co_filename, tb.tb_lineno)
+    kind = _raise.type_name(type(exc))
+    return (kind, name, 0) if tb is None else (kind, tb.tb_frame.f_code.co_filename, tb.tb_lineno)
 
 
 class Reports:
@@ -27,16 +28,16 @@ class Reports:
         self._seen: dict[Key, int] = {}
         self._told: dict[Key, int] = {}
 
-    def text(self, exc: BaseException, behavior: str) -> str:
-        """The report of one more; empty if it only counts."""
-        key = _key(exc)
+    def text(self, exc: BaseException, name: str, lost: bool = False) -> str:
+        """The report of one more; empty if it only counts. name: the behavior's, or of the cown whose value is lost."""
+        key = _key(exc, name)
         n = self._seen[key] = self._seen.get(key, 0) + 1
         if n > _SHOWN:
             return ""
         self._told[key] = n
         import traceback
 
-        head = f"Exception in behavior '{behavior}', which nobody looked at:\n"
+        head = _LOST.format(name) if lost else f"Exception in behavior '{name}', which nobody looked at:\n"
         tail = LAST if n == _SHOWN else ""
         try:
             return head + "".join(traceback.format_exception(exc)) + tail
@@ -51,7 +52,7 @@ class Reports:
             more = n - told
             if more > 0 if everything else more >= told:
                 self._told[key] = n
-                what = f"{key[0]} at {key[1]}:{key[2]}" if key[1] else key[0]
+                what = f"{key[0]} at {key[1]}:{key[2]}" if key[2] else f"{key[0]} of '{key[1]}'"
                 lines.append(f"{more} more {what} in behaviors, which nobody looked at ({n} in all)\n")
         return "".join(lines)
 

@@ -70,10 +70,56 @@ def store(c):
     c.value = box
 e = refused(c.result)
 assert e.path == ".items[3].lock", e.path
-assert "'_thread.lock'" in str(e) and ".items[3].lock" in str(e) and "pan" in str(e), e
+assert "'_thread.lock'" in str(e) and ".items[3].lock of the value of cown 'pan'" in str(e), e
+assert e.behavior == "store" and "as behavior 'store' left it" in str(e), e
 wait()
 """,
     )
+
+
+def test_the_body_that_had_it_last_is_named_on_whichever_worker_it_moves(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+import time
+c, d = Cown([], name="pan"), Cown(None)
+@when(c)
+def store(c):
+    c.value.append(threading.Lock())
+@when(c)
+def later(c):
+    return len(c.value)
+@when(c)
+def last(c):
+    c.value.append(1)
+quiesce()
+@when(d)
+def other(d):
+    return 5
+quiesce()
+e = refused(c.result)
+assert (e.path, e.behavior) == ("[0]", "last"), (e.path, e.behavior)
+wait()
+""",
+    )
+
+
+def test_a_lost_value_is_said_once(tmp_path):
+    done = script(
+        tmp_path,
+        HEAD
+        + """
+c = Cown(0, name="pan")
+@when(c)
+def store(c):
+    c.value = threading.Lock()
+wait()
+""",
+    )
+    assert done.err.count("The value of cown 'pan' is lost, and nobody looked") == 1
+    assert "'_thread.lock' cannot move" in done.err and "as behavior 'store' left it" in done.err
+    assert "cannot pickle" not in done.err
 
 
 def test_a_result_that_cannot_move(tmp_path):

@@ -64,7 +64,7 @@ def explain(value, what="the value of cown 'x'", **more):
         pickle.dumps(value, 5)
     error = explain_refusal(value, caught.value, what, **more)
     assert type(error) is TransferError
-    assert error.__cause__ is caught.value
+    assert error.__cause__ in (caught.value, None)
     assert "\n" not in str(error)
     return error
 
@@ -150,6 +150,7 @@ def test_a_reduce_that_raises_or_gives_nonsense():
     error = explain(Box(a=[Raising()]))
     assert (error.path, error.type_name) == (".a[0]", f"{__name__}.Raising")
     assert "ValueError: never" in str(error)
+    assert type(error.__cause__) is ValueError
     assert explain(Box(a=Nonsense())).path == ".a"
 
 
@@ -194,6 +195,12 @@ def test_a_local_function_and_its_variables():
         return lock
 
     assert explain([f]).path == "[0] (its variable 'lock')"
+
+
+def test_a_cowns_label_is_its_value():
+    assert "it is the value of cown 'x';" in str(explain(LOCK, "cown 'x'"))
+    assert "it is at [0] of the value of cown 'x';" in str(explain([LOCK], "cown 'x'"))
+    assert explain(LOCK).__cause__ is None
 
 
 def test_without_a_place():
