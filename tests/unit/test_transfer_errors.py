@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-import types
 
 import pytest
 from boc._errors import TransferError
@@ -126,7 +125,6 @@ def types_that_stay():
     yield sys._getframe()
     yield threading.local()
     yield threading.RLock()
-    yield types.MappingProxyType({})
     yield memoryview(b"x")
 
 
