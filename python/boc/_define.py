@@ -199,28 +199,37 @@ def names_for(obj: Any) -> dict[str, dict[str, Any]]:
 
 
 def changes(cls: type) -> bytes | None:
-    """Return the id of what was set on a class since it was first sent, or None if nothing was.
+    """Return the id of what was set on a class since it was first sent; None for a class that never was.
 
-    Loading it in a worker sets (and deletes) these attributes on the worker's class of this version.
+    Loading it in a worker gives the worker's class of this version the attributes that it has here now: what was
+    set since, also nothing, for a body scheduled before is not to see what was set for one after it.
     """
     before = _sent.get(cls)
     if before is None:
-        return None
+        known: bytes | None = _load.patches.get(cls)
+        return known if known is not None or _load.ids.get(cls) is None else _patch(cls, {}, [])
     now = _reduce.sent_attributes(cls)
     differing = {n for n, value in now.items() if n not in before or not before[n].fits(value)}
     differing.update(n for n in before if n not in now)
     if not differing:
         last: bytes | None = _last_patch.get(cls)
+        if last is None:
+            last = _patch(cls, {}, [])
+            _last_patch.set(cls, last)
         return last
     touched = differing | (_touched.get(cls) or set())
     values = {n: now[n] for n in now if n in touched}
     removed = sorted(n for n in touched if n not in now)
-    key = _store.put(b"P" + _dump((cls, values, removed), [], ()))
+    key = _patch(cls, values, removed)
     _touched.set(cls, touched)
     _sent.set(cls, {n: Mark(v) for n, v in now.items()})
     _last_patch.set(cls, key)
     _load.stale.set(cls, True)
     return key
+
+
+def _patch(cls: type, values: dict[str, Any], removed: list[str]) -> bytes:
+    return _store.put(b"P" + _dump((cls, values, removed), [], ()))
 
 
 def reduce_for_pickle(obj: Any) -> Any:

@@ -41,7 +41,9 @@ _groups: dict[bytes, tuple[Any, ...]] = {}
 # (namespace key, name) -> (value that came with a definition, where and as which number it was taken)
 _names_set: dict[tuple[str, str], tuple[Any, tuple[str, int]]] = {}
 _installed: set[bytes] = set()  # ids of names that were bound here
-_patched: dict[bytes, Any] = {}  # id of a patch -> its class
+_patches: dict[bytes, tuple[type, dict[str, Any], list[str]]] = {}  # id -> class, attributes set, removed
+_MOST_PATCHES = 256  # remembered; a loop that sets an attribute makes one each time round
+_originals = IdentityMap()  # class -> its attributes before patches, the map itself for absent
 _context: list[bytes] = []  # names of the references being loaded, innermost last
 
 
@@ -50,9 +52,8 @@ def load(key: bytes) -> Any:
     found = loaded.get(key)
     if found is not None:
         return found
-    target = _patched.get(key)
-    if target is not None and patches.get(target) == key:
-        return target
+    if key in _patches:
+        return _load_patch(key)
     mine = own.get(key)
     if mine is not None and (found := mine()) is not None:
         return found
@@ -61,7 +62,7 @@ def load(key: bytes) -> Any:
     if kind == b"D":
         found = _load_reference(data)
     elif kind == b"P":
-        return _load_patch(key, data)
+        return _load_patch(key)
     elif kind == b"N":
         return _pickle.loads(data[1:])
     else:
@@ -100,7 +101,7 @@ def _load_reference(data: bytes) -> Any:
         install_names(names)
     finally:
         _context.pop()
-    if patch:
+    if patch and patches.get(found) is None:
         load(patch)
     return found
 
@@ -129,16 +130,30 @@ def _is_later(taken: tuple[str, int], before: tuple[str, int]) -> bool:
     return taken[0] != before[0] or taken[1] > before[1]
 
 
-def _load_patch(key: bytes, data: bytes) -> Any:
-    cls, values, removed = _pickle.loads(data[1:])
-    if patches.get(cls) != key and ids.get(cls) in loaded:
-        _set_attributes(cls, values)
-        for name in removed:
-            if name in cls.__dict__:
-                type.__delattr__(cls, name)
-        patches.set(cls, key)
-        stale.set(cls, True)
-        _patched[key] = cls
+def _load_patch(key: bytes) -> Any:
+    """Give a class the attributes that it had when a body was scheduled, whatever was set for other bodies."""
+    known = _patches.get(key)
+    if known is None:
+        if len(_patches) >= _MOST_PATCHES:
+            _patches.clear()
+        known = _patches[key] = _pickle.loads(_store.fetch(key)[1:])
+    cls, values, removed = known
+    if patches.get(cls) == key or ids.get(cls) not in loaded:
+        return cls
+    originals = _originals.get(cls)
+    if originals is None:
+        originals = {}
+        _originals.set(cls, originals)
+    for name in (*values, *removed):
+        if name not in originals:
+            originals[name] = cls.__dict__.get(name, _originals)
+    back = {n: v for n, v in originals.items() if n not in values and n not in removed}
+    _set_attributes(cls, {n: v for n, v in back.items() if v is not _originals} | values)
+    for name in (*removed, *(n for n, v in back.items() if v is _originals)):
+        if name in cls.__dict__:
+            type.__delattr__(cls, name)
+    patches.set(cls, key)
+    stale.set(cls, True)
     return cls
 
 

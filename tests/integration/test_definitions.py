@@ -120,6 +120,40 @@ def test_class_attributes_set_later_reach_the_next_body(tmp_path):
     assert run(program, folder=tmp_path) == ["0", "(False, False)"]
 
 
+def test_bodies_see_names_and_class_attributes_as_they_were_scheduled(tmp_path):
+    program = """
+    import random
+    class A:
+        def __init__(self, v): self.v = v
+    cowns = [Cown(A(i)) for i in range(6)]
+    asked = []
+    for r in range(150):
+        if r % 50 == 0:
+            class A:
+                born = r
+                def __init__(self, v): self.v = v
+        K = A.m = r
+        def helper(x, r=r): return x + K + r
+        a, b = random.sample(cowns, 2)
+        @when(a, b)
+        def outer(a, b):
+            a.value, b.value = b.value, A(a.value.v)
+            @when()
+            def inner(): return A.m, A.born, helper(1)
+            return inner, (K, A.m, A.born, helper(1))
+        asked.append((r, outer))
+    wrong = []
+    for r, outer in asked:
+        inner, seen = outer.result()
+        born = r // 50 * 50
+        if seen != (r, r, born, 1 + 2 * r) or inner.result() != (r, born, 1 + 2 * r):
+            wrong.append((r, seen, inner.result()))
+    print(len(wrong), wrong[:3])
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["0 []"]
+
+
 def test_nested_behaviors_define_and_capture_on_their_own(tmp_path):
     program = """
     import functools
