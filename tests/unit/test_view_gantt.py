@@ -212,6 +212,14 @@ def test_idle_workers_fold() -> None:
     assert not w.folded and w.height == 20
 
 
+def test_bars_of_an_earlier_start_with_more_workers_have_rows() -> None:
+    from dataclasses import replace
+
+    t = replace(trace_of(kitchen(60, workers=4)), workers=2)
+    assert Scene(t, LIGHT).threads[-4:] == [0, 1, 2, 3] and sum(Scene(t, LIGHT).bars_of.values()) == 60
+    assert sum(w.ran for w in t.summary().workers) == 60 and "worker 3" in str(gantt(t))
+
+
 def test_columns_hold_about_sixty_bars() -> None:
     s = Scene(trace_of(kitchen(3000)), LIGHT)
     assert s.columns == int(792 * 1.5 / 4)

@@ -76,7 +76,9 @@ class LiveTrace:
             early = begin - int(last * 1e9) if last is not None else begin
             parts = [p for p in parts if int(p["time"].max()) >= early]
         records = np.concatenate(parts) if parts else empty()
-        out = Trace.from_records(records, names, gaps, board, now, naming).keep_colours(self._cursor.source)
+        out = Trace.from_records(records, names, gaps, board, now, naming)
+        out.workers = max(out.workers, self._cursor.workers())
+        out.keep_colours(self._cursor.source)
         return out if begin is None else out.window(max(out.t0, begin), out.t1)
 
     @property

@@ -137,6 +137,7 @@ class Trace:
         now = cursor.source.now_ns()
         batch = cursor.drain()
         out = cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming())
+        out.workers = max(out.workers, cursor.workers())
         return out.keep_colours(cursor.source)
 
     @classmethod

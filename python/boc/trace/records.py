@@ -158,6 +158,11 @@ class Cursor:
         out["subject"], out["seq"] = rows[:, 0], rows[:, 1]
         return out
 
+    def workers(self) -> int:
+        """How many workers the program has now, also those that are still coming up; 0 where it cannot say."""
+        count: Any = getattr(self.source, "_worker_count", None)
+        return int(count()) if count is not None else 0
+
     def board(self) -> list[BoardValue]:
         """The values that the noticeboard held, as far back as it remembers."""
         return [BoardValue(*row[:4], row[4] or "") for row in self.source.board_history()]

@@ -160,14 +160,14 @@ def gate(kinds: ByKind, ids: Ids) -> dict[int, tuple[int, int]]:
 
 
 def workers(up: Records, down: Records, b: Behaviors) -> int:
-    """How many workers there were: of the last start, else as many as were seen."""
-    seen = int(b.thread.max(initial=-1)) + 1
-    if not len(up):
-        return seen
-    since = int(down["time"].max(initial=-1))
-    later = up["time"] >= since
-    number = up["subject"][later if later.any() else slice(None)]
-    return max(seen, int(number.max()) + 1)
+    """How many workers there were since the last start, as far as they came up or ran something."""
+    since = NONE
+    if len(up):
+        ended = down["time"][down["time"] < up["time"].max()]
+        since = int(ended.max(initial=NONE))
+    seen = int(b.thread[b.start > since].max(initial=-1)) + 1
+    came = up["subject"][up["time"] > since]
+    return max(seen, int(came.max()) + 1) if len(came) else seen
 
 
 def first_names(b: Behaviors) -> list[int]:

@@ -162,7 +162,7 @@ def _workers(trace: Trace) -> tuple[WorkerRow, ...]:
     rows = np.flatnonzero(trace.ran)
     seen = sorted((w for w in np.unique(b.thread[rows]).tolist() if w < 0), reverse=True)
     out = []
-    for w in seen + list(range(trace.workers)):
+    for w in seen + list(range(max(trace.workers, int(b.thread[rows].max(initial=-1)) + 1))):
         m = rows[b.thread[rows] == w]
         busy = float(np.maximum(0, np.minimum(trace.end[m], trace.t1) - np.maximum(b.start[m], trace.t0)).sum())
         asleep = rests.thread == w

@@ -25,7 +25,7 @@ def critical(
 ) -> Chart:
     """Draw the chain that decided the end, and what would have changed it (predicted)."""
     path = trace.critical_path()
-    told = list(predictions) if predictions is not None else _usual(trace)
+    told = list(predictions) if predictions is not None else _usual(trace) if path.steps else []
     scene = Scene(trace, theme, wide, bright={step.row for step in path.steps})
     axis = snap(MARGIN + 56)
     workers = Workers(scene, snap(axis + 11))
@@ -33,13 +33,15 @@ def critical(
     s = Sheet(wide, head + _LINE * (len(told) + 1) + 34, theme, trace.t0, trace.t1)
     n = len(path.steps)
     title = f"Critical path: {dur(path.length)} of {dur(trace.t1 - trace.t0)} in {plural(n, 'behavior')}"
-    s.title(title if n else "No behavior has run yet", _chain(path, wide - 2 * MARGIN))
+    title = title if n else "No behavior has run yet"
+    s.title(title, _chain(path, wide - 2 * MARGIN))
     s.axis(axis, workers.bottom)
     s.heading(axis, "Workers", "busy")
     workers.draw(s)
     if not scene.dense:
         _line(s, workers, path, trace)
-    _predictions(s, told, trace, head)
+    if told:
+        _predictions(s, told, trace, head)
     s.chart.describe = partial("\n".join, [title, str(path), *(str(p) for p in told[1:])])
     return s.finish()
 

@@ -126,7 +126,7 @@ class Scene:
         seen = set(np.unique(t.behaviors.thread[self.ran]).tolist())
         if (t.behaviors.pinned & t.mine).any():
             seen.add(-1)
-        return sorted((w for w in seen if w < 0), reverse=True) + list(range(t.workers))
+        return sorted((w for w in seen if w < 0), reverse=True) + list(range(max([t.workers, *(w + 1 for w in seen)])))
 
     @cached_property
     def bars_of(self) -> dict[int, int]:

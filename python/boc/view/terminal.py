@@ -21,7 +21,7 @@ def text_chart(trace: Trace, title: str, finding: str, width: int = 64) -> str:
         return "\n".join(out)
     thread = trace.behaviors.thread[rows]
     there = sorted((w for w in np.unique(thread).tolist() if w < 0), reverse=True)
-    there += list(range(trace.workers))
+    there += list(range(max(trace.workers, int(thread.max()) + 1)))
     shown = there[:_ROWS]
     place = {w: k for k, w in enumerate(there)}
     at = np.array([place[int(w)] for w in range(int(thread.min()), int(thread.max()) + 1) if w in place])
