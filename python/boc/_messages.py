@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["TIMEOUT", "receive", "set_tags"]
 
 TIMEOUT = "__timeout__"
+_SLICE_S = 0.05
 
 
 def receive(
@@ -23,13 +24,21 @@ def receive(
     (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, IndexError for
     none at all.
     """
-    if not tags and not isinstance(tags, str):
+    if isinstance(tags, (list, tuple)) and not tags:
         raise IndexError("receive() needs at least one tag")
     if timeout is not None and timeout < 0:
         timeout = None
-    got = _core._receive(tags, timeout)
+    got = _core._receive(tags, timeout if timeout is not None and timeout < _SLICE_S else _SLICE_S)
     if got is not None:
         return got
+    if timeout is None or timeout >= _SLICE_S:
+        from time import monotonic
+
+        until = monotonic() + timeout - _SLICE_S if timeout is not None else float("inf")
+        while (now := monotonic()) < until:  # bytecode between slices: an interrupt of the body arrives here
+            got = _core._receive(tags, min(_SLICE_S, until - now))
+            if got is not None:
+                return got
     return after() if after is not None else (TIMEOUT, None)
 
 
