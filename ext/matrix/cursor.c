@@ -6,7 +6,7 @@ typedef struct {
     PyObject *over; /* NULL: at the end */
     Py_ssize_t next;
     int kind;
-    bool read_only;
+    bool read_only, of_view;
 } cursor_t;
 
 PyObject *boc__cursor(boc__state_t *state, PyObject *over, int kind, bool read_only)
@@ -18,6 +18,7 @@ PyObject *boc__cursor(boc__state_t *state, PyObject *over, int kind, bool read_o
         cursor->next = 0;
         cursor->kind = kind;
         cursor->read_only = read_only;
+        cursor->of_view = boc__is_view(over);
     }
     return (PyObject *)cursor;
 }
@@ -66,6 +67,12 @@ static PyObject *cursor_next(PyObject *self)
 
     if (cursor->over == NULL)
         return NULL;
+    if (cursor->kind == BOC_EACH_VALUE && !cursor->of_view) {
+        /* what most loops are: kept short */
+        const boc__matrix_t *m = boc__as_matrix(cursor->over);
+        if (m->block != NULL && cursor->next < m->rows * m->columns)
+            return PyFloat_FromDouble(m->data[cursor->next++]);
+    }
     view = boc__is_view(cursor->over) ? (const boc__view_t *)cursor->over : NULL;
     if (boc__live(view != NULL ? view->base : boc__as_matrix(cursor->over)) < 0)
         return NULL;
