@@ -100,8 +100,7 @@ struct boc_request {
     uint16_t index;           /* place in behavior.req, to find the behavior */
     uint16_t param;           /* host's: which parameter it was */
     uint8_t mode;             /* BOC_WRITE or BOC_READ */
-    _Atomic uint8_t fetch;    /* core's: none, posted, claimed, served */
-    uint8_t spare[2];
+    uint8_t spare[3];
 };
 
 enum {                        /* boc_behavior.flags */

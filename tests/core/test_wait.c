@@ -14,6 +14,44 @@ static void fan(task_t *t) {
     }
 }
 
+static void spawn(task_t *t) {
+    for (uint64_t i = 0; i < t->n; i++) {
+        when(slow, NULL, 0, 0, NULL);
+    }
+}
+
+/* What workers count adds up to what was done. */
+static void test_stats(void) {
+    test_start(2);
+    for (int i = 0; i < 50; i++) {
+        when(spawn, NULL, 10, 0, NULL);
+    }
+    boc_cown_t *c = cown();
+    for (int i = 0; i < 100; i++) {
+        when1(slow, NULL, 1000, c, BOC_WRITE);
+    }
+    test_wait();
+    boc_stats_t sum = {0};
+    for (uint32_t i = 0; i < 2; i++) {
+        boc_stats_t s;
+        CHECK_EQ(boc_worker_stats(i, &s), BOC_OK);
+        sum.started += s.started;
+        sum.finished += s.finished;
+        sum.busy_ns += s.busy_ns;
+        sum.pushed_local += s.pushed_local;
+        sum.pushed_remote += s.pushed_remote;
+    }
+    boc_stats_t none;
+    CHECK_EQ(boc_worker_stats(2, &none), BOC_EINVAL);
+    CHECK_EQ(sum.started, 650);
+    CHECK_EQ(sum.finished, 650);
+    CHECK_EQ(sum.pushed_local, 500);
+    CHECK(sum.pushed_remote >= 50);
+    CHECK(sum.busy_ns >= 100 * 1000);
+    boc_cown_release(c);
+    test_stop();
+}
+
 static void test_quiescent(void) {
     CHECK_EQ(boc_wait_quiescent(boc_now(), false), BOC_OK); /* before start nothing is pending */
     test_start(3);
@@ -118,6 +156,7 @@ static void test_idle(void) {
 }
 
 int main(void) {
+    test_stats();
     test_quiescent();
     test_event();
     test_many_wait();
