@@ -163,10 +163,14 @@ def reset() -> bool:
 
 def forget_half_imported() -> None:
     """A body was interrupted in the midst of an import: what is left of a package would break its next import."""
-    for name in list(sys.modules):
-        parent = name.rpartition(".")[0]
-        if parent and parent not in sys.modules:
+    for name, module in list(sys.modules.items()):
+        parent, _, child = name.rpartition(".")
+        if not parent:
+            continue
+        if parent not in sys.modules:
             del sys.modules[name]
+        elif isinstance(sys.modules[parent], type(sys)):
+            vars(sys.modules[parent]).setdefault(child, module)
 
 
 def _forget_modules() -> bool:

@@ -94,9 +94,10 @@ print(g.result(20))
 def test_tracemalloc_beside_workers() -> None:
     """Traced once the workers are there, it counts what main allocates."""
     done = run("""
+        boc.start(workers=1)
         @when(Cown(0))
         def f(c): pass
-        boc.quiesce()
+        f.result(20)
         import tracemalloc
         tracemalloc.start()
         kept = [bytes(1000) for _ in range(1000)]
