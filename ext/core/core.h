@@ -227,6 +227,9 @@ uint32_t boc_worker_count(void);
    deadline: workers still in a body then are abandoned: left out, their index is added to *stuck (a bit
    mask by index, 16 words) and their thread is detached. */
 int boc_stop(int64_t deadline_ns, uint64_t stuck[16]);
+/* In host.run, directly after the body's call: true if a stop gave this worker up meanwhile. Then everything of the behavior is
+   somebody else's: the host touches nothing any more and never returns. */
+bool boc_body_over(void);
 void boc_after_fork_child(void);  /* no lock taken: the runtime is not running, cowns of before are of an old epoch */
 
 /* Index of the calling thread: worker 0..n-1, or BOC_MAX_WORKERS + k for another thread. */

@@ -215,6 +215,15 @@ static bool given_up(boc_worker_t *w) {
     return v == BOC__V_ABANDONED;
 }
 
+bool boc_body_over(void) {
+    boc_worker_t *w = boc__me()->worker;
+    if (w == NULL) {
+        return false;
+    }
+    boc__store_rel(&w->run_id, 0);
+    return given_up(w);
+}
+
 static int64_t cpu_sample(boc_worker_t *w, int64_t now) {
     if (now - w->cpu_at < w->cpu_every) {
         return 0;

@@ -95,6 +95,29 @@ void boc__live_flush(boc_state_t *st) {
         boc__encode_live(st, st->live[st->nlive - 1].cown, 0);
 }
 
+/* The objects stay where they are, in an interpreter that is never entered again. */
+void boc__live_lost(boc_behavior_t *stuck) {
+    static const char why[] = "the value rested with a worker that was abandoned: its body did not end";
+    boc_state_t *st = NULL;
+    for (uint32_t w = 0; w < boc_worker_count() && st == NULL; w++) {
+        boc_state_t *one = boc__worker_state(w);
+        if (one != NULL && one->ctx.current == stuck)
+            st = one;
+    }
+    for (uint32_t i = 0; st != NULL && i < st->nlive; i++) {
+        boc_cown_t *c = st->live[i].cown;
+        if (!lock_from(c, 0, DEAD))
+            continue; /* dead already, or half encoded by the stuck body's sweep */
+        c->value.tag = V_DIED;
+        c->value.flags = VF_EXC | VF_LOST | VF_SEEN;
+        c->value.aux = boc_name(why, sizeof why - 1);
+        atomic_store_explicit(&c->home, 0, memory_order_release);
+        lock_from(c, DEAD, 0);
+    }
+    if (st != NULL)
+        st->nlive = 0;
+}
+
 void boc__host_encode(uint32_t home, boc_cown_t *c) {
     boc_state_t *st = boc__worker_state(home);
     while (st != NULL && (c->value.flags & VF_ENCODING)) { /* the worker itself is at it, in a sweep */

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SMALL 12
 
@@ -234,6 +235,13 @@ static int store_exception(boc_state_t *st, boc_behavior_t *b, boc_cown_t *r) {
     return -1;
 }
 
+/* A stop took this body for stuck and gave its worker up; it ended after all. Nothing of it is ours any more. */
+static void rest_for_ever(void) {
+    PyEval_SaveThread();
+    for (;;)
+        pause();
+}
+
 int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     boc_job_t *job = boc__job(b);
     boc_cown_t *r = boc__result_of(b);
@@ -252,6 +260,8 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     int ready = captures == NULL ? 0 : st->worker < 0 ? boc__capset_lend(st, captures, &saved) : boc__capset_install(st, captures);
     if (ready == 0)
         value = call(st, b, job);
+    if (st->worker >= 0 && boc_body_over())
+        rest_for_ever();
     if (saved != NULL)
         boc__capset_return(st, captures, saved);
     else if (captures != NULL && captures->any_mutable && st->worker >= 0)
@@ -297,6 +307,8 @@ int boc__host_run(uint32_t worker, boc_behavior_t *b) {
 /* ---- the core's other callbacks ----------------------------------------------------------- */
 void boc__host_cancelled(boc_behavior_t *b) {
     bool stuck = atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
+    if (stuck)
+        boc__live_lost(b);
     uint32_t why = stuck ? boc_name("the worker that ran it was abandoned: its body did not end", 58) : 0;
     for (uint32_t i = 0; i < b->nreq; i++) {
         boc_cown_t *c = b->req[i].cown;
