@@ -317,7 +317,17 @@ static PyObject *cown_release(PyObject *self, PyObject *unused) {
 
 static PyObject *cown_enter(PyObject *self, PyObject *unused) {
     (void)unused;
-    return boc__hold(CORE(self)) < 0 ? NULL : Py_NewRef(self);
+    if (boc__hold(CORE(self)) < 0)
+        return NULL;
+    uint16_t seen = CORE(self)->value.flags & VF_SEEN;
+    PyObject *value = boc__slot_get(boc__st(), CORE(self));
+    if (!seen) /* holding alone is not looking */
+        CORE(self)->value.flags &= (uint16_t)~VF_SEEN;
+    if (value == NULL) { /* a lost value: the block may still assign another */
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    return value;
 }
 
 static PyObject *cown_exit(PyObject *self, PyObject *args) {
@@ -360,7 +370,7 @@ static PyMethodDef cown_methods[] = {
     {"acquire", cown_acquire, METH_NOARGS,
      "acquire()\n--\n\nTake an idle cown on main. RuntimeError at once if it is owned elsewhere or behaviors queue for it."},
     {"release", cown_release, METH_NOARGS, "release()\n--\n\nGive it back; behaviors that queued behind may start."},
-    {"__enter__", cown_enter, METH_NOARGS, NULL},
+    {"__enter__", cown_enter, METH_NOARGS, "with c as value: hold an idle cown on main; `value` is its value"},
     {"__exit__", cown_exit, METH_VARARGS, NULL},
     {"done", cown_done, METH_NOARGS, "done()\n--\n\nTrue while no behavior holds or awaits the cown."},
     {"result", (PyCFunction)(void (*)(void))cown_result, METH_FASTCALL | METH_KEYWORDS,
