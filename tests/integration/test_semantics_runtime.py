@@ -428,3 +428,18 @@ def test_await():
             await fails
 
     asyncio.run(main())
+
+
+def test_live_objects_are_gone_at_the_end():
+    cowns = [Cown([i]) for i in range(10)]
+    for c in cowns:
+        @when(c)
+        def _(c):
+            c.value.append(1)
+
+    quiesce()
+    del c, cowns, _
+    import gc
+    gc.collect()
+    live = boc.debug.live()
+    assert live["behaviors"] == 0
