@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import GenericAlias, TracebackType
-from typing import Any, Self, overload
+from typing import Any, overload
 
 class Cown[T]:
     def __init__(self, value: T = ..., *, name: str | None = None) -> None: ...

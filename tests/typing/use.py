@@ -14,8 +14,8 @@ def values(c: Cown[int], p: PinnedCown[list[str]]) -> None:
     assert_type(c.name, str)
     assert_type(c.exception, bool)
     assert_type(p.value, list[str])
-    with c as held:
-        assert_type(held.value, int)
+    with c as value:
+        assert_type(value, int)
 
 
 def behaviors(c: Cown[int], d: Cown[str]) -> None:
