@@ -22,7 +22,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def clean_environment() -> dict[str, str]:
     """The environment of a user's kernel: nothing that hides buffering or capturing bugs."""
-    hidden = ("PYTHONUNBUFFERED", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE", "IPYKERNEL_CELL_NAME")
+    hidden = ("PYTHONUNBUFFERED", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE", "IPYKERNEL_CELL_NAME", "MPLBACKEND")
     return {k: v for k, v in os.environ.items() if k not in hidden and not k.startswith("PYTEST_")}
 
 
