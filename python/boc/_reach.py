@@ -67,6 +67,10 @@ class Reach:
             self._value(self._todo.pop())
 
     def _code(self, code: CodeType, globals_: dict[str, Any]) -> None:
+        for name in _scan.imported_names(code):
+            module = sys.modules.get(name)
+            if type(module) is ModuleType:  # its cowns are main's for the body too
+                self._module(module)
         names = _scan.global_names(code)
         if not names or _names.is_sealed(globals_):
             return

@@ -17,6 +17,7 @@ LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
 LOAD_BY_NAME = frozenset(opmap[n] for n in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if n in opmap)
 STORE_BY_NAME = opmap["STORE_NAME"]
 REBIND_GLOBAL = frozenset((opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]))
+IMPORT_NAME = opmap["IMPORT_NAME"]
 REBIND_CELL = frozenset((opmap["STORE_DEREF"], opmap["DELETE_DEREF"]))
 
 # The module's own, never captured: every namespace has its own.
@@ -68,6 +69,17 @@ def global_names(code: CodeType) -> tuple[str, ...]:
     result = tuple(n for n in names if n not in _IGNORED)
     _global_names.set(code, result)
     return result
+
+
+def imported_names(code: CodeType) -> set[str]:
+    """Return the modules that import statements in the code, and in code nested in it, name."""
+    found = set()
+    for _, op, arg in instructions(code):
+        if op == IMPORT_NAME:
+            found.add(code.co_names[arg if arg < len(code.co_names) else arg >> 2])  # 3.15: two bits of flags
+    for inner in nested(code):
+        found |= imported_names(inner)
+    return found
 
 
 def attribute_names(code: CodeType) -> tuple[str, ...]:

@@ -132,6 +132,38 @@ def test_main_definitions(script):
     assert done.stdout == "Point(x=360) True\nSub(x=120) True\n"
 
 
+def test_a_module_with_a_top_level_when(script, tmp_path):
+    (tmp_path / "kitchen.py").write_text(textwrap.dedent("""
+        from boc import Cown, when
+        jar = Cown([])
+
+        @when(jar)
+        def fill(jar):
+            jar.value.append("filled")
+
+        def more():
+            @when(jar)
+            def add(jar):
+                jar.value.append("more")
+    """))
+    done = script("""
+        import kitchen
+        from boc import when, wait, quiesce
+        kitchen.more()
+        quiesce()
+
+        @when()
+        def in_a_worker():
+            import kitchen
+            kitchen.more()
+
+        quiesce()
+        print(kitchen.jar.result())
+        wait()
+    """)
+    assert done.stdout == "['filled', 'more', 'more']\n"
+
+
 ENDINGS = [("pass", 0), ("raise ValueError('mine')", 1), ("sys.exit(7)", 7), ("import os; os._exit(9)", 9)]
 
 
