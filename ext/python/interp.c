@@ -329,8 +329,7 @@ boc__interp_leave(uint32_t worker)
     if (python != NULL && others_inside(slot)) {
         boc__prepare_join_threads(python);
     }
-    /* A lock of the import system that an interrupted body left held is this thread's: another would wait for ever. */
-    bool good = python != NULL && !slot->tainted && !others_inside(slot) && boc__prepare_reset(python);
+    bool good = python != NULL && !others_inside(slot) && boc__prepare_reset(python);
     Py_XDECREF(python);
     if (others_inside(slot)) {
         boc__runtime_unlink(slot->interp);

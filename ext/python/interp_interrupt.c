@@ -54,7 +54,6 @@ boc__interp_running(uint32_t Py_UNUSED(worker), uint64_t behavior)
     if (slot->raised) {
         /* It was set and the body ended first, or it was raised and this clears nothing. */
         slot->raised = false;
-        slot->tainted = true;
         PyThreadState_SetAsyncExc(slot->ident, NULL);
         PyObject *exc = PyErr_GetRaisedException();
         PyObject *done = PyObject_CallMethod(slot->python, "forget_half_imported", NULL);

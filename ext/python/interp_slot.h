@@ -27,7 +27,6 @@ typedef struct boc__slot {
     _Atomic uint64_t wanted;   /* id of the behavior to be interrupted, 0: none */
     atomic_bool posted;        /* a pending call is queued and has not run */
     bool raised;               /* the exception was set for the running body; guarded by the GIL */
-    bool tainted;              /* a body was interrupted: it may have left a lock held; guarded by the GIL */
     bool abandoned;            /* never to be ended; guarded by boc__slots.lock */
 } boc__slot_t;
 
