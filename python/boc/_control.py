@@ -272,6 +272,9 @@ def at_exit() -> None:
     """The last of the process: what bodies printed is written, what nobody saw is said."""
     from boc import _service
 
+    watchdog = sys.modules.get("boc._watchdog")
+    if watchdog is not None:
+        watchdog.end()
     _service.stop()
     _service.flush_unseen()
 

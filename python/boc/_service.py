@@ -83,11 +83,16 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Handle what is queued and let the thread end."""
+    """Handle what is queued and end the thread.
+
+    A daemon thread that still lives while CPython ends is killed where it stands, which crashes under -X perf.
+    """
     global _stopping
     _stopping = True
     _core.service_wake()
     drain()
+    if _thread is not None and _thread is not threading.current_thread():
+        _thread.join(_STUCK_S)  # not for ever: it may be in a user's log handler
 
 
 def _run() -> None:

@@ -35,6 +35,15 @@ def _watch(warn_ms: int, on_starve: Callable[[str, str], object] | None, stop: t
             logging.getLogger("boc").warning(text)
 
 
+def end() -> None:
+    """End the thread. Not to be waited for from itself: `on_starve` may set another watchdog."""
+    global _thread
+    _stop.set()
+    if _thread is not None and _thread is not threading.current_thread():
+        _thread.join(1.0)  # not for ever: it may be in a user's on_starve
+    _thread = None
+
+
 def set_watchdog(warn_ms: int | None, on_starve: Callable[[str, str], object] | None) -> None:
     """See `boc.set_pump_watchdog`."""
     global _thread, _stop
@@ -42,8 +51,7 @@ def set_watchdog(warn_ms: int | None, on_starve: Callable[[str, str], object] | 
         raise TypeError(f"warn_ms must be a positive int or None, not {warn_ms!r}")
     if on_starve is not None and not callable(on_starve):
         raise TypeError(f"on_starve must be callable, not {type(on_starve).__name__}")
-    _stop.set()
-    _thread = None
+    end()
     if warn_ms is None:
         return
     _stop = threading.Event()

@@ -5,10 +5,12 @@ docs/endings.md has the table that these tests fill in.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import textwrap
 
 import pytest
-from programs import run
+from programs import environ, run
 
 # What goes on when the program ends: code, and whether a body is left that cannot be interrupted.
 WORK = {
@@ -144,3 +146,25 @@ def test_the_program_keeps_its_own_status(work: str, end: str) -> None:
         pending = "the program ended with work pending" in done.err
         assert pending == (work in PENDING) or work == "importing", done.err
     assert done.seconds < 8
+
+
+FIRST_OF_ALL = """
+import atexit, sys, threading
+def ours(): return sorted(t.name for t in threading.enumerate() if t.name.startswith("boc"))
+atexit.register(lambda: print("left", ours()))
+import boc, boc.trace
+boc.set_pump_watchdog(50)
+@boc.when(boc.Cown(0))
+def prints(c): print("printed")
+boc.wait()
+server = boc.trace.serve()
+watching = boc.trace.attach(server.address)
+print("before", ours())
+"""
+
+
+def test_no_thread_of_ours_lives_on_when_cpython_ends() -> None:
+    """CPython kills daemon threads where they stand, and with -X perf that crashes now and then."""
+    done = subprocess.run([sys.executable, "-c", FIRST_OF_ALL], env=environ(), text=True, capture_output=True, timeout=30)
+    assert "before ['boc-pump-watchdog', 'boc-service', 'boc-trace-reader', 'boc-trace-server']" in done.stdout
+    assert "left []" in done.stdout, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import struct
 import threading
@@ -54,6 +55,7 @@ class Remote:
         self._socket.subscribe(self._topic)
         self._thread = threading.Thread(target=self._run, name="boc-trace-reader", daemon=True)
         self._thread.start()
+        atexit.register(self.close)
         if not self._whole.wait(timeout):
             self.close()
             raise TimeoutError(f"nothing answered at {where}: nobody serves there, or a key is wrong")
@@ -128,6 +130,7 @@ class Remote:
     def close(self) -> None:
         """Stop watching. May be called twice."""
         self._stop.set()
+        atexit.unregister(self.close)
         self._thread.join()
 
     def __enter__(self) -> Remote:

@@ -9,6 +9,7 @@ a reader that subscribes to its token gets what the rings still hold, then follo
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
@@ -76,6 +77,7 @@ class Server:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="boc-trace-server", daemon=True)
         self._thread.start()
+        atexit.register(self.stop)
 
     def _authenticate(self, key: tuple[bytes, bytes], clients: list[bytes]) -> None:
         auth: Any = import_module("zmq.auth.thread")
@@ -163,6 +165,7 @@ class Server:
         """Stop serving. May be called twice."""
         if not self._stop.is_set():
             self._stop.set()
+            atexit.unregister(self.stop)
             self._thread.join()
             self._cursor.close()
             self._release()
