@@ -43,8 +43,6 @@ typedef struct {
     PyTypeObject *matrix, *view, *indexer, *cursor;
     PyObject *shape_error, *axis_error; /* see module.c */
     PyObject *restore;                  /* what pickles call */
-    boc__block_t *spare_blocks[BOC_BLOCK_CLASSES];
-    int spare_block_count[BOC_BLOCK_CLASSES];
     boc__matrix_t *spare_objects[BOC_SPARE_OBJECTS];
     int spare_object_count;
 } boc__state_t;
@@ -67,6 +65,7 @@ double *boc__scratch(size_t doubles);
 boc__matrix_t *boc__wrap(boc__state_t *state, boc__block_t *block);
 boc__block_t *boc__unwrap(boc__matrix_t *m);
 boc__block_t *boc__block_copy(const boc__block_t *from); /* NULL: out of memory; no interpreter needed */
+void boc__block_put(boc__block_t *block);                /* frees it; no interpreter needed */
 void boc__matrix_dealloc(PyObject *self);
 void boc__spares_free(boc__state_t *state);
 int boc__set_moved_error(void);

@@ -6,7 +6,6 @@
 
 #include "matrix.h"
 
-#include <stdlib.h>
 
 static int take(PyObject *obj, void **payload)
 {
@@ -32,7 +31,7 @@ static PyObject *give(PyTypeObject *type, void *payload)
 
 static void drop(void *payload)
 {
-    free(payload);
+    boc__block_put(payload);
 }
 
 static void *copy_payload(const void *payload)

@@ -1,7 +1,14 @@
 /* storage.c: blocks of numbers, Matrix objects around them, and the free
- * lists that make small ones cheap. */
+ * lists that make small ones cheap.
+ *
+ * Blocks wander: one worker makes a matrix, the body of another lets it go.
+ * malloc would give each back to the arena that it came from, behind a lock
+ * that the maker needs at the same time. So a thread keeps what it frees, and
+ * hands on what it does not need in batches, through a depot of the process. */
 #include "matrix.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,13 +17,16 @@
 #endif
 
 /* Doubles of the block classes that are kept for reuse, and how many of each:
- * at most some 24 MB, of which only what was touched is memory. Larger ones go
- * back at once. Keeping those of a MB or so spares the page faults of every
- * temporary of an expression. */
+ * at most some 24 MB a thread, of which only what was touched is memory.
+ * Larger ones go back at once. Keeping those of a MB or so spares the page
+ * faults of every temporary of an expression. */
 static const size_t class_size[BOC_BLOCK_CLASSES] = {
     16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
 };
 static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8, 4, 4, 3, 2, 2, 2, 1, 1};
+
+/* Of the small classes half of a thread's blocks goes to the depot at once, which keeps at most so many batches of a class. */
+enum { WANDERING_CLASSES = 4, DEPOT_BATCHES = 32 };
 
 enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
@@ -54,42 +64,146 @@ static boc__block_t *block_alloc(size_t capacity)
     return block;
 }
 
-/* The free lists belong to an interpreter and are guarded by its GIL; builds
- * without one do without them. */
-static boc__block_t *block_get(boc__state_t *state, size_t doubles)
+/* What a thread keeps. */
+typedef struct {
+    boc__block_t *list[BOC_BLOCK_CLASSES];
+    int count[BOC_BLOCK_CLASSES];
+} store_t;
+
+#if defined(__GNUC__) && defined(__linux__)
+__attribute__((tls_model("initial-exec")))
+#endif
+static _Thread_local store_t *mine;
+static pthread_key_t at_exit;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Batches of half of class_keep. Nobody waits for a depot: whoever finds it taken does without. (In the child of
+ * a fork it may stay taken for ever, by a thread that is not there.) */
+static struct {
+    _Alignas(64) _Atomic bool taken;
+    boc__block_t *batch[DEPOT_BATCHES];
+    int count;
+} depot[WANDERING_CLASSES];
+
+static void list_free(boc__block_t *block)
+{
+    while (block != NULL) {
+        boc__block_t *next = block->next;
+        free(block);
+        block = next;
+    }
+}
+
+static void store_free(void *arg)
+{
+    store_t *store = arg;
+
+    mine = NULL;
+    for (int c = 0; c < BOC_BLOCK_CLASSES; c++)
+        list_free(store->list[c]);
+    free(store);
+}
+
+static void make_key(void)
+{
+    (void)pthread_key_create(&at_exit, store_free);
+}
+
+static store_t *store_new(void)
+{
+    store_t *store = calloc(1, sizeof *store);
+
+    (void)pthread_once(&once, make_key);
+    if (store != NULL && pthread_setspecific(at_exit, store) != 0) {
+        free(store);
+        store = NULL;
+    }
+    mine = store;
+    return store;
+}
+
+static bool depot_lock(int class)
+{
+    return !atomic_load_explicit(&depot[class].taken, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&depot[class].taken, true, memory_order_acquire);
+}
+
+static void depot_unlock(int class)
+{
+    atomic_store_explicit(&depot[class].taken, false, memory_order_release);
+}
+
+static bool depot_take(store_t *store, int class)
+{
+    bool found = false;
+
+    if (class >= WANDERING_CLASSES || !depot_lock(class))
+        return false;
+    if (depot[class].count > 0) {
+        store->list[class] = depot[class].batch[--depot[class].count];
+        store->count[class] = class_keep[class] / 2;
+        found = true;
+    }
+    depot_unlock(class);
+    return found;
+}
+
+/* The store is full: half of it goes on. */
+static void depot_put(store_t *store, int class)
+{
+    boc__block_t *batch = store->list[class], *last = batch;
+    bool there = false;
+
+    for (int i = 1; i < class_keep[class] / 2; i++)
+        last = last->next;
+    store->list[class] = last->next;
+    store->count[class] -= class_keep[class] / 2;
+    last->next = NULL;
+    if (depot_lock(class)) {
+        there = depot[class].count < DEPOT_BATCHES;
+        if (there)
+            depot[class].batch[depot[class].count++] = batch;
+        depot_unlock(class);
+    }
+    if (!there)
+        list_free(batch);
+}
+
+static boc__block_t *block_get(size_t doubles)
 {
     const int class = class_of(doubles);
+    store_t *store = mine != NULL ? mine : store_new();
+    boc__block_t *block;
 
     if (class < 0)
         return block_alloc(doubles);
-#ifndef Py_GIL_DISABLED
-    boc__block_t *block = state->spare_blocks[class];
-    if (block != NULL) {
-        state->spare_blocks[class] = block->next;
-        state->spare_block_count[class]--;
-        return block;
-    }
-#else
-    (void)state;
-#endif
-    return block_alloc(class_size[class]);
+    if (store == NULL || (store->list[class] == NULL && !depot_take(store, class)))
+        return block_alloc(class_size[class]);
+    block = store->list[class];
+    store->list[class] = block->next;
+    store->count[class]--;
+    return block;
 }
 
-static void block_put(boc__state_t *state, boc__block_t *block)
+void boc__block_put(boc__block_t *block)
 {
-#ifndef Py_GIL_DISABLED
     const int class = class_of(block->capacity);
+    store_t *store = mine != NULL ? mine : store_new();
 
-    if (class >= 0 && class_size[class] == block->capacity && state->spare_block_count[class] < class_keep[class]) {
-        block->next = state->spare_blocks[class];
-        state->spare_blocks[class] = block;
-        state->spare_block_count[class]++;
+    if (class < 0 || class_size[class] != block->capacity || store == NULL) {
+        free(block);
         return;
     }
-#else
-    (void)state;
-#endif
-    free(block);
+    if (store->count[class] >= class_keep[class]) {
+        if (class >= WANDERING_CLASSES) {
+            free(block);
+            return;
+        }
+        depot_put(store, class);
+    }
+    block->next = store->list[class];
+    store->list[class] = block;
+    store->count[class]++;
 }
 
 static boc__matrix_t *object_get(boc__state_t *state)
@@ -127,7 +241,7 @@ boc__matrix_t *boc__wrap(boc__state_t *state, boc__block_t *block)
 
 boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
 {
-    boc__block_t *block = block_get(state, (size_t)rows * (size_t)columns);
+    boc__block_t *block = block_get((size_t)rows * (size_t)columns);
     boc__matrix_t *m;
 
     if (block == NULL) {
@@ -138,7 +252,7 @@ boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns
     block->columns = columns;
     m = boc__wrap(state, block);
     if (m == NULL)
-        block_put(state, block);
+        boc__block_put(block);
     return m;
 }
 
@@ -207,8 +321,7 @@ boc__block_t *boc__unwrap(boc__matrix_t *m)
 boc__block_t *boc__block_copy(const boc__block_t *from)
 {
     const size_t doubles = (size_t)from->rows * (size_t)from->columns;
-    const int class = class_of(doubles);
-    boc__block_t *block = block_alloc(class < 0 ? doubles : class_size[class]);
+    boc__block_t *block = block_get(doubles);
 
     if (block != NULL) {
         block->rows = from->rows;
@@ -225,7 +338,7 @@ void boc__matrix_dealloc(PyObject *self)
     boc__state_t *state = PyType_GetModuleState(type);
 
     if (m->block != NULL)
-        block_put(state, m->block);
+        boc__block_put(m->block);
 #ifndef Py_GIL_DISABLED
     if (state->spare_object_count < BOC_SPARE_OBJECTS) {
         state->spare_objects[state->spare_object_count++] = m;
@@ -239,15 +352,7 @@ void boc__matrix_dealloc(PyObject *self)
 
 void boc__spares_free(boc__state_t *state)
 {
-    for (int c = 0; c < BOC_BLOCK_CLASSES; c++) {
-        while (state->spare_blocks[c] != NULL) {
-            boc__block_t *block = state->spare_blocks[c];
-            state->spare_blocks[c] = block->next;
-            free(block);
-        }
-        state->spare_block_count[c] = class_keep[c]; /* what is freed from now on is not kept */
-    }
     while (state->spare_object_count > 0)
         PyObject_Free(state->spare_objects[--state->spare_object_count]);
-    state->spare_object_count = BOC_SPARE_OBJECTS;
+    state->spare_object_count = BOC_SPARE_OBJECTS; /* what is freed from now on is not kept */
 }
