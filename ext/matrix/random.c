@@ -1,25 +1,26 @@
-/* random.c: normal and uniform numbers from one generator for the process.
+/* random.c: normal and uniform numbers from one sequence for the process.
  *
- * xoshiro256++ (Blackman and Vigna), seeded through splitmix64. All
- * interpreters of the process draw from it under one lock, so a seed makes
- * the draws of a program reproducible that draws from one thread. */
+ * A call takes the next place of the sequence, one step of splitmix64, and
+ * draws its numbers from a xoshiro256++ (Blackman and Vigna) that begins
+ * there. So no interpreter waits for another one's drawing, and a seed makes
+ * the draws of a program reproducible whose calls have an order. */
 #include "matrix.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/random.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 typedef struct {
     uint64_t s[4];
 } generator_t;
-static generator_t shared; /* under lock; drawn from in a copy, which stays in registers */
-static bool seeded;
+static _Atomic uint64_t place; /* of the next call */
+static pthread_once_t begun = PTHREAD_ONCE_INIT;
 
-static uint64_t splitmix(uint64_t *state)
+static const uint64_t golden = 0x9e3779b97f4a7c15u;
+
+static uint64_t mixed(uint64_t z)
 {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
@@ -113,45 +114,30 @@ static void draw_normal(generator_t *g, double *to, size_t n, double mean, doubl
         to[i] = mean + stddev * standard_normal(g);
 }
 
-static void seed_with(uint64_t value)
+static void begin(void)
 {
-    for (int i = 0; i < 4; i++)
-        shared.s[i] = splitmix(&value);
-    if (edge[1] == 0.0)
-        build_ziggurat();
-    seeded = true;
+    uint64_t chance = (uint64_t)(uintptr_t)&chance;
+
+    if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
+        chance ^= (uint64_t)(uintptr_t)getrandom;
+    atomic_store_explicit(&place, chance, memory_order_relaxed);
+    build_ziggurat();
 }
 
 typedef void (*draw_fn)(generator_t *g, double *to, size_t n, double a, double b);
 
 static void draw(draw_fn fn, double *to, size_t n, double a, double b)
 {
-    pthread_mutex_lock(&lock);
-    if (!seeded) {
-        uint64_t chance = (uint64_t)(uintptr_t)&chance;
-        if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
-            chance ^= (uint64_t)(uintptr_t)to;
-        seed_with(chance);
-    }
-    generator_t g = shared;
+    generator_t g; /* stays in registers */
+    uint64_t at;
+
+    (void)pthread_once(&begun, begin);
+    at = mixed(atomic_fetch_add_explicit(&place, golden, memory_order_relaxed) + golden);
+    for (int i = 0; i < 4; i++)
+        g.s[i] = mixed(at += golden);
     fn(&g, to, n, a, b);
-    shared = g;
-    pthread_mutex_unlock(&lock);
 }
 
-/* In the child of a fork the lock may be held by a thread that is not there. */
-static void after_fork(void)
-{
-    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-}
-
-__attribute__((constructor)) static void watch_fork(void)
-{
-    (void)pthread_atfork(NULL, NULL, after_fork);
-}
-
-/* The lock is a leaf: nothing under it can block but the drawing of one matrix,
- * so it may be taken with a GIL held. */
 static PyObject *drawn(PyObject *type, PyObject *const *got, draw_fn fn, double a, double b, const char *what_a,
                        const char *what_b)
 {
@@ -218,8 +204,7 @@ BOC_FUNCTION(seed)
     value = PyLong_AsUnsignedLongLongMask(got[0]);
     if (value == (uint64_t)-1 && PyErr_Occurred())
         return NULL;
-    pthread_mutex_lock(&lock);
-    seed_with(value);
-    pthread_mutex_unlock(&lock);
+    (void)pthread_once(&begun, begin);
+    atomic_store_explicit(&place, value, memory_order_relaxed);
     Py_RETURN_NONE;
 }
