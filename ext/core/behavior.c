@@ -127,6 +127,9 @@ void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
     boc__store_rlx(&b->state, boc__load_rlx(&b->state) == BOC_ST_RUNNING ? BOC_ST_DONE : BOC_ST_CANCELLED);
     uint32_t n = b->nreq;
     for (uint32_t i = 0; i < n; i++) {
+        if (boc__unlikely(b->req[i].turn != 0)) {
+            boc__turn_pass(t, &b->req[i]);
+        }
         boc__queue_leave(t, &b->req[i]);
     }
     if (boc__likely(!forget)) {

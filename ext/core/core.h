@@ -59,6 +59,8 @@ typedef struct boc_value {
     uint32_t aux;
 } boc_value_t;
 
+enum { BOC_VALUE_ALONE = 0x8000 }; /* boc_value.flags, set by the host: its readers run one after another; it has no home */
+
 /* ---- cowns --------------------------------------------------------------- */
 enum {                     /* boc_cown.flags */
     BOC_COWN_PINNED = 1,   /* its value never leaves the main interpreter */
@@ -100,7 +102,8 @@ struct boc_request {
     uint16_t index;           /* place in behavior.req, to find the behavior */
     uint16_t param;           /* host's: which parameter it was */
     uint8_t mode;             /* BOC_WRITE or BOC_READ */
-    uint8_t spare[3];
+    uint8_t turn;             /* core's: in line for the cown's turn, see turn.c */
+    uint8_t spare[2];
 };
 
 enum {                        /* boc_behavior.flags */

@@ -9,6 +9,7 @@
  *   park.c      idle workers and wake-ups   pinned.c    work for the main thread
  *   quiesce.c   counts, waits, events       gate.c      stepping
  *   runtime.c   start, stop, fork           name.c      the table of names
+ *   turn.c      readers one after another
  *   trace.c     rings and their readers     trace_clock.c  ticks to nanoseconds
  */
 #ifndef BOC_INTERNAL_H
@@ -195,6 +196,7 @@ void boc__push(boc__thread_t *t, boc_behavior_t *b);                 /* past the
 void boc__tell_bound(boc_worker_t *w);                               /* there is more in its bound lane */
 void boc__retarget(boc__thread_t *t, boc_behavior_t *b);
 void boc__inplace(boc__thread_t *t, boc_behavior_t *b);
+void boc__turn_came(boc__thread_t *t, boc_behavior_t *b);            /* it has waited for turns and has them all */
 void boc__drain_slow(boc__thread_t *t);
 bool boc__begin(boc__thread_t *t, boc_behavior_t *b);
 int boc__pass(boc_behavior_t *b); /* the run of the core's own placeholders: no host part, no result */
@@ -208,6 +210,11 @@ static inline void boc__drain(boc__thread_t *t) {
         boc__drain_slow(t);
     }
 }
+
+/* ---- readers one after another (turn.c) --------------------------------------- */
+bool boc__turns_take(boc_behavior_t *b, uint32_t from); /* of requests from .. nreq; false: it waits, boc__turn_came follows */
+void boc__turn_pass(boc__thread_t *t, boc_request_t *r);
+void boc__turns_fork_child(void);
 
 /* ---- run queues (lane.c) ------------------------------------------------------- */
 typedef struct boc__lane {

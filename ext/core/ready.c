@@ -1,7 +1,8 @@
 /* From "all requests granted" to a run queue.
  *
  *   granted    count of requests left - 1; at zero:
- *   ready      who may run it, and are its values there? If not, a fetch is posted for each (fetch.c)
+ *   ready      readers that take turns take them (turn.c); then: who may run it, and are its values there? If not, a
+ *              fetch is posted for each (fetch.c)
  *   enqueue    values are there: the pinned queue, the gate, or
  *   push       a worker's lane, its pending slot
  *
@@ -125,8 +126,14 @@ void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
         return;
     }
     uint32_t n = b->nreq, live = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        live |= boc__load_rlx(&b->req[i].cown->home); /* its last holder's store: ours since the grant */
+    for (uint32_t i = 0; i < n; i++) { /* its last holder's store: ours since the grant */
+        live |= boc__load_rlx(&b->req[i].cown->home) | (uint32_t)b->req[i].mode << 16;
+    }
+    if (boc__unlikely(live >> 16 != 0)) {
+        if (!boc__turns_take(b, 0)) {
+            return;
+        }
+        live &= UINT16_MAX;
     }
     uint32_t unusual = live | boc__load_rlx(&boc__gate_shut) | (b->flags & (BOC_B_NATIVE | BOC_B_PINNED));
     if (boc__likely(unusual == 0) && slot_is_free(t)) { /* the common way, at once */
@@ -141,6 +148,16 @@ void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
         }
     }
     boc__enqueue(t, b);
+}
+
+void boc__turn_came(boc__thread_t *t, boc_behavior_t *b) {
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_ready, b->id, 0, t->index, 0);
+    }
+    b->target = boc__stale(b) ? 0 : target_of(b);
+    if (boc__stale(b) || fetch_all(t, b)) {
+        boc__enqueue(t, b);
+    }
 }
 
 /* A worker took what is bound to another: the values come here. */

@@ -302,6 +302,7 @@ void boc_after_fork_child(void) {
     boc__pinned_fork_child();
     boc__waits_fork_child();
     boc__gate_fork_child();
+    boc__turns_fork_child();
     boc__names_fork_child();
     boc__trace_fork_child();
 }

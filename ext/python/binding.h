@@ -36,6 +36,8 @@ enum {
     V_RAWBYTES,    /* u.p: boc_blob_t of the contents of a bytes object */
     V_RAWARRAY,    /* the same of a bytearray */
     V_LIVE,        /* u.p: PyObject of the interpreter that holds it, or of the home; aux: place in its live table */
+    V_LENT,        /* aux: index of the registration of a C type whose payload a reader has (lend.c) */
+    V_REFUSED,     /* of a copy: there is none; aux: index of the registration, or UINT32_MAX: out of memory */
 };
 enum {               /* boc_value_t.flags */
     VF_EXC = 1,      /* an exception that a behavior let escape */
@@ -198,6 +200,8 @@ int boc__encode_taking(boc_state_t *st, PyObject *o, boc_value_t *out, const cha
 /* what a behavior leaves in a slot, see value.c */
 void boc__settle(boc_state_t *st, boc_behavior_t *b);
 void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of the exception that is set now */
+void boc__pack_exception(boc_state_t *st, boc_value_t *out);             /* the same into *out, without flags */
+void boc__refuse(boc_state_t *st, PyObject *o, const char *what); /* what is set becomes a TransferError that names the member of o */
 void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a live value rest nowhere */
 void boc__live_add(boc_state_t *st, boc_cown_t *c);
 void boc__live_remove(boc_state_t *st, boc_cown_t *c);

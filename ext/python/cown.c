@@ -2,6 +2,7 @@
  * is touched only by the thread that holds it (core->holder). */
 #include "binding.h"
 #include "hold.h"
+#include "lend.h"
 #include "live.h"
 #include "movable.h"
 
@@ -143,7 +144,7 @@ static PyObject *reader_value(boc_state_t *st, PyObject *self) {
             continue;
         if (c->value.flags & VF_EXC)
             boc__mark_seen(c);
-        PyObject *o = boc__decode(st, &c->value);
+        PyObject *o = (c->value.flags & BOC_VALUE_ALONE) ? boc__lend(st, c) : boc__decode(st, &c->value);
         if (o == NULL)
             return NULL;
         if ((c->value.flags & VF_LOST) && PyExceptionInstance_Check(o)) {
@@ -267,7 +268,7 @@ static const char *value_word(const boc_cown_t *c) {
     case V_BYTEARRAY: return "bytearray";
     case V_COWN: return "Cown";
     case V_BLOB: return c->value.aux ? boc_name_text(c->value.aux) : "object";
-    case V_MOVED: return boc__movable(c->value.aux)->name;
+    case V_MOVED: case V_LENT: return boc__movable(c->value.aux)->name;
     case V_RAWBYTES: return "bytes";
     case V_RAWARRAY: return "bytearray";
     default: return "object";

@@ -5,7 +5,10 @@
  * says without an interpreter; then it wakes the thread that asked. A waiter is shared by that thread and
  * the behavior: whoever lets go last frees it, so a timeout leaves nothing dangling. */
 #include "hold.h"
+#include "lend.h"
 #include "live.h"
+#include "movable.h"
+#include "move.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -265,7 +268,7 @@ static int waits_for_itself(const boc_cown_t *c) {
 }
 
 /* A fast look at an idle cown: 1 taken into *v, 0 not idle. */
-static int peek(boc_cown_t *c, boc_value_t *v) {
+static int peek(boc_state_t *st, boc_cown_t *c, boc_value_t *v) {
     boc_behavior_t *b = boc_behavior_new(1, sizeof(waiter_t *));
     if (b == NULL)
         return 0;
@@ -278,7 +281,10 @@ static int peek(boc_cown_t *c, boc_value_t *v) {
     }
     if (c->value.flags & VF_EXC)
         boc__mark_seen(c);
-    boc__value_copy(v, &c->value);
+    if (!boc__moved_copy_here(st, v, &c->value)) {
+        PyErr_Clear();
+        boc__value_copy(v, &c->value);
+    }
     boc_acquire_end(b);
     return 1;
 }
@@ -301,13 +307,31 @@ static PyObject *pinned_result(boc_state_t *st, boc_cown_t *c, int64_t deadline)
     return o;
 }
 
+/* A type that copies only an object: taken here, in the cown's turn. */
+static int copy_held(boc_state_t *st, boc_cown_t *c, int64_t deadline, boc_value_t *v) {
+    waiter_t *w = ask(c, BOC_WRITE, true, 0);
+    if (w == NULL)
+        return -1;
+    if (await_event(w, deadline, c) < 0) {
+        give_up(w);
+        return -1;
+    }
+    if (!boc__moved_copy_here(st, v, &c->value)) {
+        PyErr_Clear();
+        boc__value_copy(v, &c->value);
+    }
+    boc_finish(w->b);
+    waiter_drop(w);
+    return 0;
+}
+
 PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
     boc_state_t *st = boc__st();
     int64_t deadline;
     if (st == NULL || boc__check_born(c) < 0 || boc__not_in_body("result()") < 0 || boc__deadline(timeout, &deadline) < 0 || waits_for_itself(c))
         return NULL;
     boc_value_t v = {0};
-    if (!(c->flags & BOC_COWN_PINNED) && peek(c, &v)) {
+    if (!(c->flags & BOC_COWN_PINNED) && peek(st, c, &v)) {
         /* idle */
     } else if (!boc_running()) {
         if (!(c->flags & BOC_COWN_PINNED)) {
@@ -328,12 +352,14 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
         v = w->value;
         w->value.tag = V_EMPTY;
         waiter_drop(w);
+        if (v.tag == V_REFUSED && v.aux != UINT32_MAX && boc__movable(v.aux)->copy != NULL && copy_held(st, c, deadline, &v) < 0)
+            return NULL;
         if (v.flags & VF_EXC)
             boc__mark_seen(c);
     }
     boc__drain_output();
     uint16_t flags = v.flags;
-    PyObject *o = boc__decode(st, &v);
+    PyObject *o = boc__is_moved(v.tag) ? boc__give(st, &v) : boc__decode(st, &v);
     boc__value_drop(&v);
     return hand_out(st, o, flags);
 }

@@ -63,6 +63,14 @@ static int take_bytearray(PyObject *o, boc_value_t *out) {
 #endif
 }
 
+static void moved(boc_value_t *out, uint32_t index, void *payload) {
+    memset(out, 0, sizeof *out);
+    out->tag = V_MOVED;
+    out->u.p = payload;
+    out->aux = index;
+    out->flags = boc__movable(index)->copy_payload == NULL ? BOC_VALUE_ALONE : 0;
+}
+
 int boc__take(boc_state_t *st, PyObject *o, boc_value_t *out) {
     if (PyBytes_CheckExact(o))
         return take_bytes(o, out);
@@ -74,10 +82,7 @@ int boc__take(boc_state_t *st, PyObject *o, boc_value_t *out) {
     void *payload = NULL;
     if (boc__movable((uint32_t)i)->take(o, &payload) < 0)
         return -1;
-    memset(out, 0, sizeof *out);
-    out->tag = V_MOVED;
-    out->u.p = payload;
-    out->aux = (uint32_t)i;
+    moved(out, (uint32_t)i, payload);
     return 1;
 }
 
@@ -96,15 +101,12 @@ int boc__take_copy(boc_state_t *st, PyObject *o, boc_value_t *out) {
     const boc_movable_t *ops = boc__movable((uint32_t)i);
     void *payload = NULL;
     if (ops->copy == NULL) {
-        PyErr_Format(PyExc_TypeError, "%s cannot be copied, it can only move: put it in a Cown", ops->name);
+        PyErr_Format(PyExc_TypeError, "%s cannot be copied, it can only move", ops->name);
         return -1;
     }
     if (ops->copy(o, &payload) < 0)
         return -1;
-    memset(out, 0, sizeof *out);
-    out->tag = V_MOVED;
-    out->u.p = payload;
-    out->aux = (uint32_t)i;
+    moved(out, (uint32_t)i, payload);
     return 1;
 }
 
@@ -170,6 +172,18 @@ bool boc__moved_copy(boc_value_t *to, const boc_value_t *from) {
     return true;
 }
 
+PyObject *boc__no_copy(boc_state_t *st, uint32_t index) {
+    PyObject *type = boc__error_type(st, "TransferError");
+    PyObject *text = index == UINT32_MAX
+                         ? PyUnicode_FromString("no memory for a copy of the value")
+                         : PyUnicode_FromFormat("a value of type %s cannot be copied, it can only move: hold its cown instead, or take the "
+                                                "value out with unwrap()",
+                                                boc__movable(index)->name);
+    PyObject *error = type && text ? PyObject_CallOneArg(type, text) : NULL;
+    Py_XDECREF(text);
+    return error;
+}
+
 /* For a reader of a value that can be given once only: from a copy. */
 PyObject *boc__moved_decode(boc_state_t *st, const boc_value_t *v) {
     boc_value_t copy;
@@ -178,10 +192,9 @@ PyObject *boc__moved_decode(boc_state_t *st, const boc_value_t *v) {
     if (v->tag == V_BYTEARRAY)
         return PyByteArray_FromStringAndSize(((raw_array_t *)v->u.buf.p)->start, (Py_ssize_t)v->u.buf.n);
     if (!boc__moved_copy(&copy, v)) {
-        PyObject *type = boc__error_type(st, "TransferError");
-        if (type != NULL)
-            PyErr_Format(type, "a value of type %s cannot be copied for a reader or a result; hold its cown instead",
-                         boc__movable(v->aux)->name);
+        PyObject *error = boc__no_copy(st, v->aux);
+        if (error != NULL)
+            PyErr_SetRaisedException(error);
         return NULL;
     }
     PyObject *o = boc__give(st, &copy);

@@ -14,6 +14,7 @@ int boc__take_copy(boc_state_t *st, PyObject *o, boc_value_t *out); /* registere
 PyObject *boc__give(boc_state_t *st, boc_value_t *v);               /* consumes v on success */
 void boc__moved_drop(boc_value_t *v);
 bool boc__moved_copy(boc_value_t *to, const boc_value_t *from);
+PyObject *boc__no_copy(boc_state_t *st, uint32_t index); /* the TransferError of V_REFUSED */
 PyObject *boc__moved_decode(boc_state_t *st, const boc_value_t *v);
 
 #endif

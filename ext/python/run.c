@@ -4,6 +4,7 @@
 #include "binding.h"
 #include "environ.h"
 #include "hold.h"
+#include "lend.h"
 #include "live.h"
 #include "notebook.h"
 
@@ -134,8 +135,12 @@ int boc__read_view(PyObject *self, PyObject *value) {
 static void end_reads(boc_ctx_t *ctx) {
     PyObject *reads = ctx->reads;
     ctx->reads = NULL;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(reads); i++)
-        Py_CLEAR(((boc_cown_object_t *)PyList_GET_ITEM(reads, i))->view);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(reads); i++) {
+        boc_cown_object_t *handle = (boc_cown_object_t *)PyList_GET_ITEM(reads, i);
+        if (handle->core->value.tag == V_LENT)
+            boc__lend_back(ctx->st, handle->core, handle->view);
+        Py_CLEAR(handle->view);
+    }
     Py_DECREF(reads);
 }
 
@@ -313,7 +318,7 @@ void boc__host_cancelled(boc_behavior_t *b) {
     for (uint32_t i = 0; i < b->nreq; i++) {
         boc_cown_t *c = b->req[i].cown;
         bool is_result = c == boc__result_of(b);
-        if (!is_result && (!stuck || b->req[i].mode == BOC_READ))
+        if (!is_result && (!stuck || (b->req[i].mode == BOC_READ && c->value.tag != V_LENT)))
             continue;
         if (is_result)
             boc__arrived(c);

@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-#define NO_COPY "the value could not be copied (its type only moves, or out of memory); hold its cown instead"
 #define NOT_LISTED UINT32_MAX /* aux of a live value that is in no live table */
 
 int boc__atom(boc_value_t *out, PyObject *o) {
@@ -109,6 +108,8 @@ PyObject *boc__decode(boc_state_t *st, const boc_value_t *v) {
         PyObject *type = boc__error_type(st, "WorkerDied");
         return type ? PyObject_CallFunction(type, "s", boc_name_text(v->aux)) : NULL;
     }
+    case V_REFUSED:
+        return boc__no_copy(st, v->aux);
     case V_DEF:
         return boc__load_def(st, ((boc_capture_t *)v->u.p)->id);
     case V_LIVE:
@@ -157,9 +158,9 @@ void boc__value_copy(boc_value_t *to, const boc_value_t *from) {
     if (boc__is_moved(from->tag)) {
         if (!boc__moved_copy(to, from)) {
             memset(to, 0, sizeof *to);
-            to->tag = V_DIED;
+            to->tag = V_REFUSED;
             to->flags = VF_EXC | VF_LOST;
-            to->aux = boc_name(NO_COPY, sizeof NO_COPY - 1);
+            to->aux = from->tag == V_MOVED && boc__movable(from->aux)->copy_payload == NULL ? from->aux : UINT32_MAX;
         }
         return;
     }
@@ -173,7 +174,7 @@ void boc__value_copy(boc_value_t *to, const boc_value_t *from) {
 }
 
 /* The exception of a failed encode becomes a TransferError that names the member and the way out. */
-static void refuse(boc_state_t *st, PyObject *o, const char *what) {
+void boc__refuse(boc_state_t *st, PyObject *o, const char *what) {
     PyObject *exc = PyErr_GetRaisedException();
     if (PyErr_GivenExceptionMatches(exc, PyExc_MemoryError) || !PyErr_GivenExceptionMatches(exc, PyExc_Exception)) {
         PyErr_SetRaisedException(exc);
@@ -198,7 +199,7 @@ int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what
         return 0;
     boc_blob_t *b = moved == 0 ? boc__pickle(st, o) : NULL;
     if (b == NULL) {
-        refuse(st, o, what);
+        boc__refuse(st, o, what);
         return -1;
     }
     memset(out, 0, sizeof *out);
@@ -211,7 +212,7 @@ int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what
 int boc__encode_taking(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what) {
     int moved = PyBytes_CheckExact(o) || PyByteArray_CheckExact(o) ? 0 : boc__take(st, o, out);
     if (moved < 0) {
-        refuse(st, o, what);
+        boc__refuse(st, o, what);
         return -1;
     }
     return moved > 0 ? 0 : boc__encode(st, o, out, what);
@@ -326,6 +327,15 @@ void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o) {
 void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags) {
     PyObject *exc = PyErr_GetRaisedException();
     slot_clear(st, c);
+    PyErr_SetRaisedException(exc);
+    boc__pack_exception(st, &c->value);
+    c->value.flags = flags;
+    if (c->value.tag == V_EXC && !(flags & VF_SEEN))
+        boc__unseen_add(c, c->value.u.p, c->value.aux);
+}
+
+void boc__pack_exception(boc_state_t *st, boc_value_t *out) {
+    PyObject *exc = PyErr_GetRaisedException();
     PyObject *f = boc__py(st, PY_PACK);
     PyObject *packed = f ? PyObject_CallOneArg(f, exc) : NULL;
     boc_blob_t *b = packed ? boc__pickle(st, packed) : NULL;
@@ -344,16 +354,14 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags) {
         PyErr_Clear();
     }
     Py_XDECREF(packed);
-    c->value.flags = flags;
-    c->value.aux = boc__origin();
+    memset(out, 0, sizeof *out);
+    out->aux = boc__origin();
     if (b != NULL) {
-        c->value.tag = V_EXC;
-        c->value.u.p = b;
-        if (!(flags & VF_SEEN))
-            boc__unseen_add(c, b, c->value.aux);
+        out->tag = V_EXC;
+        out->u.p = b;
     } else {
-        c->value.tag = V_DIED;
-        c->value.aux = boc_name("an exception that could not be kept (out of memory)", 51);
+        out->tag = V_DIED;
+        out->aux = boc_name("an exception that could not be kept (out of memory)", 51);
     }
     boc_trace(BOC_T_raise, st->ctx.current ? st->ctx.current->id : 0, 0,
               boc_name(Py_TYPE(exc)->tp_name, strlen(Py_TYPE(exc)->tp_name)), 0);
@@ -387,7 +395,7 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     st->blame = last_body(st, c);
     int moved = Py_REFCNT(o) == 1 ? boc__take(st, o, &v) : 0; /* still referred to: copied */
     if (moved < 0)
-        refuse(st, o, boc__cown_label(c, label, sizeof label));
+        boc__refuse(st, o, boc__cown_label(c, label, sizeof label));
     bool refused = moved < 0 || (moved == 0 && boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0);
     st->blame = 0;
     if (refused) {
@@ -397,14 +405,14 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     if (moved > 0 && v.tag == V_BYTESOBJ) { /* the slot's reference went along */
         if (c->value.aux != NOT_LISTED)
             boc__live_remove(st, c);
-        v.flags = flags;
+        v.flags |= flags;
         c->value = v;
         return;
     }
     if (t0 && v.tag == V_BLOB)
         boc_trace(BOC_T_encode, c->id, ((boc_blob_t *)v.u.p)->len, (uint32_t)(boc_now() - t0), trace_flags);
     slot_clear(st, c);
-    v.flags = flags;
+    v.flags |= flags;
     c->value = v;
 }
 

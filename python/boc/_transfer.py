@@ -163,6 +163,8 @@ def _find(value: Any, reason: BaseException) -> tuple[str, Any, BaseException]:
     path = ""
     seen = {id(value)}
     for _ in range(_DEPTH):
+        if _ONLY_MOVES in str(reason):
+            break
         try:
             found = None
             for step, member in islice(_members(value), _MEMBERS):
@@ -184,6 +186,7 @@ def _find(value: Any, reason: BaseException) -> tuple[str, Any, BaseException]:
     return path, value, reason
 
 
+_ONLY_MOVES = "cannot be copied, it can only move"  # as move.c says of a C type
 _USUAL = ("cannot pickle", "Can't pickle", "Can't get local object", "cannot be pickled", "not picklable")
 
 
@@ -215,9 +218,13 @@ def explain_refusal(value: object, exc: BaseException, what: str = "", behavior:
     else:
         place = f": it is {what}" if what else ""
     last = f" as behavior '{behavior}' left it" if behavior else ""
-    because = _because(member, reason)
+    only_moves = isinstance(reason, TypeError) and _ONLY_MOVES in str(reason)
+    if only_moves:
+        refused, because, way_out = _ONLY_MOVES, "", "put it in a Cown of its own, which is not copied"
+    else:
+        refused, because = "cannot move between workers", _because(member, reason)
     error = TransferError(
-        f"a value of type '{name}' cannot move between workers{because}{place}{last}; {way_out}",
+        f"a value of type '{name}' {refused}{because}{place}{last}; {way_out}",
         path=path,
         type_name=name,
         behavior=behavior,

@@ -15,7 +15,9 @@ static void enter_all(boc_behavior_t *b) {
     for (uint32_t i = 0; i < b->nreq; i++) {
         boc_cown_t *c = b->req[i].cown;
         if (b->req[i].mode == BOC_READ) {
-            CHECK((atomic_fetch_add(inside_of(c), 2) & 1) == 0);
+            int64_t inside = atomic_fetch_add(inside_of(c), 2);
+            CHECK((inside & 1) == 0);
+            CHECK(inside == 0 || !(c->value.flags & BOC_VALUE_ALONE)); /* these read in turn */
             CHECK_EQ(c->home, 0); /* readers never get the live value */
         } else {
             CHECK_EQ(atomic_fetch_add(inside_of(c), 1), 0);

@@ -26,7 +26,7 @@ static boc_cown_t *cowns[COWNS];
 static uint32_t ncowns;
 
 static struct { /* what the scenario allows */
-    bool reads, batches, results, natives, pinned, nested, slow;
+    bool reads, batches, results, natives, pinned, nested, slow, alone;
 } use;
 
 /* On each cown: the batches in the order in which their behaviors ran there. */
@@ -168,6 +168,7 @@ static void begin(uint32_t workers) {
     ncowns = 1 + sys_draw(1 + sys_draw(COWNS));
     for (uint32_t i = 0; i < ncowns; i++) {
         cowns[i] = cown();
+        cowns[i]->value.flags = use.alone && i % 3 != 2 ? BOC_VALUE_ALONE : 0;
     }
 }
 
@@ -227,6 +228,15 @@ static void readers(void) {
         use.slow = sys_draw(2);
         run_programs(12);
     }
+}
+
+/* Readers that run one after another, on several cowns at once, cancelled ones among them. */
+static void turns(void) {
+    use.reads = use.nested = use.alone = true;
+    use.natives = sys_draw(2);
+    use.batches = sys_draw(2);
+    use.slow = sys_draw(2);
+    run_programs(12);
 }
 
 /* One cown. Readers overlap, those at the tail leave first, and then a writer comes to an empty queue. */
@@ -593,11 +603,12 @@ static void mixed(void) {
     use.pinned = sys_draw(2);
     use.slow = sys_draw(2);
     test_live_values = sys_draw(2);
+    use.alone = !test_live_values && sys_draw(2);
     run_programs(5);
 }
 
 const scenario_t scenarios[] = {
-    {"queue", queue},     {"readers", readers}, {"leaving", leaving}, {"batches", batches},       {"parking", parking}, {"meeting", meeting}, {"pinned", pinned},
+    {"queue", queue},     {"readers", readers}, {"turns", turns}, {"leaving", leaving}, {"batches", batches},       {"parking", parking}, {"meeting", meeting}, {"pinned", pinned},
     {"homes", homes},     {"fetches", fetches}, {"cancels", cancels}, {"cancel_one", cancel_one}, {"acquires", acquires},
     {"stops", stops},     {"stuck", stuck},     {"mixed", mixed},           {NULL, NULL},
 };

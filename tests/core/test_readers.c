@@ -102,9 +102,44 @@ static void test_mixed(void) {
     test_stop();
 }
 
+/* Values that one reader at a time can have: the host checks that they read alone, and no set of them locks another. */
+static void flip(task_t *t) {
+    boc_cown_t *c = t->arg;
+    c->value.flags ^= BOC_VALUE_ALONE; /* a writer may change its mind */
+}
+
+static void test_turns(void) {
+    test_start(3);
+    boc_cown_t *c[5];
+    for (int i = 0; i < 5; i++) {
+        c[i] = cown();
+        c[i]->value.flags = i < 4 ? BOC_VALUE_ALONE : 0;
+    }
+    uint32_t r = 3;
+    for (int i = 0; i < 20000; i++) {
+        r = r * 1664525 + 1013904223;
+        boc_behavior_t *b = task_new(3, nothing, NULL, 0);
+        for (uint32_t k = 0; k < 3; k++) {
+            boc_request_set(b, k, c[(r >> (8 + 5 * k)) % 5], (uint16_t)k, BOC_READ);
+        }
+        CHECK_EQ(boc_schedule(b, 0), BOC_OK);
+        if (r >> 28 == 0) {
+            when1(flip, c[i % 5], 0, c[i % 5], BOC_WRITE);
+        }
+    }
+    test_wait();
+    for (int i = 0; i < 5; i++) {
+        CHECK(boc_cown_idle(c[i]));
+        boc_cown_release(c[i]);
+    }
+    CHECK_EQ(test_cowns, 0);
+    test_stop();
+}
+
 int main(void) {
     test_together();
     test_order();
     test_mixed();
+    test_turns();
     return 0;
 }
