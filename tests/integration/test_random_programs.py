@@ -90,9 +90,11 @@ def test_random_program_with_every_value_encoded(seed):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_many_random_programs():
-    for seed in range(100, 500):
-        run(seed, 1 + seed % 4, check_mode=seed % 7 == 0)
-        boc.stop()
+    for workers in range(1, 5):  # starting and stopping cost more than a program
+        for check_mode in (False, True):
+            for seed in range(100 * workers, 100 * workers + (15 if check_mode else 85)):
+                run(seed, workers, check_mode)
+            boc.stop()
 
 
 def run(seed, workers, check_mode):
