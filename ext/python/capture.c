@@ -132,15 +132,19 @@ static int is_stable(boc_state_t *st, PyObject *v) {
     return stable;
 }
 
+/* What a name that is bound nowhere holds. One for all, so that a name of builtins, the usual case, stays installed when
+   bodies take turns. */
+static boc_capture_t absent = {.refs = 1, .v = {.tag = V_ABSENT}};
+
 boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *what) {
+    if (value == NULL) {
+        atomic_fetch_add_explicit(&absent.refs, 1, memory_order_relaxed);
+        return &absent;
+    }
     boc_capture_t *c = boc__capture_def(NULL);
     if (c == NULL) {
         PyErr_NoMemory();
         return NULL;
-    }
-    if (value == NULL) {
-        c->v.tag = V_ABSENT;
-        return c;
     }
     if (boc__atom(&c->v, value))
         return c;
@@ -363,10 +367,10 @@ static int lend_one(boc_state_t *st, struct boc_capset_entry *e, PyObject **save
     PyObject *dict = name ? namespace_dict(st, e->ns) : NULL;
     if (dict == NULL)
         return -1;
-    bool absent = c->v.tag == V_ABSENT && !c->is_def;
-    PyObject *o = absent ? NULL : materialise(st, c);
+    bool nothing = c->v.tag == V_ABSENT && !c->is_def;
+    PyObject *o = nothing ? NULL : materialise(st, c);
     PyObject *before = Py_XNewRef(PyDict_GetItemWithError(dict, name));
-    if ((o == NULL && !absent) || (before == NULL && PyErr_Occurred())) {
+    if ((o == NULL && !nothing) || (before == NULL && PyErr_Occurred())) {
         Py_DECREF(dict);
         Py_XDECREF(before);
         Py_XDECREF(o);

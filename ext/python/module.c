@@ -62,6 +62,7 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_ARGUMENTS] = {"boc._places", "arguments"},
     [PY_HINT] = {"boc._places", "hint"},
     [PY_IMPORTING] = {"boc._worker", "importing"},
+    [PY_EDITED] = {"boc._define", "edited"},
     [PY_ARRIVAL] = {"boc._transfer", "explain_arrival"},
 };
 

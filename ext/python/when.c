@@ -15,13 +15,24 @@ static void watch_clear(watch_t *w) {
     Py_CLEAR(w->shape);
 }
 
+static void forget_watched(template_t *t) {
+    for (uint32_t i = 0; i < t->nwatch; i++)
+        watch_clear(&t->watch[i]);
+    PyMem_Free(t->watch);
+    t->watch = NULL;
+    t->nwatch = 0;
+    for (uint32_t i = 0; i < t->nreached; i++)
+        boc__look_away(&t->reached[i]);
+    PyMem_Free(t->reached);
+    t->reached = NULL;
+    t->nreached = 0;
+}
+
 void boc__template_free(void *p) {
     template_t *t = p;
     if (t == NULL)
         return;
-    for (uint32_t i = 0; i < t->nwatch; i++)
-        watch_clear(&t->watch[i]);
-    PyMem_Free(t->watch);
+    forget_watched(t);
     for (uint32_t i = 0; i < t->nslots; i++) {
         Py_XDECREF(t->slots[i].last);
         Py_XDECREF(t->slots[i].shape);
@@ -72,42 +83,50 @@ static uint32_t name_id(PyObject *str) {
     return boc_name(s, (size_t)n);
 }
 
-/* entries: what analyse() returned; fills t->watch anew. */
+/* One entry of what analyse() returned. */
+static int take_entry(PyObject *entry, watch_t *w, uint32_t *nwatch, reached_t *r, uint32_t *nreached) {
+    PyObject *container, *key, *ns;
+    int kind;
+    if (!PyArg_ParseTuple(entry, "iOOO", &kind, &container, &key, &ns))
+        return -1;
+    if (kind == WATCH_FUNCTION)
+        return boc__look_at(&r[(*nreached)++], container);
+    w += (*nwatch)++;
+    w->kind = (uint8_t)kind;
+    w->container = Py_NewRef(container);
+    w->key = Py_NewRef(key);
+    if (PyUnicode_CheckExact(key))
+        PyUnicode_InternInPlace(&w->key);
+    w->ns = name_id(ns);
+    w->name = name_id(key);
+    w->dirty = true;
+    return 0;
+}
+
+/* entries: what analyse() returned; fills t->watch and t->reached anew. */
 static int take_entries(template_t *t, PyObject *entries) {
     PyObject *seq = PySequence_Fast(entries, "analyse() must return a sequence of entries");
     if (seq == NULL)
         return -1;
     Py_ssize_t n = PySequence_Fast_GET_SIZE(seq);
-    watch_t *w = PyMem_Calloc((size_t)n ? (size_t)n : 1, sizeof *w);
-    if (w == NULL) {
-        Py_DECREF(seq);
+    template_t now = {0};
+    now.watch = PyMem_Calloc((size_t)n ? (size_t)n : 1, sizeof *now.watch);
+    now.reached = PyMem_Calloc((size_t)n ? (size_t)n : 1, sizeof *now.reached);
+    int rc = now.watch != NULL && now.reached != NULL ? 0 : -1;
+    if (rc < 0)
         PyErr_NoMemory();
+    for (Py_ssize_t i = 0; rc == 0 && i < n; i++)
+        rc = take_entry(PySequence_Fast_GET_ITEM(seq, i), now.watch, &now.nwatch, now.reached, &now.nreached);
+    Py_DECREF(seq);
+    if (rc < 0) {
+        forget_watched(&now);
         return -1;
     }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyObject *e = PySequence_Fast_GET_ITEM(seq, i), *container, *key, *ns;
-        int kind;
-        if (!PyArg_ParseTuple(e, "iOOO", &kind, &container, &key, &ns)) {
-            Py_DECREF(seq);
-            PyMem_Free(w);
-            return -1;
-        }
-        w[i].kind = (uint8_t)kind;
-        w[i].container = Py_NewRef(container);
-        w[i].key = Py_NewRef(key);
-        if (PyUnicode_CheckExact(key)) {
-            PyUnicode_InternInPlace(&w[i].key);
-        }
-        w[i].ns = name_id(ns);
-        w[i].name = name_id(key);
-        w[i].dirty = true;
-    }
-    Py_DECREF(seq);
-    for (uint32_t i = 0; i < t->nwatch; i++)
-        watch_clear(&t->watch[i]);
-    PyMem_Free(t->watch);
-    t->watch = w;
-    t->nwatch = (uint32_t)n;
+    forget_watched(t);
+    t->watch = now.watch;
+    t->nwatch = now.nwatch;
+    t->reached = now.reached;
+    t->nreached = now.nreached;
     boc__capset_drop(t->set);
     t->set = NULL;
     return 0;
@@ -319,6 +338,21 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
     out->tag = V_DEF;
     out->u.p = c;
     return 0;
+}
+
+/* Was a function that the body leads to edited since? Then nothing that is known by identity may hold it as it was. */
+static int look_again(boc_state_t *st, template_t *t) {
+    uint32_t i = 0;
+    while (i < t->nreached && !boc__is_edited(&t->reached[i]))
+        i++;
+    if (i == t->nreached)
+        return 0;
+    for (uint32_t k = 0; k < t->nslots; k++)
+        Py_CLEAR(t->slots[k].last);
+    PyObject *f = boc__py(st, PY_EDITED);
+    PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
+    Py_XDECREF(r);
+    return r ? 1 : -1;
 }
 
 static template_t *template_of(boc_state_t *st, PyObject *func) {
@@ -621,15 +655,16 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind and 60,000 cowns");
         return NULL;
     }
+    int edited = t->nreached ? look_again(st, t) : 0;
     boc_cown_t *result;
-    boc_behavior_t *b = allocate(s, ndyn, &result);
+    boc_behavior_t *b = edited < 0 ? NULL : allocate(s, ndyn, &result);
     if (b == NULL)
         return NULL;
     boc_job_t *job = boc__job(b);
     job->nclosure = (uint8_t)t->nfree;
     job->ndefaults = (uint8_t)ndefaults;
     job->nkw = (uint8_t)t->kwonly;
-    bool again = t->recipe == NULL;
+    bool again = t->recipe == NULL || edited;
     PyObject *seen = NULL, *handle = NULL;
     if (take_values(st, t, fn, s, job, &seen, &again) == 0 && take_names(st, t, func, seen, again) == 0) {
         job->recipe = t->recipe;

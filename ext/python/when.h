@@ -3,8 +3,9 @@
 #define BOC_WHEN_H
 
 #include "binding.h"
+#include "edited.h"
 
-enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2 };
+enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3 }; /* mirrored in boc/_reach.py */
 
 typedef struct watch {   /* one name that the body or what it reaches uses */
     PyObject *container; /* dict, or the class whose attributes are watched */
@@ -21,6 +22,8 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     boc_recipe_t *recipe;  /* NULL: not analysed yet */
     watch_t *watch;
     uint32_t nwatch;
+    reached_t *reached;    /* functions that it leads to */
+    uint32_t nreached;
     boc_capset_t *set;     /* of the last schedule */
     struct { PyObject *last, *shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
     uint32_t nslots, nfree, argcount, kwonly;

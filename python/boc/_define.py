@@ -12,9 +12,10 @@ from _io import BytesIO
 from _weakref import ref
 from types import FunctionType
 
-from boc import _hints, _load, _names, _reach, _reduce, _stable, _store
+from boc import _deep, _hints, _load, _names, _reach, _reduce, _stable, _store
 from boc._analyse import analyse
-from boc._identity import IdentityMap, Mark
+from boc._deep import DeepMark
+from boc._identity import IdentityMap
 from boc._load import load, load_recipe
 from boc._names import namespace_dict, namespace_key
 from boc._reach import GLOBAL, Reach
@@ -25,16 +26,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from boc._deep import Watched
+
 __all__ = [
-    "analyse", "changes", "classify", "define", "load", "load_recipe", "names_for", "namespace_dict",
+    "analyse", "changes", "classify", "define", "edited", "load", "load_recipe", "names_for", "namespace_dict",
     "namespace_key", "reduce_for_pickle", "source_lines",
 ]  # fmt: skip
 
 _MOST_NAMES_BYTES = 8 << 20  # a larger global stays at home: pass it, or put it in a cown
 _MOST_VERSIONS = 16  # ids kept per code object; a closure over a loop variable goes by value after that
 
-_references = IdentityMap()  # definition -> (id of its reference, marks of its names' values, its reduction)
-_code_names = IdentityMap()  # code of functions that go by value -> (id of its names, marks of their values)
+# definition -> [number of edits at the last look, marks of its names' values, id of its reference, reduction, its id]
+_references = IdentityMap()
+_code_names = IdentityMap()  # code of functions that go by value -> [number of edits, marks, id of its names]
 _versions = IdentityMap()  # code -> how many ids its functions have
 _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
 _touched = IdentityMap()  # class -> names of the attributes set since it was first sent
@@ -94,7 +98,7 @@ def _class_id(cls: type, outer: tuple[list[type], ...] = ()) -> bytes:
     for i, member in enumerate(group):
         member_key = key if len(group) == 1 else _store.put(b"M" + key + i.to_bytes(4, "big"))
         _remember(member, member_key)
-        _sent.set(member, {n: Mark(v) for n, v in _reduce.sent_attributes(member).items()})
+        _sent.set(member, {n: DeepMark(v) for n, v in _reduce.sent_attributes(member).items()})
     known = _load.ids.get(cls)
     assert known is not None
     return known
@@ -106,20 +110,26 @@ def _remember(obj: Any, key: bytes) -> None:
 
 
 def _function_id(func: FunctionType) -> bytes | None:
-    """Return the id of a function that can never change, or None."""
+    """Return the id of a function that means the same until it is edited, or None."""
     known: bytes | None = _load.ids.get(func)
-    if known is not None:
+    if known is not None and _deep.is_unedited(func):
         return known
     if not _stable.is_settled(func, set()):
         return None
-    if func.__closure__ or func.__defaults__ or func.__kwdefaults__:
+    if known is not None or func.__closure__ or func.__defaults__ or func.__kwdefaults__:
         count = _versions.get(func.__code__) or 0
         if count >= _MOST_VERSIONS:
             return None
         _versions.set(func.__code__, count + 1)
     key = _store.put(b"F" + _dump(func, [], ()))
     _remember(func, key)
+    _deep.remember(func)
     return key
+
+
+def edited() -> None:
+    """Note that a function was edited since a body that reaches it was scheduled."""
+    _deep.edits[0] += 1
 
 
 def define(obj: Any) -> bytes | None:
@@ -135,20 +145,16 @@ def define(obj: Any) -> bytes | None:
     return None
 
 
-def _as_before(watched: list[tuple[dict[str, Any], str, Mark]]) -> bool:
-    return all(name in space and mark.fits(space[name]) for space, name, mark in watched)
-
-
 def _reference(obj: Any) -> bytes:
     """Return the id of a reference to a class or settled function, with the values its globals have now."""
-    known = _references.get(obj)
-    if known is not None and not _load.stale.get(obj) and _as_before(known[1]):
-        return bytes(known[0])
+    known = _current_reference(obj)
+    if known is not None:
+        return bytes(known[2])
     definition = _class_id(obj) if isinstance(obj, type) else _function_id(obj)
     names, watched = _names_id(obj)
     patch = _last_patch.get(obj) or _load.patches.get(obj) or b""
     key = _store.put(b"D" + marshal.dumps((definition, names, patch), 2))
-    _references.set(obj, (key, watched, (_load.load, (key,))))
+    _references.set(obj, [_deep.edits[0], watched, key, (_load.load, (key,)), definition])
     _load.stale.set(obj, False)
     if watched and isinstance(obj, type):
         _reach.sent[id(obj)] = (ref(obj), [(space, name) for space, name, _ in watched])
@@ -157,7 +163,17 @@ def _reference(obj: Any) -> bytes:
     return key
 
 
-def _names_id(obj: Any) -> tuple[bytes, list[tuple[dict[str, Any], str, Mark]]]:
+def _current_reference(obj: Any) -> list[Any] | None:
+    """Return what is known of a reference made before, if all that it refers to is as it was."""
+    known: list[Any] | None = _references.get(obj)
+    if known is None or _load.stale.get(obj) or not _deep.as_before(known):
+        return None
+    if type(obj) is FunctionType and (known[4] != _load.ids.get(obj) or not _deep.is_unedited(obj)):
+        return None
+    return known
+
+
+def _names_id(obj: Any) -> tuple[bytes, Watched]:
     carried = _load.carried.get(obj)
     if carried is not None or _load.ids.get(obj) in _load.loaded:
         # Made elsewhere: it goes on with the values that it came with.
@@ -181,7 +197,7 @@ def _can_go(value: Any) -> bool:
         return False
 
 
-def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], list[tuple[dict[str, Any], str, Mark]]]:
+def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], Watched]:
     reach = Reach()
     reach.values([obj])
     spaces: dict[str, dict[str, Any]] = {}
@@ -189,7 +205,7 @@ def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], list[tuple[dict[st
     for kind, space, name, key in reach.entries:
         if kind == GLOBAL and name in space and not key.startswith("mod:"):
             spaces.setdefault(key, {})[name] = space[name]
-            watched.append((space, name, Mark(space[name])))
+            watched.append((space, name, DeepMark(space[name])))
     return spaces, watched
 
 
@@ -222,7 +238,7 @@ def changes(cls: type) -> bytes | None:
     removed = sorted(n for n in touched if n not in now)
     key = _patch(cls, values, removed)
     _touched.set(cls, touched)
-    _sent.set(cls, {n: Mark(v) for n, v in now.items()})
+    _sent.set(cls, {n: DeepMark(v) for n, v in now.items()})
     _last_patch.set(cls, key)
     _load.stale.set(cls, True)
     return key
@@ -236,9 +252,9 @@ def reduce_for_pickle(obj: Any) -> Any:
     """Return how the pickler of values refers to a definition, a module or part of one, or NotImplemented."""
     if obj is load:
         return NotImplemented
-    known = _references.get(obj)
-    if known is not None and not _load.stale.get(obj) and _as_before(known[1]):
-        return known[2]
+    known = _current_reference(obj)
+    if known is not None:
+        return known[3]
     return _reduce.reduce(obj, _class_for_value, _function_for_value)
 
 
@@ -273,10 +289,10 @@ def _function_for_value(func: FunctionType) -> tuple[Any, ...]:
     if _function_id(func) is not None:
         return _load.load, (_reference(func),)
     known = _code_names.get(func.__code__)
-    if known is None or not _as_before(known[1]):
+    if known is None or not _deep.as_before(known):
         # What the closure leads to refers to its own names; here only those of the code.
-        bare = FunctionType(func.__code__, func.__globals__, None, None, func.__closure__)
-        known = _names_id(bare)
+        names, watched = _names_id(FunctionType(func.__code__, func.__globals__, None, None, func.__closure__))
+        known = [_deep.edits[0], watched, names]
         _code_names.set(func.__code__, known)
     carried = _load.carried.get(func)
-    return _reduce.function_parts(func, known[0] if carried is None else carried)
+    return _reduce.function_parts(func, known[2] if carried is None else carried)

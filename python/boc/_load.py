@@ -15,7 +15,7 @@ import marshal
 import sys
 from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType, WrapperDescriptorType
 
-from boc import _names, _store
+from boc import _deep, _names, _store
 from boc._identity import IdentityMap
 
 TYPE_CHECKING = False
@@ -161,7 +161,9 @@ def _register(found: Any, key: bytes) -> None:
     ids.set(found, key)
     if _context and _context[-1] and carried.get(found) is None:
         carried.set(found, _context[-1])
-    if isinstance(found, type) and found.__module__ == "__main__" and "." not in found.__qualname__:
+    if type(found) is FunctionType:
+        _deep.remember(found)
+    elif isinstance(found, type) and found.__module__ == "__main__" and "." not in found.__qualname__:
         _show_in_main(found)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import sys
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
-from boc import _names, _scan, _store
+from boc import _deep, _names, _scan, _store
 from boc._stable import ATOMS, classify
 
 TYPE_CHECKING = False
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-GLOBAL, TYPE = 0, 2  # 1: the cells of the body, which the C side watches itself
+GLOBAL, TYPE, FUNCTION = 0, 2, 3  # mirrored in when.h
 _MOST_ITEMS = 4000  # looked at in all containers of a body; a table of handlers is small, data may be large
 _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
 
@@ -28,8 +27,8 @@ sent: dict[int, tuple[Any, list[tuple[dict[str, Any], str]]]] = {}
 class Reach:
     """A walk over code and values; `entries` are (kind, container, key, namespace key) in order of discovery.
 
-    GLOBAL: name `key` in the dict `container`, absent if bound nowhere. TYPE: the class `container`; its key
-    and namespace only identify it.
+    GLOBAL: name `key` in the dict `container`, which may not be bound there, or not yet. TYPE and FUNCTION: the
+    class or function `container`; key and namespace only identify it.
     """
 
     def __init__(self) -> None:
@@ -90,11 +89,10 @@ class Reach:
         if (key, name) in self._seen:
             return
         self._seen.add((key, name))
+        # A name of builtins too: the program may bind it later.
+        self.entries.append((GLOBAL, globals_, name, key))
         if name in globals_:
-            self.entries.append((GLOBAL, globals_, name, key))
             self._todo.append(globals_[name])
-        elif not hasattr(builtins, name):
-            self.entries.append((GLOBAL, globals_, name, key))
 
     def _value(self, value: Any) -> None:
         kind = type(value)
@@ -113,7 +111,7 @@ class Reach:
         elif kind is dict:
             self._items(list(value.values()))
         elif not issubclass(kind, _store.cown_types):
-            self._todo.extend(_parts(value))
+            self._todo.extend(_deep.parts(value))
             self._todo.append(kind)
             if _names.is_made_here(kind):
                 self._items(list(getattr(value, "__dict__", {}).values()))
@@ -129,10 +127,9 @@ class Reach:
         if _names.by_name(func):
             self._module(sys.modules[func.__module__])
             return
+        self.entries.append((FUNCTION, func, func.__qualname__, "function"))
         self._code(func.__code__, func.__globals__)
-        self._todo.extend(func.__defaults__ or ())
-        self._todo.extend((func.__kwdefaults__ or {}).values())
-        self._todo.extend(func.__dict__.values())
+        self._todo.extend(_deep.inside(func)[1:])
         self._todo.extend(func.__closure__ or ())
 
     def _class(self, cls: type) -> None:
@@ -186,25 +183,3 @@ def _holds_cowns(value: Any) -> bool:
     if kind is dict:
         return any(issubclass(type(item), cowns) for item in value.values())
     return issubclass(kind, cowns)
-
-
-def _parts(value: Any) -> list[Any]:
-    """Return the definitions that a callable or descriptor holds."""
-    kind = type(value)
-    if kind is CellType:
-        try:
-            return [value.cell_contents]
-        except ValueError:
-            return []
-    if kind is MethodType:
-        return [value.__func__, value.__self__]
-    if issubclass(kind, property):
-        return [value.fget, value.fset, value.fdel]
-    if issubclass(kind, (classmethod, staticmethod)):
-        return [value.__func__]
-    found = []
-    if kind.__module__ == "functools":
-        # partial, partialmethod, cached_property, lru_cache and singledispatch wrappers.
-        for name in ("func", "args", "keywords", "__wrapped__", "dispatcher"):
-            found.append(getattr(value, name, None))
-    return found

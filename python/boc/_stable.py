@@ -25,11 +25,10 @@ ATOMS: frozenset[type] = frozenset(
     (type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis), type(NotImplemented))
 )
 _DESCRIPTORS = frozenset((MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType))
-_FIXED_ATTRIBUTES = frozenset(("__wrapped__",))
 # What functools.lru_cache gives to the wrapper that it makes.
-CACHE_ATTRIBUTES = _FIXED_ATTRIBUTES | {
-    "__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__annotate__", "__type_params__",
-    "cache_parameters",
+CACHE_ATTRIBUTES = {
+    "__wrapped__", "__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__annotate__",
+    "__type_params__", "cache_parameters",
 }  # fmt: skip
 
 
@@ -65,12 +64,10 @@ def is_cache(value: Any) -> bool:
 
 
 def is_settled(func: FunctionType, seen: set[int]) -> bool:
-    """Whether a function means the same for ever: nothing it closes over can be rebound or change."""
+    """Whether a function means the same until it is edited: nothing in it or that it closes over can change."""
     if id(func) in seen or _names.by_name(func):
         return True
     seen.add(id(func))
-    if func.__dict__ and not func.__dict__.keys() <= _FIXED_ATTRIBUTES:
-        return False
     closure = func.__closure__
     if closure and (_rebinds(func.__code__) or any(n > _ALONE for n in _holders(func))):
         return False

@@ -154,6 +154,118 @@ def test_bodies_see_names_and_class_attributes_as_they_were_scheduled(tmp_path):
     assert run(program, folder=tmp_path) == ["0 []"]
 
 
+def test_functions_edited_later_are_seen_by_the_next_body(tmp_path):
+    program = """
+    c = Cown(0)
+    def ask(f):
+        return when(c)(f).result()
+    def helper(x, y=1, *, z=1): return x, y, z, getattr(helper, 'note', None)
+    def through(x): return helper(x)
+    def body(c): return through(0)
+    print(ask(body))
+    helper.note = 5
+    print(ask(body))
+    helper.note = 6
+    print(ask(body))
+    helper.__defaults__ = (2,)
+    print(ask(body))
+    helper.__kwdefaults__ = {'z': 3}
+    print(ask(body))
+    helper.__kwdefaults__['z'] = 4
+    print(ask(body))
+    del helper.note
+    print(ask(body))
+    K = 7
+    def other(x): return K
+    helper.__code__ = other.__code__
+    print(ask(body))
+    def closing():
+        def inner(x=1): return x
+        return inner, lambda c: inner()
+    inner, closed = closing()
+    first = ask(closed)
+    inner.__defaults__ = (3,)
+    print(first, ask(closed))
+    wait()
+    """
+    assert run(program, folder=tmp_path) == [
+        "(0, 1, 1, None)", "(0, 1, 1, 5)", "(0, 1, 1, 6)", "(0, 2, 1, 6)", "(0, 2, 3, 6)", "(0, 2, 4, 6)",
+        "(0, 2, 4, None)", "7", "1 3",
+    ]  # fmt: skip
+
+
+def test_methods_edited_later_are_seen_in_the_same_class(tmp_path):
+    program = """
+    import functools
+    c = Cown(0)
+    def doubled(f):
+        @functools.wraps(f)
+        def wrapper(self, *a): return f(self, *a) * 2
+        return wrapper
+    class A:
+        def plain(self, k=1): return k
+        @doubled
+        def wrapped(self, k=1): return k
+        @property
+        def prop(self, k=1): return k
+    class B(A): pass
+    a = Cown(B())
+    def body(c, a):
+        return isinstance(a.value, A), B().plain(), A().wrapped(), a.value.prop
+    def ask(): return when(c, a)(body).result()
+    print(ask())
+    A.plain.__defaults__ = (7,)
+    print(ask())
+    A.wrapped.__wrapped__.__defaults__ = (8,)
+    print(ask())
+    A.prop.fget.__defaults__ = (9,)
+    print(ask(), ask())
+    def new(self): return 'code'
+    A.plain.__code__ = new.__code__
+    print(ask())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == [
+        "(True, 1, 2, 1)", "(True, 7, 2, 1)", "(True, 7, 16, 1)", "(True, 7, 16, 9) (True, 7, 16, 9)",
+        "(True, 'code', 16, 9)",
+    ]  # fmt: skip
+
+
+def test_names_of_builtins_bound_later_and_globals_deleted_later(tmp_path):
+    program = """
+    c = Cown(0)
+    def ask(f):
+        try:
+            return when(c)(f).result()
+        except NameError as error:
+            return error
+    def helper(): return max(1, 2)
+    class A:
+        def m(self): return sorted([2, 1])
+    K = 1
+    def body(c): return len('abc'), helper(), A().m(), K
+    def same(c): return len('abc')
+    print(ask(body), ask(same))
+    len = lambda x: 'len'
+    max = lambda *a: 'max'
+    def sorted(x): return 'sorted'
+    print(ask(body), ask(same))
+    del len
+    print(ask(same))
+    del max, sorted
+    print(ask(body))
+    del K
+    print(ask(body))
+    K = 2
+    print(ask(body))
+    wait()
+    """
+    assert run(program, folder=tmp_path) == [
+        "(3, 2, [1, 2], 1) 3", "('len', 'max', 'sorted', 1) len", "3", "(3, 2, [1, 2], 1)",
+        "name 'K' is not defined", "(3, 2, [1, 2], 2)",
+    ]  # fmt: skip
+
+
 def test_nested_behaviors_define_and_capture_on_their_own(tmp_path):
     program = """
     import functools

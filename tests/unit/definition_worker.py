@@ -62,6 +62,8 @@ def pack(func, args):
         if kind == 2:
             if _define.define(container) is not None:
                 patches.append(_define.changes(container))
+        elif kind == 3:
+            _define.edited()  # the C side looks whether it was
         elif key in container:
             names.append((space, key, encode(container[key])))
         else:

@@ -134,7 +134,8 @@ def body(c):
     assert entries(world.main.body) == sorted([
         (0, "A", "__main__"), (0, "K", "__main__"), (0, "LIST", "__main__"), (0, "helper", "__main__"),
         (0, "json", "__main__"), (0, "later", "__main__"), (0, "missing", "__main__"),
-        (2, "A", "class"), (2, "Base", "class"),
+        (0, "range", "__main__"), (2, "A", "class"), (2, "Base", "class"), (3, "A.f", "function"),
+        (3, "helper", "function"),
     ])  # fmt: skip
 
 
@@ -309,7 +310,7 @@ class E(enum.Enum):
 @functools.lru_cache
 def cached(): return 1
 plain_with = lambda: 1
-plain_with.count = 0
+plain_with.calls = []
 """)
     m = world.main
     m.classify = _define.classify
