@@ -429,6 +429,7 @@ boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t nam
 }
 
 void boc__installed_clear(boc_state_t *st) {
+    boc__callables_clear(st);
     for (uint32_t i = 0; i < st->installed_cap; i++) {
         Py_CLEAR(st->installed[i].object);
         Py_CLEAR(st->installed[i].dict);

@@ -106,13 +106,16 @@ static PyObject *note_cown(boc_state_t *st, boc_cown_t *c) {
 
 /* Parts of functions and classes that pickle refuses by itself. */
 static bool is_part_of_definition(PyTypeObject *t) {
-    static PyTypeObject *const parts[] = {&PyCell_Type,        &PyMethod_Type,    &PyProperty_Type, &PyStaticMethod_Type,
-                                          &PyClassMethod_Type, &PyDictProxy_Type, &PyCode_Type};
+    static PyTypeObject *const parts[] = {&PyCell_Type,        &PyMethod_Type,    &PyProperty_Type,     &PyStaticMethod_Type,
+                                          &PyClassMethod_Type, &PyDictProxy_Type, &PyGetSetDescr_Type,  &PyMemberDescr_Type,
+                                          &PyCode_Type};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (t == parts[i])
             return true;
-    static const char *const named[] = {"functools._lru_cache_wrapper", "typing.TypeVar", "WeakKeyDictionary",
-                                        "WeakValueDictionary", "WeakSet"};
+    static const char *const named[] = {"functools._lru_cache_wrapper", "typing.TypeVar", "typing.ParamSpec",
+                                        "typing.TypeVarTuple", "typing.TypeAliasType", "partialmethod", "Field", "_FIELD_BASE",
+                                        "_MISSING_TYPE", "_KW_ONLY_TYPE", "_HAS_DEFAULT_FACTORY_CLASS",
+                                        "WeakKeyDictionary", "WeakValueDictionary", "WeakSet"};
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (t->tp_name[0] == named[i][0] && strcmp(t->tp_name, named[i]) == 0)
             return true;

@@ -15,7 +15,7 @@ static void watch_clear(watch_t *w) {
     Py_CLEAR(w->shape);
 }
 
-static void forget_watched(template_t *t) {
+void boc__forget_watched(template_t *t) {
     for (uint32_t i = 0; i < t->nwatch; i++)
         watch_clear(&t->watch[i]);
     PyMem_Free(t->watch);
@@ -32,7 +32,7 @@ void boc__template_free(void *p) {
     template_t *t = p;
     if (t == NULL)
         return;
-    forget_watched(t);
+    boc__forget_watched(t);
     for (uint32_t i = 0; i < t->nslots; i++) {
         Py_XDECREF(t->slots[i].last);
         Py_XDECREF(t->slots[i].shape);
@@ -61,7 +61,7 @@ static bool reaches_within(PyObject *v, int depth) {
              t == &PyModule_Type || t == &PyList_Type || t == &PyDict_Type || t == &PySet_Type || t == &PyCFunction_Type);
 }
 
-static bool reaches(PyObject *v) { return reaches_within(v, 4); }
+bool boc__reaches(PyObject *v) { return reaches_within(v, 4); }
 
 /* Two values of one shape use the same names: functions of one code, instances of one class (what an instance itself
    refers to brings its own names along). NULL: nothing is known. Borrowed. */
@@ -119,10 +119,10 @@ static int take_entries(template_t *t, PyObject *entries) {
         rc = take_entry(PySequence_Fast_GET_ITEM(seq, i), now.watch, &now.nwatch, now.reached, &now.nreached);
     Py_DECREF(seq);
     if (rc < 0) {
-        forget_watched(&now);
+        boc__forget_watched(&now);
         return -1;
     }
-    forget_watched(t);
+    boc__forget_watched(t);
     t->watch = now.watch;
     t->nwatch = now.nwatch;
     t->reached = now.reached;
@@ -139,8 +139,9 @@ static int analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *val
         return -1;
     PyObject *id, *entries, *hints;
     int rc = -1;
-    if (PyArg_ParseTuple(r, "OOO", &id, &entries, &hints) && PyBytes_Check(id) && PyBytes_GET_SIZE(id) == 32) {
-        t->recipe = boc__recipe((unsigned char *)PyBytes_AS_STRING(id));
+    if (PyArg_ParseTuple(r, "OOO", &id, &entries, &hints) &&
+        (id == Py_None || (PyBytes_Check(id) && PyBytes_GET_SIZE(id) == 32))) {
+        t->recipe = id == Py_None ? NULL : boc__recipe((unsigned char *)PyBytes_AS_STRING(id));
         rc = take_entries(t, entries);
         if (rc == 0 && PyObject_IsTrue(hints) > 0 && !t->hinted) {
             t->hinted = true;
@@ -205,7 +206,7 @@ static int refresh(boc_state_t *st, template_t *t) {
         bool dirty = w->dirty || w->mutable || (w->kind == WATCH_TYPE ? w->version == 0 || w->version != type_version(v) : v != w->last);
         if (!dirty)
             continue;
-        if (w->kind == WATCH_GLOBAL && !w->dirty && v != w->last && (reaches(v) || reaches(w->last)) &&
+        if (w->kind == WATCH_GLOBAL && !w->dirty && v != w->last && (boc__reaches(v) || boc__reaches(w->last)) &&
             !same_shape(w->shape, v) &&
             !(w->last != NULL && v != NULL && boc__cown_check(st, v) && boc__cown_check(st, w->last)))
             return 2;
@@ -312,7 +313,7 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
         out->u.p = c;
         return 0;
     }
-    if (reaches(v) && !(keep && same_shape(t->slots[slot].shape, v))) {
+    if (boc__reaches(v) && !(keep && same_shape(t->slots[slot].shape, v))) {
         *again = true;
         if (keep)
             Py_XSETREF(t->slots[slot].shape, Py_XNewRef(shape_of(v)));
@@ -341,7 +342,7 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
 }
 
 /* Was a function that the body leads to edited since? Then nothing that is known by identity may hold it as it was. */
-static int look_again(boc_state_t *st, template_t *t) {
+int boc__look_again(boc_state_t *st, template_t *t) {
     uint32_t i = 0;
     while (i < t->nreached && !boc__is_edited(&t->reached[i]))
         i++;
@@ -384,7 +385,7 @@ static template_t *template_of(boc_state_t *st, PyObject *func) {
 }
 
 /* ---- filling the behavior ----------------------------------------------------------- */
-static PyObject *body_name(boc_state_t *st, PyObject *func, uint32_t *id) {
+PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id) {
     PyObject *name = PyFunction_Check(func) ? Py_NewRef(((PyFunctionObject *)func)->func_name) : NULL;
     if (name == NULL) {
         name = PyObject_GetAttrString(func, "__name__");
@@ -504,7 +505,7 @@ static int fill_requests(boc_behavior_t *b, spec_t *s, boc_cown_t *result) {
     return 0;
 }
 
-static PyObject *submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) {
+PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) {
     boc_cown_retain(result); /* the handle's */
     PyObject *handle = boc__cown_wrap(st, result);
     if (handle == NULL)
@@ -541,7 +542,7 @@ static bool importing(boc_state_t *st) {
 }
 
 /* A behavior with its result and requests, and room for ndyn values. */
-static boc_behavior_t *allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result) {
+boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result) {
     *result = boc_cown_new(BOC_COWN_RESULT);
     boc_behavior_t *b = *result ? boc_behavior_new(count_cowns(s) + 1, sizeof(boc_job_t) + ndyn * sizeof(boc_value_t)) : NULL;
     if (b == NULL) {
@@ -574,7 +575,7 @@ static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
             continue;
         Py_XINCREF(v);
         int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again);
-        if (rc == 0 && v != NULL && reaches(v)) {
+        if (rc == 0 && v != NULL && boc__reaches(v)) {
             if (*seen == NULL)
                 *seen = PyList_New(0);
             rc = *seen ? PyList_Append(*seen, v) : -1;
@@ -587,7 +588,7 @@ static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
 }
 
 /* The template's recipe and set of names, brought up to date. A definition that encoding reaches may rebind names, hence rounds. */
-static int take_names(boc_state_t *st, template_t *t, PyObject *func, PyObject *seen, bool again) {
+int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, PyObject *seen, bool again) {
     for (int round = 0; round < 8; round++) {
         if (again) {
             PyObject *values = seen ? PyList_AsTuple(seen) : PyTuple_New(0);
@@ -611,7 +612,7 @@ static int give_names(boc_state_t *st, template_t *t, PyObject *func, spec_t *s,
     b->name = s->name;
     if (b->name == 0) {
         if (t->name == 0 || t->named_for != own) {
-            PyObject *name = body_name(st, func, &t->name);
+            PyObject *name = boc__body_name(st, func, &t->name);
             if (name == NULL)
                 return -1;
             Py_DECREF(name);
@@ -655,9 +656,9 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind and 60,000 cowns");
         return NULL;
     }
-    int edited = t->nreached ? look_again(st, t) : 0;
+    int edited = t->nreached ? boc__look_again(st, t) : 0;
     boc_cown_t *result;
-    boc_behavior_t *b = edited < 0 ? NULL : allocate(s, ndyn, &result);
+    boc_behavior_t *b = edited < 0 ? NULL : boc__allocate(s, ndyn, &result);
     if (b == NULL)
         return NULL;
     boc_job_t *job = boc__job(b);
@@ -666,15 +667,13 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
     job->nkw = (uint8_t)t->kwonly;
     bool again = t->recipe == NULL || edited;
     PyObject *seen = NULL, *handle = NULL;
-    if (take_values(st, t, fn, s, job, &seen, &again) == 0 && take_names(st, t, func, seen, again) == 0) {
+    if (take_values(st, t, fn, s, job, &seen, &again) == 0 && boc__take_names(st, t, func, seen, again) == 0) {
         job->recipe = t->recipe;
-        if (t->set != NULL) {
-            atomic_fetch_add_explicit(&t->set->refs, 1, memory_order_relaxed);
-            job->captures = t->set;
-        }
+        boc__capset_keep(t->set);
+        job->captures = t->set;
         if (give_names(st, t, func, s, b) == 0) {
             result->name = b->name;
-            handle = submit(st, b, result);
+            handle = boc__submit(st, b, result);
         }
     }
     Py_XDECREF(seen);
@@ -683,45 +682,4 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         boc_behavior_free(b);
     }
     return handle;
-}
-
-/* A partial, a bound method, a builtin, an instance with __call__: captured itself. */
-PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
-    uint32_t ndyn = 1 + (uint32_t)s->ncaptures;
-    boc_cown_t *result;
-    boc_behavior_t *b = allocate(s, ndyn, &result);
-    if (b == NULL)
-        return NULL;
-    boc_job_t *job = boc__job(b);
-    job->nclosure = 1;
-    for (uint32_t i = 0; i < ndyn; i++) {
-        boc_capture_t *c = boc__capture_new(st, i ? s->captures[i - 1] : func, i ? "a capture of the behavior" : "the callable");
-        if (c == NULL)
-            goto fail;
-        if (c->is_def) {
-            job->dyn[i].tag = V_DEF;
-            job->dyn[i].u.p = c;
-        } else {
-            job->dyn[i] = c->v;
-            c->v.tag = V_EMPTY;
-            boc__capture_drop(c);
-        }
-        if (i)
-            job->ndefaults++;
-    }
-    b->name = s->name;
-    if (b->name == 0) {
-        PyObject *name = body_name(st, func, &b->name);
-        if (name == NULL)
-            goto fail;
-        Py_DECREF(name);
-    }
-    result->name = b->name;
-    PyObject *handle = submit(st, b, result);
-    if (handle != NULL)
-        return handle;
-fail:
-    boc__drop_behavior(b);
-    boc_behavior_free(b);
-    return NULL;
 }

@@ -27,7 +27,7 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     boc_capset_t *set;     /* of the last schedule */
     struct { PyObject *last, *shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
     uint32_t nslots, nfree, argcount, kwonly;
-    bool varargs, hinted;
+    bool varargs, hinted, fresh; /* fresh: of a callable that was not analysed yet */
     uint32_t name;
     PyObject *named_for;   /* only compared */
     PyObject *texts;       /* of the arguments in the @when line */
@@ -54,6 +54,13 @@ typedef struct spec {
 PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s);
 PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s);
 void boc__template_free(void *p);
+void boc__forget_watched(template_t *t);
+bool boc__reaches(PyObject *v);
+int boc__look_again(boc_state_t *st, template_t *t);
+int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, PyObject *seen, bool again);
+PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id);
+boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result);
+PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result);
 bool boc__batching(void);
 int boc__batch_add(boc_behavior_t *b);
 

@@ -35,10 +35,11 @@ def analyse(
     """
     reach = Reach()
     if type(func) is not FunctionType:
-        check_rebinding(innermost(func))
+        body = innermost(func)
+        check_rebinding(body)
         reach.values((func, *values))
         reach.sent_names()
-        return None, reach.entries, changed_captures(innermost(func))
+        return None, reach.entries, changed_captures(body)
     body = innermost(func)
     seen = _seen.get(func.__code__)
     if not seen:

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    Token = tuple[str, int]  # where something was made, and as which of those made there
     Maker = Callable[..., Any]
 
 loaded: dict[bytes, Any] = {}  # id -> object built here
 own: dict[bytes, ref[Any]] = {}  # id -> object that was defined here
 ids = IdentityMap()  # definition -> its id, for both
 carried = IdentityMap()  # definition built here -> id of the names that came with it
-tokens = IdentityMap()  # class -> (where it was made, how many were made there before)
+tokens = IdentityMap()  # class or type variable -> its Token
 stale = IdentityMap()  # class -> whether references made before lack its last attributes
 patches = IdentityMap()  # class built here -> id of the attributes set last
 recipes: dict[bytes, tuple[CodeType, dict[str, Any]]] = {}
@@ -235,7 +236,7 @@ def set_cell(target: CellType, state: tuple[Any]) -> None:
 
 
 def make_class(
-    meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: tuple[str, int]
+    meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: Token
 ) -> type:
     """Make a class with nothing in it, without running the user's metaclass or `__init_subclass__` again."""
     meta = meta or type(bases[0])
@@ -330,13 +331,6 @@ def _add_member(
         unhashable = getattr(cls, "_unhashable_values_", None)
         if unhashable is not None:
             unhashable.append(value)
-
-
-def type_variable(kind: str, name: str, options: dict[str, bool]) -> Any:
-    """Make a TypeVar, ParamSpec or TypeVarTuple; bounds stay behind, they mean nothing at run time."""
-    import typing
-
-    return getattr(typing, kind)(name, **options)
 
 
 def cache(func: FunctionType, size: int | None, typed: bool) -> Any:

@@ -19,7 +19,7 @@ from types import (
     ModuleType,
 )
 
-from boc import _annotations, _load, _names, _scan, _stable, _store
+from boc import _annotations, _load, _names, _scan, _stable, _store, _typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ def class_parts(cls: type) -> tuple[Any, ...]:
         space["__slots__"] = (*slots, *extra)
     token = _load.tokens.get(cls)
     if token is None:
-        _counter[0] += 1
-        token = (_names.origin(), _counter[0])
+        token = _new_token()
         _load.tokens.set(cls, token)
     members = _members(cls)
     skipped = {*slots, *(name for names, *_ in members or () for name in names)}
@@ -257,16 +256,32 @@ def _reduce_cache(cache: Any) -> Any:
     return _load.cache, (cache.__wrapped__, parameters["maxsize"], parameters["typed"]), state
 
 
+def _new_token() -> tuple[str, int]:
+    _counter[0] += 1
+    return _names.origin(), _counter[0]
+
+
+def _variable_token(variable: Any) -> tuple[str, int]:
+    if _load.tokens.get(variable) is None:
+        _typed.set_token(variable, _new_token())
+    token: tuple[str, int] = _load.tokens.get(variable)
+    return token
+
+
+def _is_found(obj: Any) -> bool:
+    module = obj.__module__
+    return getattr(sys.modules.get(module), obj.__name__, None) is obj and _names.importable(module)
+
+
 def _reduce_type_variable(variable: Any) -> Any:
-    module = variable.__module__
-    if getattr(sys.modules.get(module), variable.__name__, None) is variable and _names.importable(module):
+    if _is_found(variable):
         return NotImplemented
     kind = type(variable).__name__
     options = {} if kind == "TypeVarTuple" else {
         "covariant": variable.__covariant__, "contravariant": variable.__contravariant__}  # fmt: skip
     if kind != "TypeVarTuple" and variable.__infer_variance__:
         options = {"infer_variance": True}
-    return _load.type_variable, (kind, variable.__name__, options)
+    return _typed.type_variable, (kind, variable.__name__, options, _variable_token(variable))
 
 
 def _reduce_field(field: Any) -> Any:
@@ -275,11 +290,16 @@ def _reduce_field(field: Any) -> Any:
 
 
 def _reduce_alias(alias: Any) -> Any:
-    if getattr(sys.modules.get(alias.__module__), alias.__name__, None) is alias and _names.importable(
-        alias.__module__
-    ):
+    if _is_found(alias):
         return NotImplemented
-    return type(alias), (alias.__name__, alias.__value__), None
+    parameters = [(type(p).__name__, p.__name__, _variable_token(p)) for p in alias.__type_params__]
+    box: list[Any] = []
+    arguments = alias.__name__, alias.__module__, parameters, box
+    try:
+        state = (box, alias.__value__)
+    except NameError:  # it names what does not exist yet
+        return _typed.alias, arguments
+    return _typed.alias, arguments, state, None, None, _typed.set_alias
 
 
 def _reduce_property(prop: property) -> Any:

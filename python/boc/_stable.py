@@ -25,6 +25,7 @@ ATOMS: frozenset[type] = frozenset(
     (type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis), type(NotImplemented))
 )
 _DESCRIPTORS = frozenset((MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType))
+_TYPING = frozenset(("TypeVar", "ParamSpec", "TypeVarTuple", "TypeAliasType"))
 # What functools.lru_cache gives to the wrapper that it makes.
 CACHE_ATTRIBUTES = {
     "__wrapped__", "__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__annotate__",
@@ -54,7 +55,9 @@ def is_stable(value: Any, seen: set[int]) -> bool:
     if is_cache(value):
         return is_stable(value.__wrapped__, seen) and value.__dict__.keys() <= CACHE_ATTRIBUTES
     enum = sys.modules.get("enum")
-    return enum is not None and issubclass(type(kind), enum.EnumType)
+    if enum is not None and issubclass(type(kind), enum.EnumType):
+        return True
+    return kind.__module__ == "typing" and kind.__name__ in _TYPING
 
 
 def is_cache(value: Any) -> bool:

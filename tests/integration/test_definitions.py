@@ -266,6 +266,80 @@ def test_names_of_builtins_bound_later_and_globals_deleted_later(tmp_path):
     ]  # fmt: skip
 
 
+def test_callables_as_bodies_see_what_is_set_and_bound_later(tmp_path):
+    program = """
+    import functools
+    c = Cown(1)
+    class Call:
+        n = 2
+        def __call__(self, c): return c.value + self.n
+        def method(self, c): return c.value - self.n
+        @classmethod
+        def made(cls, c): return cls.n
+    def ask(f, *more): return whencall(f, [c], *more).result()
+    def all_three(): return ask(Call()), ask(Call().method), ask(Call.made)
+    print(all_three())
+    Call.n = 10
+    print(all_three())
+    Call.__call__ = lambda self, c: 'new'
+    print(ask(Call()))
+    limit, seen = 1, [1]
+    def uses(c): return limit, seen, len('ab')
+    part = functools.partial(uses)
+    print(ask(part))
+    limit = 2
+    seen.append(2)
+    len = lambda x: 'len'
+    print(ask(part))
+    def given(f, c): return f(), c.value
+    part = functools.partial(given, lambda: limit)
+    print(ask(part))
+    limit = 3
+    print(ask(part))
+    def other(f, c): return 'edited'
+    given.__code__ = other.__code__
+    print(ask(part))
+    wait()
+    """
+    assert run(program, folder=tmp_path) == [
+        "(3, -1, 2)", "(11, -9, 10)", "new", "(1, [1], 2)", "(2, [1, 2], 'len')", "(2, 1)", "(3, 1)", "edited",
+    ]  # fmt: skip
+
+
+def test_type_variables_and_aliases_keep_their_identity(tmp_path):
+    program = """
+    import dataclasses
+    from typing import Callable, Generic, TypeVar
+    c = Cown(0)
+    T = TypeVar('T')
+    K = TypeVar('K', int, str)
+    class Stack(Generic[T]): pass
+    class Sub(Stack[int], Generic[K]): pass
+    type Json = dict[str, Json] | list[Json] | int
+    type Pair[A, *B, **C] = tuple[A, *B] | Callable[C, A]
+    type Tree[N] = list[Tree[N]] | N
+    type Later = list[NotYet]
+    class New[A: int, *B, **C]:
+        def same[X](self, x: X) -> X: return x
+    @when(c)
+    def body(c):
+        return (Sub.__parameters__ == (K,), Stack.__parameters__ == (T,),
+                Json.__value__.__args__[0].__args__[1] is Json, Tree.__value__.__args__[1] is Tree.__type_params__[0],
+                Tree[int].__args__, str(Pair.__type_params__), Later.__name__, str(New.__type_params__), New[int, str, [int]]().same(3))
+    print(body.result())
+    values = Cown((T, K, dataclasses.field(default=3), int.real))
+    @when(values)
+    def through(values): return values.value[0] is T, values.value[1] is K, values.value
+    a, b, home = through.result()
+    print(a, b, home[0] is T, home[1] is K, home[2].default, home[3] is int.real)
+    wait()
+    """
+    assert run(program, folder=tmp_path) == [
+        "(True, True, True, True, (<class 'int'>,), '(A, B, C)', 'Later', '(A, B, C)', 3)",
+        "True True True True 3 True",
+    ]
+
+
 def test_nested_behaviors_define_and_capture_on_their_own(tmp_path):
     program = """
     import functools

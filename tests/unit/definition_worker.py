@@ -179,7 +179,8 @@ class World:
     """A notebook: a fresh `__main__`, cells, and workers that run bodies."""
 
     def __init__(self, monkeypatch, folder):
-        from boc import _reach, _store
+        from boc import _load, _reach, _store
+        from boc._identity import IdentityMap
 
         self.main = types.ModuleType("__main__")
         self._folder = folder
@@ -188,6 +189,8 @@ class World:
         self.blobs = _BLOBS
         monkeypatch.setitem(sys.modules, "__main__", self.main)
         monkeypatch.setattr(_reach, "sent", {})
+        # What bodies of other tests brought into the runtime's own store is not among these blobs.
+        monkeypatch.setattr(_load, "recipe_ids", IdentityMap())
         monkeypatch.setattr(_store, "_blobs", self.blobs)
         real = _store.put
 

@@ -1,0 +1,116 @@
+/* A callable that is no function as a body: a partial, a bound method, a builtin, an instance with `__call__`.
+ *
+ * It is captured itself. The names that it leads to are taken along as those of a function are; what is known of them
+ * hangs on no code object here but stands in a small table of the interpreter. */
+#include "when.h"
+
+#include <string.h>
+
+#define CALLABLES 64u
+
+struct boc_callable { /* what is known of one, like a template on a code object */
+    PyObject *key;    /* a method's function, a partial itself, ... */
+    PyTypeObject *type;
+    template_t t;
+};
+
+void boc__callables_clear(boc_state_t *st) {
+    for (uint32_t i = 0; st->callables != NULL && i < CALLABLES; i++) {
+        boc__forget_watched(&st->callables[i].t);
+        boc__capset_drop(st->callables[i].t.set);
+        Py_XDECREF(st->callables[i].key);
+        Py_XDECREF(st->callables[i].type);
+    }
+    PyMem_Free(st->callables);
+    st->callables = NULL;
+}
+
+/* Of a bound method by its function and the object's class, of an instance by the function that it runs, else by the
+   callable itself. Who comes next to the same place takes it over. */
+static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
+    if (st->callables == NULL && (st->callables = PyMem_Calloc(CALLABLES, sizeof *st->callables)) == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    PyObject *of = PyMethod_Check(func) ? PyMethod_GET_SELF(func) : func;
+    PyTypeObject *type = PyType_Check(of) ? (PyTypeObject *)of : Py_TYPE(of);
+    PyObject *key = NULL;
+    if (!PyMethod_Check(func) && (key = PyObject_GetAttrString((PyObject *)Py_TYPE(func), "__call__")) == NULL)
+        PyErr_Clear();
+    if (PyMethod_Check(func))
+        key = Py_NewRef(PyMethod_GET_FUNCTION(func));
+    else if (key == NULL || !PyFunction_Check(key))
+        Py_XSETREF(key, Py_NewRef(func));
+    struct boc_callable *c = &st->callables[(((uintptr_t)key >> 4) ^ ((uintptr_t)type >> 5)) % CALLABLES];
+    if (c->key == key && c->type == type) {
+        Py_DECREF(key);
+        return &c->t;
+    }
+    boc__forget_watched(&c->t);
+    boc__capset_drop(c->t.set);
+    memset(&c->t, 0, sizeof c->t);
+    Py_XSETREF(c->key, key);
+    Py_XSETREF(c->type, (PyTypeObject *)Py_NewRef(type));
+    c->t.fresh = true;
+    return &c->t;
+}
+
+/* The callable and the captures after the cowns into job->dyn; *seen as in take_values(). */
+static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *job, PyObject **seen) {
+    job->nclosure = 1;
+    for (Py_ssize_t i = 0; i <= s->ncaptures; i++) {
+        PyObject *v = i ? s->captures[i - 1] : func;
+        boc_capture_t *c = boc__capture_new(st, v, i ? "a capture of the behavior" : "the callable");
+        if (c == NULL)
+            return -1;
+        if (c->is_def) {
+            job->dyn[i].tag = V_DEF;
+            job->dyn[i].u.p = c;
+        } else {
+            job->dyn[i] = c->v;
+            c->v.tag = V_EMPTY;
+            boc__capture_drop(c);
+        }
+        job->ndefaults = (uint8_t)i;
+        if (i == 0 || !boc__reaches(v))
+            continue;
+        if (*seen == NULL && (*seen = PyList_New(0)) == NULL)
+            return -1;
+        if (PyList_Append(*seen, v) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
+    if (s->ncaptures > 255) {
+        PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind");
+        return NULL;
+    }
+    template_t *t = template_of_callable(st, func);
+    int edited = t == NULL ? -1 : t->nreached ? boc__look_again(st, t) : 0;
+    boc_cown_t *result;
+    boc_behavior_t *b = edited < 0 ? NULL : boc__allocate(s, 1 + (uint32_t)s->ncaptures, &result);
+    if (b == NULL)
+        return NULL;
+    boc_job_t *job = boc__job(b);
+    PyObject *seen = NULL, *handle = NULL;
+    if (take_callable(st, func, s, job, &seen) == 0 && boc__take_names(st, t, func, seen, t->fresh || edited || seen) == 0) {
+        t->fresh = false;
+        boc__capset_keep(t->set);
+        job->captures = t->set;
+        b->name = s->name;
+        PyObject *name = b->name == 0 ? boc__body_name(st, func, &b->name) : Py_NewRef(Py_None);
+        Py_XDECREF(name);
+        if (name != NULL) {
+            result->name = b->name;
+            handle = boc__submit(st, b, result);
+        }
+    }
+    Py_XDECREF(seen);
+    if (handle == NULL) {
+        boc__drop_behavior(b);
+        boc_behavior_free(b);
+    }
+    return handle;
+}
