@@ -19,6 +19,7 @@ typedef struct waiter {
     boc_event_t event;
     _Atomic uint32_t refs;
     bool hold;              /* keep the cown until boc__let_go */
+    bool ran;               /* its turn came; else a stop cancelled it */
     _Atomic int turn;       /* of a hold: whoever comes second sees the first */
     boc_behavior_t *b;      /* set when held */
     boc_value_t value;      /* else: the snapshot */
@@ -32,15 +33,22 @@ static void waiter_drop(waiter_t *w) {
     free(w);
 }
 
+/* It has left the cown's queue: only now may the thread that asked go on, or its next `with c` would still find the cown
+   awaited by this very request. */
 void boc__native_drop(boc_behavior_t *b) {
     waiter_t *w = *(waiter_t **)boc_behavior_extra(b);
-    if (w != NULL)
-        waiter_drop(w);
+    if (w == NULL)
+        return;
+    if (w->token)
+        boc__emit(K_DONE, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
+    if (!w->hold || !w->ran)
+        boc_event_set(&w->event);
+    waiter_drop(w);
 }
 
 static int native_run(boc_behavior_t *b) {
     waiter_t *w = *(waiter_t **)boc_behavior_extra(b);
-    boc_cown_t *c = b->req[0].cown;
+    w->ran = true;
     if (w->hold) {
         w->b = b;
         if (atomic_exchange(&w->turn, TURN_CAME) == TURN_GIVEN_UP)
@@ -48,11 +56,8 @@ static int native_run(boc_behavior_t *b) {
         boc_event_set(&w->event);
         return BOC_LATER;
     }
-    if (w->token)
-        boc__emit(K_DONE, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
-    else
-        boc__value_copy(&w->value, &c->value);
-    boc_event_set(&w->event);
+    if (!w->token)
+        boc__value_copy(&w->value, &b->req[0].cown->value);
     return BOC_RAN;
 }
 
@@ -150,6 +155,19 @@ static void give_up(waiter_t *w) {
     waiter_drop(w);
 }
 
+/* Until the cown is held. -1 with an exception, and the waiter is let go. */
+static int await_turn(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
+    if (await_event(w, deadline, c) < 0) {
+        give_up(w);
+        return -1;
+    }
+    if (w->ran)
+        return 0;
+    waiter_drop(w);
+    boc__raise_code(BOC_ESTATE, "waiting for a cown");
+    return -1;
+}
+
 /* ---- with c: ------------------------------------------------------------------ */
 static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
     if (nheld == held_cap) {
@@ -196,10 +214,8 @@ int boc__hold(boc_cown_t *c) {
         waiter_t *w = ask(c, BOC_WRITE, true, 0);
         if (w == NULL)
             return -1;
-        if (await_event(w, INT64_MAX, c) < 0) {
-            give_up(w);
+        if (await_turn(w, INT64_MAX, c) < 0)
             return -1;
-        }
         b = w->b;
         native = true;
         waiter_drop(w);
@@ -297,10 +313,8 @@ static PyObject *pinned_result(boc_state_t *st, boc_cown_t *c, int64_t deadline)
     waiter_t *w = ask(c, BOC_WRITE, true, 0);
     if (w == NULL)
         return NULL;
-    if (await_event(w, deadline, c) < 0) {
-        give_up(w);
+    if (await_turn(w, deadline, c) < 0)
         return NULL;
-    }
     PyObject *o = c->value.tag == V_LIVE ? Py_NewRef((PyObject *)c->value.u.p) : boc__decode(st, &c->value);
     boc_finish(w->b);
     waiter_drop(w);
@@ -312,10 +326,8 @@ static int copy_held(boc_state_t *st, boc_cown_t *c, int64_t deadline, boc_value
     waiter_t *w = ask(c, BOC_WRITE, true, 0);
     if (w == NULL)
         return -1;
-    if (await_event(w, deadline, c) < 0) {
-        give_up(w);
+    if (await_turn(w, deadline, c) < 0)
         return -1;
-    }
     if (!boc__moved_copy_here(st, v, &c->value)) {
         PyErr_Clear();
         boc__value_copy(v, &c->value);
@@ -349,9 +361,14 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
             waiter_drop(w);
             return NULL;
         }
+        bool ran = w->ran;
         v = w->value;
         w->value.tag = V_EMPTY;
         waiter_drop(w);
+        if (!ran && !peek(c, &v)) { /* a stop came in between; it leaves values at rest */
+            boc__raise_code(BOC_ESTATE, "result()");
+            return NULL;
+        }
         if (v.tag == V_REFUSED && v.aux != UINT32_MAX && boc__movable(v.aux)->copy != NULL && copy_held(st, c, deadline, &v) < 0)
             return NULL;
         if (v.flags & VF_EXC)

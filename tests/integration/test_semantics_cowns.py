@@ -208,6 +208,20 @@ def test_result_waits_in_order():
     assert c.result() == list(range(50))
 
 
+def test_a_cown_is_free_once_its_result_was_seen():
+    for _ in range(300):
+        c = Cown(None)
+
+        @when(c)
+        def make(c):
+            c.value = [1, [2]]
+
+        make.result()
+        assert c.result() == [1, [2]]  # its value rests live with a worker: a request of main's own fetches it
+        with c:
+            assert c.value == [1, [2]]
+
+
 def test_result_timeout():
     boc.set_tags(["go"])
 
