@@ -365,7 +365,7 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
         v = w->value;
         w->value.tag = V_EMPTY;
         waiter_drop(w);
-        if (!ran && !peek(c, &v)) { /* a stop came in between; it leaves values at rest */
+        if (!ran && !peek(st, c, &v)) { /* a stop came in between; it leaves values at rest */
             boc__raise_code(BOC_ESTATE, "result()");
             return NULL;
         }
