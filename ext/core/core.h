@@ -66,6 +66,7 @@ enum {                     /* boc_cown.flags */
     BOC_COWN_PINNED = 1,   /* its value never leaves the main interpreter */
     BOC_COWN_RESULT = 2,   /* made by a behavior */
     BOC_COWN_CALLOUT = 4,  /* schedule calls host.callout first (clusters) */
+    BOC_COWN_COUNTED = 8,  /* the host counts it among those of its name */
     BOC_COWN_WEAK = 0x80,  /* the host lists it: it may raise refs from 1 or more without owning one */
 };
 
@@ -86,6 +87,8 @@ struct boc_cown {
 
 boc_cown_t *boc_cown_new(uint8_t flags);          /* refs = 1 */
 static inline void boc_cown_retain(boc_cown_t *c) { atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed); }
+/* Several interpreters may mark one cown at a time; who reads a mark has it from whoever gave the handle. */
+static inline void boc_cown_mark(boc_cown_t *c, uint8_t flag) { __atomic_fetch_or(&c->flags, flag, __ATOMIC_RELAXED); }
 void boc_cown_release(boc_cown_t *c);             /* last one: host.drop_value, free */
 void boc_cown_free(boc_cown_t *c);                /* after drop_value said false */
 extern uint64_t boc_fork_floor;                   /* cowns with a lower id are of the process that forked this one */

@@ -52,6 +52,7 @@ typedef struct boc_blob {  /* encoded bytes; immutable, shared, freed anywhere *
     uint32_t ncowns;
     size_t len;
     boc_cown_t **cowns;    /* kept alive by it, referred to by index */
+    uint64_t listed;       /* its hash, if it is in the table of captures; else 0 */
     unsigned char data[];
 } boc_blob_t;
 
@@ -184,7 +185,9 @@ enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, P
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
        PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
-void boc__cown_named(const boc_cown_t *c);           /* it got its name: for the trace, and for later pictures */
+void boc__cown_name(boc_cown_t *c, const char *text, size_t n); /* unless it has one; the trace and later pictures know it */
+void boc__name_free(const boc_cown_t *c);            /* a counted one dies */
+uint32_t boc__name_number(const boc_cown_t *c);      /* among those of its name that live: 2 for the second */
 PyObject *boc__cown_names(PyObject *module, PyObject *unused);
 PyObject *boc__error_type(boc_state_t *st, const char *name); /* borrowed: a class of boc._errors */
 PyObject *boc__raise_code(int code, const char *what); /* maps BOC_E... to an exception; returns NULL */
@@ -217,6 +220,8 @@ int boc__codec_init(boc_state_t *st);
 boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o);       /* NULL with the pickler's own exception */
 PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
 void boc__blob_drop(boc_blob_t *b);
+void boc__share(boc_value_t *v);             /* a capture's bytes: those of an equal one that lives, if there is one */
+void boc__share_end(const boc_blob_t *b);    /* listed bytes go */
 extern _Atomic int64_t boc__blobs, boc__blob_bytes;          /* living, for boc.debug.live() */
 static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
 
@@ -302,6 +307,9 @@ bool boc__may_pump(void);             /* on main's main thread, and no pump runs
 void boc__drain_output(void);         /* what bodies printed so far is written */
 uint32_t boc__origin(void);
 bool boc__in_update(void);
+int boc__not_in_update(void); /* -1 with an error: an update function of the noticeboard must not call boc */
+int boc__arguments(PyObject *const *args, Py_ssize_t n, PyObject *kwnames, const char *const *names, int needed, const char *call,
+                   PyObject **out);
 void boc__main_drops(void);            /* objects of pinned cowns that died elsewhere */
 PyObject *boc__batch_enter(PyObject *module, PyObject *unused);
 PyObject *boc__batch_exit(PyObject *module, PyObject *ok);

@@ -101,6 +101,8 @@ boc_recipe_t *boc__recipe(const unsigned char id[32]) {
     return e ? &e->recipe : NULL;
 }
 
+#define LARGE (1u << 20)
+
 /* ---- captures --------------------------------------------------------------------- */
 void boc__capture_drop(boc_capture_t *c) {
     if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
@@ -136,6 +138,19 @@ static int is_stable(boc_state_t *st, PyObject *v) {
    bodies take turns. */
 static boc_capture_t absent = {.refs = 1, .v = {.tag = V_ABSENT}};
 
+/* Said once per name: each behavior that uses it takes a copy. */
+static void hint_large(const boc_value_t *v, const char *what) {
+    if (v->tag != V_BLOB && v->tag != V_RAWARRAY)
+        return;
+    size_t n = ((boc_blob_t *)v->u.p)->len;
+    if (n <= LARGE)
+        return;
+    char text[300];
+    int len = snprintf(text, sizeof text, "%s takes %.1f MB, and each behavior that uses it gets a copy. Put it in a Cown and name that in @when",
+                       what, (double)n / 1e6);
+    boc__emit(K_HINT, text, (size_t)len, what, strlen(what), 0, 0, 0);
+}
+
 boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *what) {
     if (value == NULL) {
         atomic_fetch_add_explicit(&absent.refs, 1, memory_order_relaxed);
@@ -167,6 +182,10 @@ boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *wh
     c->mutable = !stable;
     if (boc__encode(st, value, &c->v, what) < 0)
         goto fail;
+    if (c->mutable) {
+        hint_large(&c->v, what);
+        boc__share(&c->v);
+    }
     return c;
 refuse:
     if (!PyErr_ExceptionMatches(PyExc_SyntaxError)) {

@@ -168,6 +168,7 @@ static boc_blob_t *finish_blob(writer_t *w) {
         b = small ? small : b;
     }
     atomic_init(&b->refs, 1);
+    b->listed = 0;
     b->len = w->len;
     atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
@@ -244,6 +245,8 @@ PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b) {
 void boc__blob_drop(boc_blob_t *b) {
     if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (b->listed)
+        boc__share_end(b);
     for (uint32_t i = 0; i < b->ncowns; i++)
         boc_cown_release(b->cowns[i]);
     atomic_fetch_sub_explicit(&boc__blobs, 1, memory_order_relaxed);

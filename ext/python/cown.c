@@ -73,8 +73,8 @@ static int set_name(boc_cown_t *c, PyObject *name) {
     const char *text = PyUnicode_AsUTF8AndSize(name, &n);
     if (text == NULL)
         return -1;
-    c->name = boc_name(text, (size_t)n);
-    boc__cown_named(c);
+    if (n > 0)
+        boc__cown_name(c, text, (size_t)n);
     return 0;
 }
 
@@ -85,7 +85,8 @@ static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
     static char *keys[] = {"value", "name", NULL};
     PyObject *value = Py_None, *name = NULL;
     bool pinned = PyType_IsSubtype(type, st->pinned_type);
-    if (!PyArg_ParseTupleAndKeywords(args, kw, pinned ? "O|$O:PinnedCown" : "|O$O:Cown", keys, &value, &name))
+    if (boc__not_in_update() < 0 ||
+        !PyArg_ParseTupleAndKeywords(args, kw, pinned ? "O|$O:PinnedCown" : "|O$O:Cown", keys, &value, &name))
         return NULL;
     if (pinned && st->worker >= 0) {
         PyErr_SetString(PyExc_RuntimeError, "PinnedCown(value) can be made on the main interpreter only: its value stays "
@@ -283,7 +284,10 @@ static PyObject *cown_repr(PyObject *self) {
     const char *word = value_word(c);
     if (i_hold(c) && c->value.tag == V_LIVE)
         word = Py_TYPE((PyObject *)c->value.u.p)->tp_name;
-    if (c->name)
+    uint32_t number = boc__name_number(c);
+    if (c->name && number > 1)
+        snprintf(label, sizeof label, "%.60s#%u", boc_name_text(c->name), number);
+    else if (c->name)
         snprintf(label, sizeof label, "%.60s", boc_name_text(c->name));
     else
         snprintf(label, sizeof label, "%llu", (unsigned long long)c->id);
@@ -338,7 +342,8 @@ static PyObject *cown_exit(PyObject *self, PyObject *args) {
 
 static PyObject *cown_done(PyObject *self, PyObject *unused) {
     (void)unused;
-    return PyBool_FromLong(boc_cown_idle(CORE(self)));
+    boc_cown_t *c = CORE(self);
+    return PyBool_FromLong(boc_cown_idle(c) && c->value.tag != V_EMPTY); /* empty: a result of an open batch */
 }
 
 static PyObject *cown_result(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {

@@ -51,7 +51,7 @@ PyObject *boc__cown_reduce(PyObject *self, PyObject *unused) {
         *fresh = (listed_t){NULL, c};
         *at = fresh;
         fresh = NULL;
-        c->flags |= BOC_COWN_WEAK;
+        boc_cown_mark(c, BOC_COWN_WEAK);
     }
     pthread_mutex_unlock(&lock);
     free(fresh);

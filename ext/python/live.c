@@ -109,7 +109,7 @@ void boc__live_lost(boc_behavior_t *stuck) {
         if (!lock_from(c, 0, DEAD))
             continue; /* dead already, or half encoded by the stuck body's sweep */
         c->value.tag = V_DIED;
-        c->value.flags = VF_EXC | VF_LOST | VF_SEEN;
+        c->value.flags = (uint16_t)(VF_EXC | VF_SEEN | ((c->flags & BOC_COWN_RESULT) ? 0 : VF_LOST));
         c->value.aux = boc_name(why, sizeof why - 1);
         atomic_store_explicit(&c->home, 0, memory_order_release);
         lock_from(c, DEAD, 0);
@@ -151,6 +151,8 @@ void boc__main_drop_later(PyObject *o);
 bool boc__drop_value(boc_cown_t *c) {
     if (c->flags & BOC_COWN_WEAK)
         boc__handle_forget(c);
+    if (c->flags & BOC_COWN_COUNTED)
+        boc__name_free(c);
     uint16_t home = atomic_load_explicit(&c->home, memory_order_acquire);
     if (home == 0 && c->value.tag != V_LIVE) {
         if (c->value.tag == V_EXC && !(c->value.flags & VF_SEEN))

@@ -109,21 +109,20 @@ static void wake_for(uint32_t tag, bool all) {
     }
 }
 
-static PyObject *msg_send(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+static PyObject *msg_send(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     (void)module;
+    static const char *const names[] = {"tag", "contents", NULL};
+    PyObject *got[2];
     boc_state_t *st = boc__st();
     uint32_t tag;
-    if (n != 2) {
-        PyErr_SetString(PyExc_TypeError, "send(tag, contents)");
-        return NULL;
-    }
-    if (st == NULL || tag_id(args[0], &tag) < 0)
+    if (st == NULL || boc__arguments(args, n, kwnames, names, 2, "send(tag, contents)", got) < 0 || boc__not_in_update() < 0 ||
+        tag_id(got[0], &tag) < 0)
         return NULL;
     message_t *m = malloc(sizeof *m);
     if (m == NULL)
         return PyErr_NoMemory();
     m->next = NULL;
-    if (boc__encode(st, args[1], &m->v, "the contents of a message") < 0) {
+    if (boc__encode(st, got[1], &m->v, "the contents of a message") < 0) {
         free(m);
         return NULL;
     }
@@ -195,7 +194,7 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
     PyObject *tags, *timeout;
     int64_t deadline;
     boc_state_t *st = boc__st();
-    if (st == NULL || !PyArg_ParseTuple(args, "OO:_receive", &tags, &timeout) || boc__deadline(timeout, &deadline) < 0)
+    if (st == NULL || !PyArg_ParseTuple(args, "OO:_receive", &tags, &timeout) || boc__not_in_update() < 0 || boc__deadline(timeout, &deadline) < 0)
         return NULL;
     Py_ssize_t n, which = 0;
     uint32_t *ids = tag_ids(tags, &n);
@@ -246,8 +245,12 @@ static void drop_list(message_t *m) {
     }
 }
 
-static PyObject *msg_drain(PyObject *module, PyObject *tags) {
+static PyObject *msg_drain(PyObject *module, PyObject *const *args, Py_ssize_t given, PyObject *kwnames) {
     (void)module;
+    static const char *const names[] = {"tags", NULL};
+    PyObject *tags;
+    if (boc__arguments(args, given, kwnames, names, 1, "drain(tags)", &tags) < 0)
+        return NULL;
     Py_ssize_t n;
     uint32_t *ids = tag_ids(tags, &n);
     if (ids == NULL)
@@ -296,10 +299,11 @@ static PyObject *msg_clear(PyObject *module, PyObject *unused) {
 }
 
 PyMethodDef boc__message_methods[] = {
-    {"send", (PyCFunction)(void (*)(void))msg_send, METH_FASTCALL,
-     "send(tag, contents, /)\n--\n\nQueue contents (copied at the call) under tag. Never blocks."},
+    {"send", (PyCFunction)(void (*)(void))msg_send, METH_FASTCALL | METH_KEYWORDS,
+     "send(tag, contents)\n--\n\nQueue contents (copied at the call) under tag. Never blocks."},
     {"_receive", msg_receive, METH_VARARGS, NULL},
-    {"drain", msg_drain, METH_O, "drain(tags, /)\n--\n\nDrop what is queued under a tag, or a list of tags."},
+    {"drain", (PyCFunction)(void (*)(void))msg_drain, METH_FASTCALL | METH_KEYWORDS,
+     "drain(tags)\n--\n\nDrop what is queued under a tag, or a list of tags."},
     {"_clear_messages", msg_clear, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -24,6 +24,8 @@ void boc__service_after_fork(void);
 void boc__notice_after_fork(void);
 void boc__message_after_fork(void);
 void boc__handle_after_fork(void);
+void boc__naming_after_fork(void);
+void boc__share_after_fork(void);
 void boc__frames_after_fork(void);
 
 boc_state_t *boc__worker_state(uint32_t worker) {
@@ -150,6 +152,8 @@ void boc__binding_after_fork(void) {
     boc__notice_after_fork();
     boc__message_after_fork();
     boc__handle_after_fork();
+    boc__naming_after_fork();
+    boc__share_after_fork();
     boc__frames_after_fork();
     boc__environ_after_fork();
     boc__unseen_after_fork();

@@ -369,12 +369,17 @@ static PyObject *notice_apply(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+int boc__not_in_update(void) {
+    if (!in_update)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "an update function of the noticeboard cannot call boc: it must only compute the new value");
+    return -1;
+}
+
 /* ---- Python's writes ---------------------------------------------------------------------- */
 static int key_of(PyObject *key, op_t *op) {
-    if (in_update) {
-        PyErr_SetString(PyExc_RuntimeError, "an update function of the noticeboard cannot call boc: it must only compute the new value");
+    if (boc__not_in_update() < 0)
         return -1;
-    }
     if (!PyUnicode_Check(key)) {
         PyErr_Format(PyExc_TypeError, "a noticeboard key is a string, not %.100s", Py_TYPE(key)->tp_name);
         return -1;
@@ -400,42 +405,38 @@ static int key_of(PyObject *key, op_t *op) {
 
 bool boc__in_update(void) { return in_update; }
 
-static PyObject *notice_write(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+static PyObject *notice_write(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     (void)module;
+    static const char *const names[] = {"key", "value", NULL};
+    PyObject *got[2];
     boc_state_t *st = boc__st();
     op_t op = {.what = OP_WRITE};
-    if (n != 2) {
-        PyErr_SetString(PyExc_TypeError, "notice_write(key, value)");
-        return NULL;
-    }
-    if (st == NULL || key_of(args[0], &op) < 0 || boc__ensure_started() < 0 ||
-        boc__encode(st, args[1], &op.value, "the value for the noticeboard") < 0)
+    if (st == NULL || boc__arguments(args, n, kwnames, names, 2, "notice_write(key, value)", got) < 0 || key_of(got[0], &op) < 0 ||
+        boc__ensure_started() < 0 || boc__encode(st, got[1], &op.value, "the value for the noticeboard") < 0)
         return NULL;
     if (submit(&op) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-static PyObject *notice_delete(PyObject *module, PyObject *key) {
+static PyObject *notice_delete(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     (void)module;
+    static const char *const names[] = {"key", NULL};
+    PyObject *key;
     op_t op = {.what = OP_DELETE};
-    if (boc__st() == NULL || key_of(key, &op) < 0 || boc__ensure_started() < 0 || submit(&op) < 0)
+    if (boc__st() == NULL || boc__arguments(args, n, kwnames, names, 1, "notice_delete(key)", &key) < 0 || key_of(key, &op) < 0 || boc__ensure_started() < 0 || submit(&op) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-static PyObject *notice_update(PyObject *module, PyObject *args, PyObject *kw) {
+/* _notice_update(key, fn, default): the rest of boc._board.notice_update */
+static PyObject *notice_update(PyObject *module, PyObject *args) {
     (void)module;
-    static char *keys[] = {"key", "fn", "default", NULL};
-    PyObject *key, *fn, *dflt = Py_None;
+    PyObject *key, *fn, *dflt;
     boc_state_t *st = boc__st();
     op_t op = {.what = OP_UPDATE};
-    if (st == NULL || !PyArg_ParseTupleAndKeywords(args, kw, "OO|O:notice_update", keys, &key, &fn, &dflt) || key_of(key, &op) < 0)
+    if (st == NULL || !PyArg_ParseTuple(args, "OOO:notice_update", &key, &fn, &dflt) || key_of(key, &op) < 0)
         return NULL;
-    if (!PyCallable_Check(fn)) {
-        PyErr_Format(PyExc_TypeError, "the update function must be callable, not %.100s", Py_TYPE(fn)->tp_name);
-        return NULL;
-    }
     if (boc__ensure_started() < 0 || boc__encode(st, dflt, &op.value, "the default of the update") < 0)
         return NULL;
     boc_capture_t *c = boc__capture_function(st, fn, "the update function");
@@ -628,19 +629,13 @@ static PyObject *read_note(boc_state_t *st, note_t *n, PyObject *key) {
 
 static PyObject *notice_read(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     (void)module;
-    PyObject *dflt = Py_None;
-    Py_ssize_t nk = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-    if (n < 1 || n > 2 || n + nk > 2 || (nk && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "default") != 0)) {
-        PyErr_SetString(PyExc_TypeError, "notice_read(key, default=None)");
-        return NULL;
-    }
-    if (n + nk == 2)
-        dflt = args[1];
+    static const char *const names[] = {"key", "default", NULL};
+    PyObject *got[2];
     boc_state_t *st = boc__st();
     op_t op = {0};
-    PyObject *key = args[0];
-    if (st == NULL)
+    if (st == NULL || boc__arguments(args, n, kwnames, names, 1, "notice_read(key, default=None)", got) < 0)
         return NULL;
+    PyObject *key = got[0], *dflt = got[1] ? got[1] : Py_None;
     Py_hash_t h;
     boc_view_t *v;
     if (!PyUnicode_CheckExact(key) || in_update) {
@@ -671,10 +666,8 @@ static PyObject *notices(PyObject *module, PyObject *unused) {
     boc_state_t *st = boc__st();
     if (st == NULL)
         return NULL;
-    if (in_update) {
-        PyErr_SetString(PyExc_RuntimeError, "an update function of the noticeboard cannot call boc");
+    if (boc__not_in_update() < 0)
         return NULL;
-    }
     boc_view_t *v = my_view(st);
     PyObject *d = v ? PyDict_New() : NULL;
     for (uint32_t i = 0; d != NULL && i < v->n; i++) {
@@ -763,13 +756,12 @@ static PyObject *board_version(PyObject *module, PyObject *unused) {
 }
 
 PyMethodDef boc__notice_methods[] = {
-    {"notice_write", (PyCFunction)(void (*)(void))notice_write, METH_FASTCALL,
-     "notice_write(key, value, /)\n--\n\nPut value (copied at the call) on the noticeboard under key. Never blocks.\n\n"
+    {"notice_write", (PyCFunction)(void (*)(void))notice_write, METH_FASTCALL | METH_KEYWORDS,
+     "notice_write(key, value)\n--\n\nPut value (copied at the call) on the noticeboard under key. Never blocks.\n\n"
      "TypeError: key is no string. ValueError: key over 63 bytes of UTF-8 or with NUL. TransferError: value cannot move."},
-    {"notice_update", (PyCFunction)(void (*)(void))notice_update, METH_VARARGS | METH_KEYWORDS,
-     "notice_update(key, fn, default=None)\n--\n\nReplace the value under key by fn(value), atomically; fn may be a lambda.\n\n"
-     "fn runs on a thread of the main interpreter and must not call boc; returning REMOVED deletes the key."},
-    {"notice_delete", notice_delete, METH_O, "notice_delete(key, /)\n--\n\nTake key off the noticeboard; absent is no error."},
+    {"_notice_update", notice_update, METH_VARARGS, NULL},
+    {"notice_delete", (PyCFunction)(void (*)(void))notice_delete, METH_FASTCALL | METH_KEYWORDS,
+     "notice_delete(key)\n--\n\nTake key off the noticeboard; absent is no error."},
     {"notice_read", (PyCFunction)(void (*)(void))notice_read, METH_FASTCALL | METH_KEYWORDS,
      "notice_read(key, default=None)\n--\n\nThe value under key in this behavior's view, taken at its first read."},
     {"notice_sync", (PyCFunction)(void (*)(void))notice_sync, METH_VARARGS | METH_KEYWORDS,

@@ -48,6 +48,8 @@ bool boc__may_pump(void) {
 }
 
 int boc__not_in_body(const char *what) {
+    if (boc__not_in_update() < 0)
+        return -1;
     if (!boc__in_body() && boc__interp_is_main())
         return 0;
     PyErr_Format(PyExc_RuntimeError,
@@ -234,6 +236,8 @@ static PyObject *rt_pump(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_RuntimeError, "pump() runs pinned behaviors, so it can be called on the main interpreter only");
         return NULL;
     }
+    if (boc__not_in_update() < 0)
+        return NULL;
     if (boc__in_body()) {
         PyErr_SetString(PyExc_RuntimeError, "pump() was called inside a pinned behavior; it is not reentrant");
         return NULL;

@@ -329,6 +329,8 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags) {
     slot_clear(st, c);
     PyErr_SetRaisedException(exc);
     boc__pack_exception(st, &c->value);
+    if (c->flags & BOC_COWN_RESULT)
+        flags &= (uint16_t)~VF_LOST; /* results hand exceptions out as values, these too */
     c->value.flags = flags;
     if (c->value.tag == V_EXC && !(flags & VF_SEEN))
         boc__unseen_add(c, c->value.u.p, c->value.aux);

@@ -444,22 +444,28 @@ static void name_cowns(boc_state_t *st, template_t *t, PyObject *func, spec_t *s
         if (c == NULL || c->name != 0)
             continue;
         const char *text = NULL;
+        bool rest = false;
         if (t->texts != NULL && (Py_ssize_t)last < PyTuple_GET_SIZE(t->texts) &&
             PyUnicode_Check(PyTuple_GET_ITEM(t->texts, last)))
             text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(t->texts, last));
         else if (vars != NULL && last < t->argcount && (Py_ssize_t)last < PyTuple_GET_SIZE(vars))
             text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(vars, last));
+        else if (vars != NULL && t->varargs && (Py_ssize_t)(t->argcount + t->kwonly) < PyTuple_GET_SIZE(vars))
+            text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(vars, t->argcount + t->kwonly)), rest = true;
         if (text == NULL) {
             PyErr_Clear();
             continue;
         }
         char full[160];
-        if (s->items[i].in_list)
+        if (rest && s->items[i].in_list)
+            snprintf(full, sizeof full, "%.100s[%u][%u]", text, last - t->argcount, place);
+        else if (rest)
+            snprintf(full, sizeof full, "%.120s[%u]", text, last - t->argcount);
+        else if (s->items[i].in_list)
             snprintf(full, sizeof full, "%.120s[%u]", text, place);
         else
             snprintf(full, sizeof full, "%.150s", text);
-        c->name = boc_name(full, strlen(full));
-        boc__cown_named(c);
+        boc__cown_name(c, full, strlen(full));
     }
     Py_XDECREF(vars);
 }
@@ -636,7 +642,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         PyErr_Format(PyExc_TypeError, "@when(...) decorates a function, not %.100s", Py_TYPE(func)->tp_name);
         return NULL;
     }
-    if (boc__ensure_started() < 0)
+    if (boc__not_in_update() < 0 || boc__ensure_started() < 0)
         return NULL;
     if (!PyFunction_Check(func))
         return boc__schedule_callable(st, func, s);

@@ -18,7 +18,7 @@ The runtime starts a behavior when it can own all its cowns and runs it on a wor
 from __future__ import annotations
 
 from boc._batch import batch
-from boc._board import REMOVED, notice_seed, noticeboard
+from boc._board import REMOVED, notice_seed, notice_update, noticeboard
 from boc._control import (
     PumpResult,
     WaitResult,
@@ -40,7 +40,6 @@ from boc._core import (
     notice_delete,
     notice_read,
     notice_sync,
-    notice_update,
     notice_write,
     read,
     send,

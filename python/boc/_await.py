@@ -24,6 +24,8 @@ def awaiter(cown: Any) -> Generator[Any, Any, Any]:
 async def _reach(cown: Any) -> Any:
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("await on a cown cannot be used inside a behavior: a body never waits")
+    if _core._batching():
+        raise RuntimeError("await inside `with batch():` would wait for what the batch has not scheduled yet")
     import asyncio
 
     from boc import _service
@@ -59,6 +61,19 @@ async def quiesced() -> None:
             await asyncio.to_thread(_core._quiesce, 0.05, 1.0)
 
 
+def _all(cowns: Iterable[Any], what: str) -> list[Any]:
+    """The cowns that somebody is to wait for; refuses what is none, and waiting where nobody may."""
+    if _core._in_body() or not _core.is_main():
+        raise RuntimeError(f"{what} cannot be used inside a behavior: a body never waits")
+    if _core._batching():
+        raise RuntimeError(f"{what} inside `with batch():` would wait for what the batch has not scheduled yet")
+    found = list(cowns)
+    for c in found:
+        if not isinstance(c, _core.Cown):
+            raise TypeError(f"{what} takes cowns, not {type(c).__name__}")
+    return found
+
+
 def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
     """Return the values in order, or raise the first error by position.
 
@@ -66,17 +81,25 @@ def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
     """
     from time import monotonic
 
-    deadline = None if timeout is None else monotonic() + max(0.0, timeout)
-    return [c.result(None if deadline is None else max(0.0, deadline - monotonic())) for c in list(cowns)]
+    found = _all(cowns, "gather()")
+    if timeout is None:
+        return [c.result() for c in found]
+    if timeout != timeout:
+        raise ValueError("timeout is NaN")
+    deadline = monotonic() + max(0.0, timeout)
+    return [c.result(max(0.0, deadline - monotonic())) for c in found]
 
 
 def as_completed(cowns: Iterable[Any]) -> Iterator[Any]:
     """Yield each cown as it is done."""
+    return _each_done(_all(cowns, "as_completed()"))
+
+
+def _each_done(waiting: list[Any]) -> Iterator[Any]:
     import threading
 
     from boc import _service
 
-    waiting = list(cowns)
     changed = threading.Event()
     while waiting:
         changed.clear()

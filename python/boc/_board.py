@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from boc import _core
+from boc._update import taken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     _Mapping = Mapping[str, Any]
 else:
     _Mapping = Mapping
 
-__all__ = ["REMOVED", "Notices", "notice_seed", "noticeboard"]
+__all__ = ["REMOVED", "Notices", "notice_seed", "notice_update", "noticeboard"]
 
 
 class _Removed:
@@ -76,6 +78,18 @@ class Notices(_Mapping):
 def noticeboard() -> Notices:
     """Return all entries as this behavior sees them; on main, as they are once this thread's writes are applied."""
     return Notices(_core._notices())
+
+
+def notice_update(key: str, fn: Callable[[Any], Any], default: Any = None) -> None:
+    """Replace the value under key by fn(value), atomically and without waiting; default where there is none.
+
+    fn may be a lambda; it, what it captures and default are copied at the call. It runs on a thread of the main
+    interpreter and must not call boc; returning REMOVED deletes the key. TypeError: key is no string, fn is not
+    callable. ValueError: key over 63 bytes of UTF-8 or with NUL. TransferError: something that cannot move.
+    """
+    if not callable(fn):
+        raise TypeError(f"the update function must be callable, not {type(fn).__name__}")
+    _core._notice_update(key, taken(fn), default)
 
 
 def notice_seed(key: str, value: Any) -> None:

@@ -26,8 +26,11 @@ def receive(
     """
     if isinstance(tags, (list, tuple)) and not tags:
         raise IndexError("receive() needs at least one tag")
-    if timeout is not None and timeout < 0:
-        timeout = None
+    if timeout is not None:
+        if timeout != timeout:
+            raise ValueError("timeout is NaN")
+        if timeout < 0:
+            timeout = None
     got = _core._receive(tags, timeout if timeout is not None and timeout < _SLICE_S else _SLICE_S)
     if got is not None:
         return got
