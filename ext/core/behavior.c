@@ -1,10 +1,14 @@
-/* The life of a behavior apart from its scheduling: made, begun, cancelled, finished, freed.
+/* A behavior before and apart from its queues: made, begun, cancelled. Its end is in finish.c.
  *
  * state: PENDING -> RUNNING (begin) -> DONE, or PENDING -> CANCELLED; one CAS decides between the two.
  * A cancelled behavior keeps its place in the queues; at its turn the host gives its result a value, on
  * whatever thread made it ready, and it is finished like any other.
  */
-#include "internal.h"
+#include "behavior.h"
+
+#include "gate.h"
+#include "state.h"
+#include "tracing.h"
 
 #include <string.h>
 
@@ -21,7 +25,7 @@ boc_behavior_t *boc_behavior_new(uint32_t nreq, size_t extra) {
     if (nreq > UINT16_MAX || size > UINT32_MAX) {
         return NULL;
     }
-    boc_behavior_t *b = boc__alloc(t, size);
+    boc_behavior_t *b = boc__alloc(&t->pool, size);
     if (b == NULL) {
         return NULL;
     }
@@ -62,7 +66,12 @@ void boc_behavior_free(boc_behavior_t *b) {
     }
     boc__thread_t *t = boc__me();
     boc__tally(&t->behaviors, -1);
-    boc__free_units(t, b, b->size);
+    boc__free_units(&t->pool, b, b->size);
+}
+
+int boc__pass(boc_behavior_t *b) {
+    (void)b;
+    return BOC_RAN;
 }
 
 /* ---- begin and cancel ---------------------------------------------------------- */
@@ -118,44 +127,4 @@ int boc_cancel(boc_behavior_t *b) {
 void boc_cancel_all(void) {
     boc__add(&boc__rt.epoch, 1);
     boc__gate_swept();
-}
-
-/* ---- the end --------------------------------------------------------------------- */
-/* Everything after the body but the trace: hand on, drop, free, count. finished is counted last, so that
-   "nothing pending" means that nothing of it is left. */
-void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
-    boc__store_rlx(&b->state, boc__load_rlx(&b->state) == BOC_ST_RUNNING ? BOC_ST_DONE : BOC_ST_CANCELLED);
-    uint32_t n = b->nreq;
-    for (uint32_t i = 0; i < n; i++) {
-        if (boc__unlikely(b->req[i].turn != 0)) {
-            boc__turn_pass(t, &b->req[i]);
-        }
-        boc__queue_leave(t, &b->req[i]);
-    }
-    if (boc__likely(!forget)) {
-        for (uint32_t i = 0; i < n; i++) {
-            boc__cown_drop(t, b->req[i].cown);
-        }
-        if (!boc__hidden(b) && boc__rt.call->drop_behavior != NULL) {
-            boc__rt.call->drop_behavior(b);
-        }
-        boc__tally(&t->behaviors, -1);
-        boc__free_units(t, b, b->size);
-    }
-    boc__count_up(&t->finished);
-}
-
-void boc_finish(boc_behavior_t *b) {
-    boc__thread_t *t = boc__me();
-    int64_t now = boc__ticks();
-    t->grant_stamp = now;
-    if (boc__tracing(t)) {
-        bool ran = boc__load_rlx(&b->state) == BOC_ST_RUNNING;
-        boc__trace_one(t->ring, now, BOC_T_end, b->id, 0, 0, ran ? 0 : BOC__TF_CANCELLED);
-    }
-    boc__end(t, b, false);
-    boc__drain(t);
-    if (t->worker == NULL) { /* a worker looks when it has nothing left to do */
-        boc__quiesce_look();
-    }
 }

@@ -1,9 +1,11 @@
 /* Cowns: made, counted, freed. Their queues are in queue.c. */
-#include "internal.h"
+#include "cown.h"
+
+#include "state.h"
 
 boc_cown_t *boc_cown_new(uint8_t flags) {
     boc__thread_t *t = boc__me();
-    boc_cown_t *c = boc__alloc(t, sizeof *c);
+    boc_cown_t *c = boc__alloc(&t->pool, sizeof *c);
     if (c == NULL) {
         return NULL;
     }
@@ -16,14 +18,14 @@ boc_cown_t *boc_cown_new(uint8_t flags) {
 void boc_cown_free(boc_cown_t *c) {
     boc__thread_t *t = boc__me();
     boc__tally(&t->cowns, -1);
-    boc__free(t, c, sizeof *c);
+    boc__free(&t->pool, c, sizeof *c);
 }
 
 void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {
     const boc_callbacks_t *call = boc__rt.call;
     if (call == NULL || call->drop_value == NULL || call->drop_value(c)) {
         boc__tally(&t->cowns, -1);
-        boc__free(t, c, sizeof *c);
+        boc__free(&t->pool, c, sizeof *c);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Live values: bringing them to rest where they live, for a behavior that needs them elsewhere. And mail.
+/* Live values: bringing them to rest where they live, for a behavior that needs them elsewhere.
  *
  * A fetch is a request on its home's list. The home serves its list at each body boundary; a home that sleeps
  * is woken; while a body runs for long, the home's porter (a thread made at the first need) does it.
@@ -9,36 +9,16 @@
  *  F2 a posted fetch is served exactly once: who took the list from its head has it;
  *  F3 the requests of a list belong to behaviors that are kept back by them, so they stay where they are;
  *  F4 nobody waits for a home but its porter, and the porter waits for nothing else.
- *
- * porter: RESTS -> ARMED by whoever posts, back by the porter itself when it saw nothing to look after;
- * after that it looks at the lists once more, and the poster posts before it arms: no fetch is forgotten.
  */
-#include "internal.h"
-
-enum { RESTS = 0, ARMED = 1, ENDS = 2 };
+#include "finish.h"
+#include "home.h"
+#include "ready.h"
+#include "tracing.h"
+#include "wake.h"
 
 #define SLOWEST_NS (8 * BOC__LOOK_NS)
 
 /* ---- fetches ------------------------------------------------------------------------ */
-bool boc__fetch_post(boc__thread_t *t, boc_request_t *r, uint32_t home) {
-    boc_worker_t *w = boc__worker(home);
-    boc_request_t *head = boc__load_acq(&w->fetches);
-    uint64_t behavior = boc_behavior_of(r)->id, cown = r->cown->id;
-    do {
-        if (head == BOC__CLOSED) {
-            return false;
-        }
-        r->link = head;
-    } while (!boc__cas(&w->fetches, &head, r));
-    if (boc__tracing(t)) {
-        boc__trace_one(t->ring, 0, BOC_T_fetch, behavior, cown, home, 0);
-    }
-    if (!boc__wake_worker(w)) {
-        boc__porter_arm(w);
-    }
-    return true;
-}
-
 static void served(boc__thread_t *t, boc_request_t *r) {
     boc_behavior_t *b = boc_behavior_of(r);
     uint64_t id = b->id;
@@ -105,11 +85,11 @@ static bool anything(boc_worker_t *w) {
 }
 
 static void porter_rest(boc_worker_t *w) {
-    uint32_t armed = ARMED, rests = RESTS;
-    if (boc__cas(&w->porter, &armed, RESTS)) {
+    uint32_t armed = BOC__PORTER_ARMED, rests = BOC__PORTER_RESTS;
+    if (boc__cas(&w->porter, &armed, BOC__PORTER_RESTS)) {
         boc__fence(); /* at rest before the look; the poster posts before it arms */
         if (anything(w)) {
-            boc__cas(&w->porter, &rests, ARMED);
+            boc__cas(&w->porter, &rests, BOC__PORTER_ARMED);
         }
     }
 }
@@ -135,19 +115,19 @@ static bool porter_look(boc_worker_t *w, boc__thread_t *t) {
     return false;
 }
 
-static void porter_main(void *arg) {
+void boc__porter_main(void *arg) {
     boc_worker_t *w = arg;
     boc__thread_t *t = boc__me();
     int64_t delay = BOC__LOOK_NS;
     uint32_t s;
-    while ((s = boc__load_acq(&w->porter)) != ENDS) {
-        if (s == RESTS) {
-            boc__os_wait(&w->porter, RESTS, -1);
+    while ((s = boc__load_acq(&w->porter)) != BOC__PORTER_ENDS) {
+        if (s == BOC__PORTER_RESTS) {
+            boc__os_wait(&w->porter, BOC__PORTER_RESTS, -1);
             delay = BOC__LOOK_NS;
             continue;
         }
-        boc__os_wait(&w->porter, ARMED, delay); /* only the end comes before its time */
-        if (boc__load_acq(&w->porter) == ENDS) {
+        boc__os_wait(&w->porter, BOC__PORTER_ARMED, delay); /* only the end comes before its time */
+        if (boc__load_acq(&w->porter) == BOC__PORTER_ENDS) {
             break;
         }
         if (!porter_look(w, t)) {
@@ -156,80 +136,4 @@ static void porter_main(void *arg) {
             delay *= 2; /* short bodies, and others idle: look less often */
         }
     }
-}
-
-static boc__lock_t making;
-
-void boc__porter_arm(boc_worker_t *w) {
-    uint32_t rests = RESTS;
-    if (boc__load_seq(&w->porter) != RESTS || !boc__cas(&w->porter, &rests, ARMED)) {
-        return;
-    }
-    if (boc__load_acq(&w->porter_os) == NULL) {
-        boc__lock(&making);
-        if (boc__load_acq(&w->porter_os) == NULL && boc__load_acq(&w->porter) != ENDS) {
-            boc__store_rel(&w->porter_os, boc__os_thread_start(porter_main, w, "boc porter"));
-        }
-        boc__unlock(&making);
-    }
-    boc__os_wake(&w->porter, 1);
-}
-
-void boc__porter_end(boc_worker_t *w, bool abandon) {
-    boc__lock(&making);
-    boc__swap(&w->porter, ENDS);
-    boc__os_thread_t *os = boc__swap(&w->porter_os, NULL);
-    boc__unlock(&making);
-    boc__os_wake(&w->porter, 1);
-    if (os != NULL) {
-        if (abandon) {
-            boc__os_thread_detach(os);
-        } else {
-            boc__os_thread_join(os);
-        }
-    }
-}
-
-/* ---- mail ------------------------------------------------------------------------------ */
-int boc_mail_post(uint32_t worker, boc_mail_t *m) {
-    boc_worker_t *w = worker < boc__load_acq(&boc__rt.nworkers) ? boc__worker(worker) : NULL;
-    if (w == NULL) {
-        return BOC_ESTATE;
-    }
-    boc_mail_t *head = boc__load_acq(&w->mail);
-    do {
-        if (head == BOC__CLOSED) {
-            return BOC_ESTATE;
-        }
-        m->next = head;
-    } while (!boc__cas(&w->mail, &head, m));
-    boc__wake_worker(w);
-    return BOC_OK;
-}
-
-static void mail_run(boc_mail_t *m) {
-    boc_mail_t *in_order = NULL;
-    while (m != NULL) {
-        boc_mail_t *next = m->next;
-        m->next = in_order;
-        in_order = m;
-        m = next;
-    }
-    while (in_order != NULL) {
-        boc_mail_t *next = in_order->next;
-        in_order->fn(in_order); /* may free it */
-        in_order = next;
-    }
-}
-
-void boc__mail_serve(boc_worker_t *w) {
-    mail_run(boc__swap(&w->mail, NULL));
-}
-
-void boc__mail_close_unread(boc_worker_t *w) {
-    boc__swap(&w->mail, BOC__CLOSED);
-}
-
-void boc__mail_close(boc_worker_t *w) {
-    mail_run(boc__swap(&w->mail, BOC__CLOSED));
 }

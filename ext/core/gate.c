@@ -1,10 +1,17 @@
 /* The step gate: closed, what becomes runnable is held, in the order in which it became so.
  *
+ * What is let through, and when, is in step.c.
  * Open it costs one relaxed load per behavior. Held are two lists: what stood in run queues when the gate
  * closed (found there by workers, older), and what became runnable since. Cancelled behaviors, native and
  * urgent ones pass; after a cancel a worker sweeps the lists (the canceller may hold the host's locks).
  */
-#include "internal.h"
+#include "gate.h"
+
+#include "fork.h"
+#include "lock.h"
+#include "state.h"
+#include "tracing.h"
+#include "wake.h"
 
 typedef struct {
     boc_behavior_t *first, *last;
@@ -45,9 +52,13 @@ bool boc__gate_hold(boc_behavior_t *b, bool was_queued) {
     return hold;
 }
 
-/* Takes out what `wanted` is true of, at most max of them, in order. */
-static boc_behavior_t *take(bool (*wanted)(const boc_behavior_t *, uint64_t), uint64_t arg, uint32_t max) {
+boc_behavior_t *boc__gate_take(bool (*wanted)(const boc_behavior_t *, uint64_t), uint64_t arg, uint32_t max,
+                               uint32_t clear) {
     list_t out = {0};
+    boc__lock(&lock);
+    if (clear != 0) {
+        boc__and(&boc__gate_shut, ~clear);
+    }
     for (int i = 0; i < 2; i++) {
         list_t keep = {0};
         for (boc_behavior_t *b = held[i].first, *next; b != NULL; b = next) {
@@ -61,66 +72,12 @@ static boc_behavior_t *take(bool (*wanted)(const boc_behavior_t *, uint64_t), ui
         }
         held[i] = keep;
     }
+    boc__unlock(&lock);
     return out.first;
-}
-
-static bool any(const boc_behavior_t *b, uint64_t arg) {
-    (void)b;
-    (void)arg;
-    return true;
-}
-
-static bool has_id(const boc_behavior_t *b, uint64_t id) {
-    return b->id == id;
-}
-
-static bool is_stale(const boc_behavior_t *b, uint64_t arg) {
-    (void)arg;
-    return boc__stale(b);
-}
-
-static void let_through(boc__thread_t *t, boc_behavior_t *b) {
-    for (boc_behavior_t *next; b != NULL; b = next) {
-        next = boc__load_rlx(&b->next);
-        b->passed = 1;
-        if (boc__tracing(t)) {
-            boc__trace_one(t->ring, 0, BOC_T_gate_pass, b->id, 0, 0, 0);
-        }
-        if (boc__stale(b)) {
-            boc__inplace(t, b);
-        } else {
-            boc__push(t, b);
-        }
-    }
-    boc__drain(t);
 }
 
 void boc_gate_close(void) {
     boc__or(&boc__gate_shut, BOC__GATE_SHUT);
-}
-
-void boc_gate_open(void) {
-    boc__lock(&lock);
-    boc__swap(&boc__gate_shut, 0);
-    boc_behavior_t *b = take(any, 0, UINT32_MAX);
-    boc__unlock(&lock);
-    let_through(boc__me(), b);
-}
-
-int boc_gate_step(uint64_t id) {
-    boc__lock(&lock);
-    boc_behavior_t *b = take(id != 0 ? has_id : any, id, 1);
-    boc__unlock(&lock);
-    let_through(boc__me(), b);
-    return b != NULL ? BOC_OK : BOC_EMPTY;
-}
-
-void boc__gate_sweep(boc__thread_t *t, bool all) {
-    boc__lock(&lock);
-    boc__and(&boc__gate_shut, ~(uint32_t)BOC__GATE_SWEEP);
-    boc_behavior_t *b = take(all ? any : is_stale, 0, UINT32_MAX);
-    boc__unlock(&lock);
-    let_through(t, b);
 }
 
 void boc__gate_swept(void) {

@@ -12,7 +12,7 @@
  *     fails its CAS;
  *  L4 who empties overflow or inbox takes all of it, so there is no ABA.
  */
-#include "internal.h"
+#include "lane.h"
 
 #define MASK (BOC__RING - 1u)
 

@@ -3,7 +3,10 @@
  * Texts stand in blocks that never move, so a number's text is read without a lock; the hash index is looked
  * at and grown under one. An entry is written before the number is given out.
  */
-#include "internal.h"
+#include "atomic.h"
+#include "core.h"
+#include "fork.h"
+#include "lock.h"
 
 #include <stdlib.h>
 #include <string.h>

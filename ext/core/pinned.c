@@ -6,7 +6,13 @@
  *     it to 0, or finds it 0, clears it, then looks at depth again and signals if it grew meanwhile;
  *  N2 front is in order of arrival and belongs to the consumer.
  */
-#include "internal.h"
+#include "pinned.h"
+
+#include "fork.h"
+#include "gate.h"
+#include "lock.h"
+#include "tracing.h"
+#include "wake.h"
 
 static _Atomic(boc_behavior_t *) inbox; /* newest first */
 static boc_behavior_t *front;

@@ -12,7 +12,7 @@
  *
  * Sanitizers and the systematic build see each object: there it comes from malloc.
  */
-#include "internal.h"
+#include "pool.h"
 
 #include <stdlib.h>
 
@@ -27,17 +27,17 @@ static struct {
 
 static _Atomic int64_t balance;
 
-static void depot_put(boc__thread_t *t, uint32_t k, boc__free_t *first, boc__free_t *last) {
-    _Atomic(boc__free_t *) *slot = &depot[k].slot[t->index % SLOTS];
+static void depot_put(boc__pool_t *o, uint32_t k, boc__free_t *first, boc__free_t *last) {
+    _Atomic(boc__free_t *) *slot = &depot[k].slot[o->index % SLOTS];
     boc__free_t *head = boc__load_rlx(slot);
     do {
         last->batch = head;
     } while (!boc__cas(slot, &head, first));
 }
 
-static boc__free_t *depot_get(boc__thread_t *t, uint32_t k) {
+static boc__free_t *depot_get(boc__pool_t *o, uint32_t k) {
     for (uint32_t i = 1; i <= SLOTS; i++) { /* others' slots first: one's own is where one's surplus went */
-        _Atomic(boc__free_t *) *slot = &depot[k].slot[(t->index + i) % SLOTS];
+        _Atomic(boc__free_t *) *slot = &depot[k].slot[(o->index + i) % SLOTS];
         if (boc__load_rlx(slot) != NULL) {
             boc__free_t *b = boc__swap(slot, NULL);
             if (b != NULL) {
@@ -61,10 +61,10 @@ static boc__free_t *chunk_new(uint32_t k) {
     return (boc__free_t *)p;
 }
 
-static bool refill(boc__thread_t *t, uint32_t k) {
-    boc__shelf_t *s = &t->shelf[k];
+static bool refill(boc__pool_t *o, uint32_t k) {
+    boc__shelf_t *s = &o->shelf[k];
     if (s->spare == NULL) {
-        s->spare = depot_get(t, k);
+        s->spare = depot_get(o, k);
         s->nspare = 0;
         for (boc__free_t *b = s->spare; b != NULL; b = b->batch) {
             s->nspare++;
@@ -84,7 +84,7 @@ static bool refill(boc__thread_t *t, uint32_t k) {
     return true;
 }
 
-void *boc__alloc_slow(boc__thread_t *t, size_t size) {
+void *boc__alloc_slow(boc__pool_t *o, size_t size) {
     uint32_t k = boc__class_of(size);
     if (BOC__EACH_FROM_MALLOC || k >= BOC__CLASSES) {
         if (BOC__EACH_FROM_MALLOC) {
@@ -96,8 +96,8 @@ void *boc__alloc_slow(boc__thread_t *t, size_t size) {
         return malloc(size);
 #endif
     }
-    boc__shelf_t *s = &t->shelf[k];
-    if (boc__unlikely(s->list == NULL) && !refill(t, k)) {
+    boc__shelf_t *s = &o->shelf[k];
+    if (boc__unlikely(s->list == NULL) && !refill(o, k)) {
         return NULL;
     }
     boc__free_t *p = s->list;
@@ -107,14 +107,14 @@ void *boc__alloc_slow(boc__thread_t *t, size_t size) {
 }
 
 /* The list has BATCH objects and another comes: it becomes a spare batch; the oldest spares go on. */
-static void overflow(boc__thread_t *t, uint32_t k) {
-    boc__shelf_t *s = &t->shelf[k];
+static void overflow(boc__pool_t *o, uint32_t k) {
+    boc__shelf_t *s = &o->shelf[k];
     if (s->nspare >= 2) {
         boc__free_t *last = s->spare;
         while (last->batch != NULL) {
             last = last->batch;
         }
-        depot_put(t, k, s->spare, last);
+        depot_put(o, k, s->spare, last);
         s->spare = NULL;
         s->nspare = 0;
     }
@@ -125,7 +125,7 @@ static void overflow(boc__thread_t *t, uint32_t k) {
     s->n = 0;
 }
 
-void boc__free_slow(boc__thread_t *t, void *p, size_t size) {
+void boc__free_slow(boc__pool_t *o, void *p, size_t size) {
     uint32_t k = boc__class_of(size);
     if (BOC__EACH_FROM_MALLOC || k >= BOC__CLASSES) {
         if (BOC__EACH_FROM_MALLOC) {
@@ -138,9 +138,9 @@ void boc__free_slow(boc__thread_t *t, void *p, size_t size) {
 #endif
         return;
     }
-    boc__shelf_t *s = &t->shelf[k];
+    boc__shelf_t *s = &o->shelf[k];
     if (boc__unlikely(s->n >= BATCH)) {
-        overflow(t, k);
+        overflow(o, k);
     }
     boc__free_t *f = p;
     f->next = s->list;
@@ -148,18 +148,18 @@ void boc__free_slow(boc__thread_t *t, void *p, size_t size) {
     s->n++;
 }
 
-void boc__shelves_return(boc__thread_t *t) {
+void boc__pool_return(boc__pool_t *o) {
     for (uint32_t k = 0; k < BOC__CLASSES; k++) {
-        boc__shelf_t *s = &t->shelf[k];
+        boc__shelf_t *s = &o->shelf[k];
         if (s->list != NULL) {
-            overflow(t, k);
+            overflow(o, k);
         }
         if (s->spare != NULL) {
             boc__free_t *last = s->spare;
             while (last->batch != NULL) {
                 last = last->batch;
             }
-            depot_put(t, k, s->spare, last);
+            depot_put(o, k, s->spare, last);
             s->spare = NULL;
             s->nspare = 0;
         }

@@ -19,7 +19,9 @@
  *  Q5 cown.seq is bumped by whoever grants a writer or opens a group of readers, always before the grant,
  *     while nobody else holds the cown.
  */
-#include "internal.h"
+#include "queue.h"
+
+#include "ready.h"
 
 enum { MARKED = 1, ACTIVE = 2, NEXT_R = 4, BITS = 7 };
 

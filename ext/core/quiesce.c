@@ -7,23 +7,15 @@
  * Nobody is told at each finish. A worker that finds nothing to do, and any other thread at each finish, looks
  * whether somebody waits, after a full fence behind its counts; a waiter registers, full fence, then sums:
  * one of them sees the other.
- *
- * Waits that look at several things (nothing pending, an event, pinned work) sleep on one word, `pulse`.
  */
-#include "internal.h"
+#include "quiesce.h"
+
+#include "fork.h"
+#include "wake.h"
 
 #define SLICE_NS 50000000
 
-static _Atomic uint32_t pulse_word, pulse_waiters;
-_Atomic uint32_t boc__quiesce_waiters;
-
-void boc__pulse(void) {
-    boc__fence(); /* what happened before the look for waiters */
-    if (boc__load_seq(&pulse_waiters) != 0) {
-        boc__add(&pulse_word, 1);
-        boc__os_wake(&pulse_word, UINT32_MAX);
-    }
-}
+static _Atomic uint32_t waiters; /* until nothing is pending */
 
 void boc_counts(boc_counts_t *out) {
     *out = (boc_counts_t){0};
@@ -47,7 +39,7 @@ static bool nothing_pending(void) {
 
 void boc__quiesce_look(void) {
     boc__fence(); /* counts before the look for waiters */
-    if (boc__unlikely(boc__load_seq(&boc__quiesce_waiters) != 0) && nothing_pending()) {
+    if (boc__unlikely(boc__load_seq(&waiters) != 0) && nothing_pending()) {
         boc__pulse();
     }
 }
@@ -62,9 +54,9 @@ static int pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pu
     int64_t slice = boc_now() + SLICE_NS;
     int64_t until = slice < deadline ? slice : deadline;
     int rc = BOC_OK;
-    boc__add(&pulse_waiters, 1);
+    boc__add(&boc__pulse_waiters, 1);
     for (;;) {
-        uint32_t seen = boc__load_acq(&pulse_word);
+        uint32_t seen = boc__load_acq(&boc__pulse_word);
         boc__fence(); /* registered, and pulse read, before the looks */
         if (done(arg)) {
             break;
@@ -82,12 +74,12 @@ static int pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pu
             rc = now >= deadline ? BOC_ETIME : BOC_EINTR;
             break;
         }
-        if (!boc__os_wait(&pulse_word, seen, until - now)) {
+        if (!boc__os_wait(&boc__pulse_word, seen, until - now)) {
             rc = done(arg) ? BOC_OK : BOC_EINTR;
             break;
         }
     }
-    boc__sub(&pulse_waiters, 1);
+    boc__sub(&boc__pulse_waiters, 1);
     return rc;
 }
 
@@ -100,9 +92,9 @@ int boc_wait_quiescent(int64_t deadline_ns, bool pump) {
     if (nothing_pending()) {
         return BOC_OK;
     }
-    boc__add(&boc__quiesce_waiters, 1);
+    boc__add(&waiters, 1);
     int rc = pulse_wait(quiescent, NULL, deadline_ns, pump);
-    boc__sub(&boc__quiesce_waiters, 1);
+    boc__sub(&waiters, 1);
     return rc;
 }
 
@@ -157,6 +149,6 @@ int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump) {
 }
 
 void boc__waits_fork_child(void) {
-    boc__store_rlx(&pulse_waiters, 0);
-    boc__store_rlx(&boc__quiesce_waiters, 0);
+    boc__store_rlx(&boc__pulse_waiters, 0);
+    boc__store_rlx(&waiters, 0);
 }

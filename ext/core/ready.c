@@ -13,7 +13,16 @@
  *     that a chain of them does not recurse, and never in the middle of an operation of the core;
  *  R3 the pending slot is filled only by a worker between bodies, so what stands in it never waits for one.
  */
-#include "internal.h"
+#include "ready.h"
+
+#include "fork.h"
+#include "gate.h"
+#include "home.h"
+#include "lock.h"
+#include "pinned.h"
+#include "tracing.h"
+#include "turn.h"
+#include "wake.h"
 
 void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
     boc_behavior_t *b = boc_behavior_of(r);
@@ -46,30 +55,6 @@ void boc__inplace(boc__thread_t *t, boc_behavior_t *b) {
         boc__store_rlx(&t->inplace_last->next, b);
     }
     t->inplace_last = b;
-}
-
-static void run_native(boc__thread_t *t, boc_behavior_t *b) {
-    uint64_t id = b->id;
-    if (!boc__hidden(b) && boc__tracing(t)) {
-        boc__trace_one(t->ring, 0, BOC_T_start, id, 0, b->name, 0);
-    }
-    if (b->run(b) == BOC_RAN) {
-        boc_finish(b);
-    }
-}
-
-void boc__drain_slow(boc__thread_t *t) {
-    t->draining = true;
-    while (t->inplace != NULL) {
-        boc_behavior_t *b = t->inplace;
-        t->inplace = boc__load_rlx(&b->next);
-        if (boc__begin(t, b)) {
-            run_native(t, b);
-        } else {
-            boc_finish(b);
-        }
-    }
-    t->draining = false;
 }
 
 /* ---- values ------------------------------------------------------------------------ */
@@ -150,7 +135,8 @@ void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
     boc__enqueue(t, b);
 }
 
-void boc__turn_came(boc__thread_t *t, boc_behavior_t *b) {
+/* It has waited for turns and has them all. */
+static void turn_came(boc__thread_t *t, boc_behavior_t *b) {
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_ready, b->id, 0, t->index, 0);
     }
@@ -160,12 +146,55 @@ void boc__turn_came(boc__thread_t *t, boc_behavior_t *b) {
     }
 }
 
+void boc__turn_pass(boc__thread_t *t, boc_request_t *r) {
+    boc_request_t *next = boc__turn_leave(r);
+    if (next != NULL && boc__turns_take(boc_behavior_of(next), next->index + 1u)) {
+        turn_came(t, boc_behavior_of(next));
+    }
+}
+
 /* A worker took what is bound to another: the values come here. */
 void boc__retarget(boc__thread_t *t, boc_behavior_t *b) {
     b->target = (uint16_t)(t->worker->index + 1);
     if (fetch_all(t, b)) {
         boc__enqueue(t, b);
     }
+}
+
+/* ---- nobody runs them any more --------------------------------------------------------- */
+static boc__lock_t leftover_lock;
+
+static void cancel_list(boc__thread_t *t, boc_behavior_t *b) {
+    for (boc_behavior_t *next; b != NULL; b = next) {
+        next = boc__load_rlx(&b->next);
+        boc__inplace(t, b);
+    }
+}
+
+void boc__leftovers(boc__thread_t *t) {
+    boc__lock(&leftover_lock);
+    uint32_t n = boc__load_acq(&boc__rt.nworkers);
+    for (uint32_t i = 0; i < n; i++) {
+        boc_worker_t *w = boc__worker(i);
+        if (w != NULL) {
+            cancel_list(t, boc__lane_take_all(&w->lane[BOC__FREE]));
+            cancel_list(t, boc__lane_take_all(&w->lane[BOC__BOUND]));
+        }
+    }
+    cancel_list(t, boc__pinned_take_all());
+    boc__unlock(&leftover_lock);
+}
+
+/* After a push from outside: if the runtime stopped meanwhile, nobody else will find it. */
+static void late(boc__thread_t *t) {
+    boc__fence(); /* the push before the look */
+    if (boc__unlikely(boc__load_seq(&boc__rt.state) == BOC__STOPPED)) {
+        boc__leftovers(t);
+    }
+}
+
+void boc__ready_fork_child(void) {
+    boc__store_rlx(&leftover_lock.word, 0);
 }
 
 /* ---- queues ------------------------------------------------------------------------ */
@@ -224,13 +253,13 @@ static void push_outside(boc__thread_t *t, boc_behavior_t *b) {
     if (sleeper == 0 || !boc__wake_worker(w)) {
         boc__wake_any();
     }
-    boc__late(t);
+    late(t);
 }
 
 void boc__push(boc__thread_t *t, boc_behavior_t *b) {
     if (boc__unlikely(b->flags & BOC_B_PINNED)) {
         boc__pinned_push(t, b);
-        boc__late(t);
+        late(t);
         return;
     }
     boc_worker_t *me = t->worker;
@@ -244,7 +273,7 @@ void boc__push(boc__thread_t *t, boc_behavior_t *b) {
                 boc__wake_any();
             }
         }
-        boc__late(t);
+        late(t);
         return;
     }
     if (me == NULL) {

@@ -1,4 +1,4 @@
-/* Start, stop, fork; and what can be asked about workers.
+/* Start, stop, fork.
  *
  * Invariants
  *  T1 stop sets STOPPING, then bumps the epoch; schedule reads the epoch, then the state. So whatever is
@@ -9,34 +9,22 @@
  *  T3 worker records are never freed (others look at them at any time); the next start uses them again, but
  *     for those of abandoned workers.
  */
-#include "internal.h"
+#include "finish.h"
+#include "fork.h"
+#include "gate.h"
+#include "home.h"
+#include "lock.h"
+#include "quiesce.h"
+#include "ready.h"
+#include "tracing.h"
+#include "wake.h"
+#include "worker.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-boc__runtime_t boc__rt;
-static boc__lock_t enter_lock, late_lock;
+static boc__lock_t enter_lock;
 static boc__os_thread_t *starter;
-
-bool boc_running(void) {
-    return boc__load_acq(&boc__rt.state) == BOC__RUNNING;
-}
-
-uint32_t boc_worker_count(void) {
-    return boc__load_acq(&boc__rt.state) == BOC__STOPPED ? 0 : boc__load_acq(&boc__rt.nworkers);
-}
-
-int boc_start_error(void) {
-    return boc__load_acq(&boc__rt.start_error);
-}
-
-bool boc_start_done(void) {
-    return boc__load_acq(&boc__rt.nup) + boc__load_acq(&boc__rt.nfailed) >= boc__load_acq(&boc__rt.nworkers);
-}
-
-int64_t boc_now(void) {
-    return boc__os_now();
-}
 
 /* ---- start ----------------------------------------------------------------------------- */
 static boc_worker_t *worker_make(uint32_t i) {
@@ -69,24 +57,6 @@ static boc_worker_t *worker_make(uint32_t i) {
     boc__store_rlx(&w->lane[BOC__FREE].posted, 0);
     boc__store_rlx(&w->lane[BOC__BOUND].posted, 0);
     return w;
-}
-
-void boc__worker_up(boc_worker_t *w, int rc) {
-    if (rc >= 0) {
-        boc__add(&boc__rt.nup, 1);
-        boc__store_rel(&w->phase, BOC__W_UP);
-    } else {
-        int none = 0;
-        if (rc != BOC_ESTATE) { /* that is: the runtime stops before this one's turn */
-            boc__cas(&boc__rt.start_error, &none, rc);
-        }
-        boc__mail_close(w);
-        boc__home_close(w);
-        boc__add(&boc__rt.nfailed, 1);
-        boc__store_rel(&w->phase, BOC__W_ENDED);
-        boc__pulse(); /* who waits must not wait for workers that never come */
-    }
-    boc__os_wake(&w->phase, UINT32_MAX);
 }
 
 static void worker_thread(void *arg) {
@@ -142,10 +112,11 @@ int boc_start(const boc_options_t *o) {
         }
         boc__store_rel(&boc__rt.worker[i], w);
     }
-    boc__park_reset();
+    boc__idle_reset();
     boc__rt.host = o->host;
     boc__rt.call = o->callbacks;
     boc__rt.before_workers = o->before_workers;
+    boc__rt.porter = boc__porter_main;
     uint32_t cores = boc__os_cpus(), able = o->workers < cores ? o->workers : cores;
     boc__rt.spin = cores > 1 ? 20 : 0;
     boc__rt.searchers = able > 3 ? able / 2 : 1;
@@ -164,36 +135,6 @@ int boc_start(const boc_options_t *o) {
 }
 
 /* ---- stop -------------------------------------------------------------------------------- */
-static void cancel_list(boc__thread_t *t, boc_behavior_t *b) {
-    for (boc_behavior_t *next; b != NULL; b = next) {
-        next = boc__load_rlx(&b->next);
-        boc__inplace(t, b);
-    }
-}
-
-/* No worker runs any more: cancels what is left in any queue, and what that makes ready. */
-static void leftovers(boc__thread_t *t) {
-    boc__lock(&late_lock);
-    uint32_t n = boc__load_acq(&boc__rt.nworkers);
-    for (uint32_t i = 0; i < n; i++) {
-        boc_worker_t *w = boc__worker(i);
-        if (w != NULL) {
-            cancel_list(t, boc__lane_take_all(&w->lane[BOC__FREE]));
-            cancel_list(t, boc__lane_take_all(&w->lane[BOC__BOUND]));
-        }
-    }
-    cancel_list(t, boc__pinned_take_all());
-    boc__unlock(&late_lock);
-    boc__drain(t); /* all of it is stale; what it makes ready is drained here too */
-}
-
-void boc__late(boc__thread_t *t) {
-    boc__fence(); /* the push before the look */
-    if (boc__unlikely(boc__load_seq(&boc__rt.state) == BOC__STOPPED)) {
-        leftovers(t);
-    }
-}
-
 static bool all_ended(int64_t deadline) {
     uint32_t n = boc__load_rlx(&boc__rt.nworkers), ended;
     while ((ended = boc__load_acq(&boc__rt.nended)) < n) {
@@ -281,7 +222,8 @@ int boc_stop(int64_t deadline_ns, uint64_t stuck[16]) {
     }
     join_all(stuck);
     boc__swap(&boc__rt.state, BOC__STOPPED);
-    leftovers(t);
+    boc__leftovers(t);
+    boc__drain(t); /* all of it is stale; what it makes ready is drained here too */
     boc__quiesce_look();
     return BOC_OK;
 }
@@ -295,59 +237,15 @@ void boc_after_fork_child(void) {
     boc__store_rlx(&boc__rt.epoch, boc__load_rlx(&boc__rt.epoch) + 1);
     boc__store_rlx(&boc__rt.state, BOC__STOPPED);
     boc__store_rlx(&enter_lock.word, 0);
-    boc__store_rlx(&late_lock.word, 0);
     starter = NULL;
-    boc__park_reset();
+    boc__idle_reset();
     boc__thread_fork_child();
+    boc__ready_fork_child();
     boc__pinned_fork_child();
     boc__waits_fork_child();
     boc__gate_fork_child();
     boc__turns_fork_child();
     boc__names_fork_child();
     boc__trace_fork_child();
-}
-
-/* ---- what workers do ------------------------------------------------------------------------ */
-int boc_worker_stats(uint32_t worker, boc_stats_t *out) {
-    boc_worker_t *w = worker < BOC_MAX_WORKERS ? boc__worker(worker) : NULL;
-    memset(out, 0, sizeof *out);
-    if (w == NULL || worker >= boc__load_acq(&boc__rt.nworkers)) {
-        return BOC_EINVAL;
-    }
-    out->pushed_local = boc__load_acq(&w->n.pushed_local);
-    out->pushed_remote = boc__load_rlx(&w->lane[BOC__FREE].posted) + boc__load_rlx(&w->lane[BOC__BOUND].posted);
-    out->dispatched_to_pending = boc__load_acq(&w->n.pending);
-    out->popped_local = boc__load_acq(&w->n.popped);
-    out->popped_via_steal = boc__load_acq(&w->n.stolen);
-    out->steal_attempts = boc__load_acq(&w->n.attempts);
-    out->steal_failures = boc__load_acq(&w->n.failures);
-    out->parked = boc__load_acq(&w->n.parked);
-    out->unparked = boc__load_acq(&w->n.unparked);
-    out->fairness_arm_fires = boc__load_acq(&w->n.arm);
-    out->fetches = boc__load_acq(&w->n.fetches);
-    out->porter_fetches = boc__load_acq(&w->n.porter_fetches);
-    out->started = boc__load_acq(&w->thread->started);
-    out->finished = boc__load_acq(&w->thread->finished);
-    out->busy_ns = (uint64_t)boc__ticks_span((int64_t)boc__load_acq(&w->n.busy_ticks));
-    return BOC_OK;
-}
-
-int boc_worker_running(uint32_t worker, boc_running_t *out) {
-    boc_worker_t *w = worker < boc__load_acq(&boc__rt.nworkers) ? boc__worker(worker) : NULL;
-    *out = (boc_running_t){0};
-    if (w == NULL) {
-        return BOC_EINVAL;
-    }
-    uint64_t id;
-    int64_t since;
-    do { /* until no other body began meanwhile */
-        id = boc__load_acq(&w->run_id);
-        out->name = boc__load_acq(&w->run_name);
-        since = boc__load_acq(&w->run_since);
-    } while (id != boc__load_acq(&w->run_id));
-    if (id != 0) {
-        out->id = id;
-        out->since = boc__ticks_to_ns(since);
-    }
-    return BOC_OK;
+    boc__clock_fork_child();
 }

@@ -11,7 +11,11 @@
  *
  * A behavior's requests are sorted in place, its result (held from birth, never exchanged) stays the last.
  */
-#include "internal.h"
+#include "behavior.h"
+#include "finish.h"
+#include "queue.h"
+#include "ready.h"
+#include "tracing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -382,11 +386,6 @@ int boc_schedule_batch(boc_behavior_t **b, uint32_t n, uint64_t parent) {
 /* ---- taking an idle cown -------------------------------------------------------
  * A hidden native behavior stands in the queue for the caller's. If readers that already left the queue turn
  * out to be active, and somebody has queued behind meanwhile, it stays there as one that does nothing. */
-int boc__pass(boc_behavior_t *b) {
-    (void)b;
-    return BOC_RAN;
-}
-
 static bool take(boc_cown_t *c, boc_request_t *r) {
     boc_request_t *none = NULL;
     if (boc__load_acq(&c->readers) != 0 || !boc__cas(&c->tail, &none, r)) {

@@ -4,7 +4,10 @@
  * ends; the next one goes on with it, counters and ring included, so sums over all records never fall.
  * The process's main thread is always BOC_MAX_WORKERS + 0. Records are never freed: others read them.
  */
-#include "internal.h"
+#include "thread.h"
+
+#include "fork.h"
+#include "platform.h"
 
 #include <stdlib.h>
 
@@ -34,7 +37,7 @@ boc__thread_t *boc__thread_new(uint32_t index) {
     if (t == NULL) {
         return NULL;
     }
-    *t = (boc__thread_t){.index = index, .random = index * 2654435761u + 1};
+    *t = (boc__thread_t){.index = index, .pool.index = index, .random = index * 2654435761u + 1};
     atomic_init(&t->taken, true);
     t->all = boc__load_rlx(&all);
     while (!boc__cas(&all, &t->all, t)) {
@@ -44,7 +47,7 @@ boc__thread_t *boc__thread_new(uint32_t index) {
 
 static void thread_gone(void *arg) {
     boc__thread_t *t = arg;
-    boc__shelves_return(t);
+    boc__pool_return(&t->pool);
     boc__store_rel(&t->taken, false);
 }
 

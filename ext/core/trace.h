@@ -1,5 +1,5 @@
 /* Trace rings: one single-producer ring of 32-byte records per producing thread, overwrite oldest.
- * The reader copies, re-reads the head, drops what was overtaken and counts it. */
+ * The reader copies, looks at the claim again, drops what was overtaken and counts it. Writing: tracing.h. */
 #ifndef BOC_TRACE_H
 #define BOC_TRACE_H
 

@@ -4,7 +4,9 @@
  * pairs around it, the latest pair moves along until it is a second from the one before. So times agree with
  * CLOCK_MONOTONIC also while that is being slewed. A duration uses the last known ratio.
  */
-#include "internal.h"
+#include "fork.h"
+#include "lock.h"
+#include "tracing.h"
 
 #include <string.h>
 

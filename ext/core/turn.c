@@ -9,7 +9,10 @@
  *  T2 in a list, the first request of a cown has the cown's turn, the others of that cown wait in order;
  *  T3 the mark changes only while a writer holds the cown: it is the same for all readers of a group.
  */
-#include "internal.h"
+#include "turn.h"
+
+#include "atomic.h"
+#include "fork.h"
 
 #define LISTS 64u
 
@@ -56,7 +59,7 @@ bool boc__turns_take(boc_behavior_t *b, uint32_t from) {
     return true;
 }
 
-void boc__turn_pass(boc__thread_t *t, boc_request_t *r) {
+boc_request_t *boc__turn_leave(boc_request_t *r) {
     uint32_t i = (uint32_t)r->cown->id % LISTS;
     close_list(i);
     boc_request_t *before = NULL, *q = list[i].first;
@@ -78,9 +81,7 @@ void boc__turn_pass(boc__thread_t *t, boc_request_t *r) {
     }
     open_list(i);
     r->turn = 0;
-    if (next != NULL && boc__turns_take(boc_behavior_of(next), next->index + 1u)) {
-        boc__turn_came(t, boc_behavior_of(next));
-    }
+    return next;
 }
 
 void boc__turns_fork_child(void) {

@@ -10,9 +10,24 @@
  *  W3 a worker begins to search only while fewer do than half of what the cores can run, or when it saw work as
  *     it was about to sleep; never while it has work.
  */
-#include "internal.h"
+#include "worker.h"
 
-#include <string.h>
+#include "behavior.h"
+#include "finish.h"
+#include "gate.h"
+#include "home.h"
+#include "park.h"
+#include "quiesce.h"
+#include "ready.h"
+#include "tracing.h"
+#include "wake.h"
+
+#ifndef BOC__TICK
+#define BOC__TICK 64u /* dispatches between two fires of the fairness token */
+#endif
+#ifndef BOC__IN_A_ROW
+#define BOC__IN_A_ROW 64u /* behaviors from the pending slot before a queue's turn */
+#endif
 
 /* ---- next -------------------------------------------------------------------------- */
 /* Behaviors of w's lanes may have been in nobody's sight, or nobody may have been told: now somebody is. */
@@ -40,20 +55,11 @@ static boc_behavior_t *from_lanes(boc_worker_t *w) {
     return b;
 }
 
-/* Whether a thief may take what is bound to w: its body keeps it waiting, or w has more than it can do. */
-static bool may_take_bound(boc_worker_t *w) {
-    if (boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG) {
-        return true;
-    }
-    return boc__load_rlx(&w->run_id) != 0 && !boc__lane_empty(&w->lane[BOC__BOUND]) &&
-           boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > BOC__YOUNG_NS;
-}
-
 static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool one) {
     boc_behavior_t *b = NULL;
     boc__count_up(&w->n.attempts);
     uint32_t n = boc__lane_steal(&victim->lane[BOC__FREE], one ? NULL : &w->lane[BOC__FREE], one ? 1 : 32, &b);
-    if (n == 0 && may_take_bound(victim)) {
+    if (n == 0 && boc__may_take_bound(victim)) {
         n = boc__lane_steal(&victim->lane[BOC__BOUND], one ? NULL : &w->lane[BOC__BOUND], 1, &b);
         if (n > 1) {
             tell(w); /* the others stand behind the one that w takes on now */
@@ -132,31 +138,6 @@ static boc_behavior_t *next(boc_worker_t *w) {
 }
 
 /* ---- search ------------------------------------------------------------------------ */
-/* After the idle bit is set: is there anything for w? Looks at what it would wait for in vain. */
-bool boc__work_somewhere(boc_worker_t *w) {
-    boc__fence(); /* the idle bit before the looks; the other half is with those who push */
-    if (!boc__lane_empty(&w->lane[BOC__FREE]) || !boc__lane_empty(&w->lane[BOC__BOUND]) ||
-        boc__load_acq(&w->mail) != NULL || boc__load_seq(&boc__rt.state) != BOC__RUNNING ||
-        (boc__load_acq(&boc__gate_shut) & BOC__GATE_SWEEP) ||
-        (boc__load_acq(&w->fetches) != NULL && boc__load_acq(&w->serving) == 0)) {
-        return true;
-    }
-    uint32_t n = boc__load_acq(&boc__rt.nworkers);
-    for (uint32_t i = 0; i < n; i++) {
-        boc_worker_t *v = boc__worker(i);
-        if (!boc__lane_empty(&v->lane[BOC__FREE])) {
-            return true;
-        }
-        if (!boc__lane_empty(&v->lane[BOC__BOUND])) {
-            if (may_take_bound(v)) {
-                return true;
-            }
-            boc__porter_arm(v); /* wakes somebody if v's body turns out to be long */
-        }
-    }
-    return false;
-}
-
 /* Pushes while this one searched woke nobody, relying on it. If it was the last and found something, somebody
    else shall see to the rest. */
 static void search_end(boc_worker_t *w, bool found) {
@@ -326,6 +307,24 @@ static bool loop(boc_worker_t *w, boc__thread_t *t) {
     }
 }
 
+void boc__worker_up(boc_worker_t *w, int rc) {
+    if (rc >= 0) {
+        boc__add(&boc__rt.nup, 1);
+        boc__store_rel(&w->phase, BOC__W_UP);
+    } else {
+        int none = 0;
+        if (rc != BOC_ESTATE) { /* that is: the runtime stops before this one's turn */
+            boc__cas(&boc__rt.start_error, &none, rc);
+        }
+        boc__mail_close(w);
+        boc__home_close(w);
+        boc__add(&boc__rt.nfailed, 1);
+        boc__store_rel(&w->phase, BOC__W_ENDED);
+        boc__pulse(); /* who waits must not wait for workers that never come */
+    }
+    boc__os_wake(&w->phase, UINT32_MAX);
+}
+
 void boc__worker_main(void *arg) {
     boc_worker_t *w = arg;
     boc__thread_t *t = w->thread;
@@ -340,7 +339,7 @@ void boc__worker_main(void *arg) {
     }
     boc__worker_up(w, rc);
     if (rc < 0) {
-        boc__shelves_return(t);
+        boc__pool_return(&t->pool);
         return;
     }
     if (!loop(w, t)) {
@@ -361,5 +360,5 @@ void boc__worker_main(void *arg) {
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_worker_down, w->index, 0, 0, 0);
     }
-    boc__shelves_return(t);
+    boc__pool_return(&t->pool);
 }

@@ -61,7 +61,7 @@ MUTANTS = [
            "bool writes = splice(t, p[i].r, p[j - 1].r, &pred);",
            "bool writes = splice(t, p[i].r, p[j - 1].r, &pred); boc__queue_mark(p[j - 1].r);", "batches"),
     Mutant("sleeps without a second look", "park.c",
-           "if (boc__work_somewhere(w)) {", "if (false) {", "parking"),
+           "if (work_somewhere(w)) {", "if (false) {", "parking"),
     Mutant("no fence between a put and the look for sleepers", "ready.c",
            "boc__fence(); /* the put before the look for sleepers; the other half is in boc__park */", "", "meeting"),
     Mutant("the last searcher wakes nobody in its place", "worker.c",
@@ -89,7 +89,7 @@ MUTANTS = [
            "if (r->mode == BOC_WRITE && home == b->target) {", "if (home == b->target) {", "homes"),
     Mutant("turns are taken out of order", "turn.c",
            "for (uint32_t i = from; i < b->nreq; i++) {", "for (uint32_t i = b->nreq; i-- > from;) {", "turns"),
-    Mutant("a turn is not passed on", "turn.c",
+    Mutant("a turn is not passed on", "ready.c",
            "    if (next != NULL && boc__turns_take(", "    if (next != NULL && next->index != 1 && boc__turns_take(", "turns"),
     Mutant("a thief keeps the old target", "ready.c",
            "b->target = (uint16_t)(t->worker->index + 1);", "", "homes"),
@@ -108,7 +108,7 @@ MUTANTS = [
     }
     b->epoch = (uint16_t)boc__load_acq(&boc__rt.epoch);
 """, "stops"),
-    Mutant("no look at the state after a push from outside", "runtime.c",
+    Mutant("no look at the state after a push from outside", "ready.c",
            "if (boc__unlikely(boc__load_seq(&boc__rt.state) == BOC__STOPPED)) {", "if (false) {", "stops"),
     Mutant("a ring's tail without release", "lane.c",
            "boc__store_rel(&l->tail, tail + 1);", "boc__store_rlx(&l->tail, tail + 1);", "tsan test_stress"),

@@ -1,7 +1,7 @@
 /* Memory: what is handed out is as large as was asked for, and no two hold the same; across threads too. */
 #include "host.h"
 
-#include "internal.h"
+#include "platform.h"
 
 #include <stdio.h>
 

@@ -71,3 +71,20 @@ def test_no_dead_code():
 def test_bench_does_not_import_the_peer_by_name():
     for path in files("python/**/*.py", "kernel/**/*.py", "ext/**/*"):
         assert "bocpy" not in path.read_text(encoding="utf-8"), f"{name(path)} names the peer"
+
+
+def floors() -> dict[str, int]:
+    """The table of ext/core/README.md: name of a file without its ending -> floor."""
+    table = re.findall(r"^\| (\d+) \| ((?:`\w+` ?)+)\|", (ROOT / "ext/core/README.md").read_text(), re.M)
+    return {file: int(floor) for floor, names in table for file in re.findall(r"\w+", names)}
+
+
+def test_the_core_takes_only_from_below():
+    floor = floors()
+    paths = files("ext/core/*.c", "ext/core/*.h", "ext/core/*.def")
+    assert {p.stem for p in paths} == set(floor), "ext/core/README.md and the folder differ"
+    for path in paths:
+        for line in lines(path):
+            taken = re.match(r'\s*#\s*include "(\w+)\.(?:h|def)"', line)
+            if taken and taken[1] != path.stem and taken[1] in floor:
+                assert floor[taken[1]] < floor[path.stem], f"{name(path)} includes {taken[1]}.h"

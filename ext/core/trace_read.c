@@ -1,71 +1,20 @@
-/* Trace rings and their readers.
+/* Readers of trace rings: a cursor copies behind the writers and counts what it was too late for.
  *
- * Invariants
- *  C1 one thread writes a ring. It raises `claim` over the slots that it is about to write, writes them,
- *     raises `head`;
- *  C2 a reader copies slots below head, then reads claim: what is within one ring's length of claim was not
- *     touched meanwhile; older records are dropped and counted as lost;
- *  C3 rings stay with their thread records and are never freed while anybody may read them.
+ * The order that the two sides keep (C1 to C3) is at the head of tracing.c.
  */
-#include "internal.h"
+#include "fork.h"
+#include "tracing.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define RINGS (BOC_MAX_WORKERS + BOC__FOREIGN)
-
-_Atomic uint32_t boc_trace_on;
-static _Atomic uint32_t ring_size;
-static _Atomic(boc__ring_t *) rings[RINGS];
-
 struct boc_trace_cursor {
-    boc__ring_t *ring[RINGS];
-    uint64_t at[RINGS];
-    uint64_t before[RINGS]; /* overtaken before the first look */
+    boc__ring_t *ring[BOC__RINGS];
+    uint64_t at[BOC__RINGS];
+    uint64_t before[BOC__RINGS]; /* overtaken before the first look */
     uint32_t first; /* where the next read begins: all rings get their turn */
 };
 
-void boc__trace_size(uint32_t events) {
-    uint32_t size = events;
-    while (size & (size - 1)) {
-        size &= size - 1;
-    }
-    size = size != 0 && size < 1024 ? 1024 : size;
-    boc__store_rel(&ring_size, size);
-    boc__store_rel(&boc_trace_on, size != 0);
-}
-
-void boc_trace_enable(bool on) {
-    boc__store_rel(&boc_trace_on, on && boc__load_acq(&ring_size) != 0);
-}
-
-void boc__trace_thread(boc__thread_t *t) {
-    uint32_t size = boc__load_acq(&ring_size);
-    if (t->index >= RINGS || size == 0) {
-        return;
-    }
-    size_t bytes = sizeof(boc__ring_t) + (size_t)size * sizeof(boc__slot_t);
-    boc__ring_t *r = t->index < BOC_MAX_WORKERS ? malloc(bytes) : calloc(1, bytes);
-    if (r == NULL) {
-        return;
-    }
-    if (t->index < BOC_MAX_WORKERS) {
-        memset(r, 0, bytes); /* a worker takes its page faults now, not in its first bodies */
-    }
-    r->mask = size - 1;
-    r->thread = (uint64_t)t->index << 48;
-    t->ring = r;
-    boc__store_rel(&rings[t->index], r);
-}
-
-void boc_trace(uint8_t kind, uint64_t subject, uint64_t other, uint32_t seq, uint8_t flags) {
-    boc__thread_t *t = boc__me();
-    if (boc__tracing(t)) {
-        boc__trace_one(t->ring, 0, kind, subject, other, seq, flags);
-    }
-}
-
-/* ---- reading ----------------------------------------------------------------------------- */
 boc_trace_cursor_t *boc_trace_open(void) {
     boc__clock_init();
     return calloc(1, sizeof(boc_trace_cursor_t));
@@ -76,8 +25,8 @@ void boc_trace_close(boc_trace_cursor_t *c) {
 }
 
 void boc_trace_clear(void) {
-    for (uint32_t i = 0; i < RINGS; i++) {
-        boc__ring_t *r = boc__load_acq(&rings[i]);
+    for (uint32_t i = 0; i < BOC__RINGS; i++) {
+        boc__ring_t *r = boc__load_acq(&boc__rings[i]);
         if (r != NULL) {
             boc__store_rel(&r->floor, boc__load_acq(&r->head));
         }
@@ -131,9 +80,9 @@ static size_t read_ring(boc__ring_t *r, uint64_t *at, boc_record_t *out, size_t 
 size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint64_t *lost) {
     size_t got = 0;
     boc__clock_tune();
-    for (uint32_t k = 0; k < RINGS && got < max; k++) {
-        uint32_t i = (c->first + k) % RINGS;
-        boc__ring_t *r = boc__load_acq(&rings[i]);
+    for (uint32_t k = 0; k < BOC__RINGS && got < max; k++) {
+        uint32_t i = (c->first + k) % BOC__RINGS;
+        boc__ring_t *r = boc__load_acq(&boc__rings[i]);
         if (r == NULL) {
             continue;
         }
@@ -159,10 +108,9 @@ size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint
 }
 
 uint64_t boc_trace_before(const boc_trace_cursor_t *c, uint32_t thread) {
-    return thread < RINGS ? c->before[thread] : 0;
+    return thread < BOC__RINGS ? c->before[thread] : 0;
 }
 
 void boc__trace_fork_child(void) {
     boc_trace_clear(); /* what the parent did is the parent's to show */
-    boc__clock_fork_child();
 }

@@ -1,0 +1,78 @@
+/* The end of a behavior: hand on its cowns, let it go, count it. And what runs in place, by the thread that made it
+ * ready: it ends here too.
+ *
+ * A release may make native and cancelled behaviors ready; they stand in a list of the thread (ready.c, R2) until
+ * boc__drain, the last step of every operation, takes them one after another.
+ */
+#include "finish.h"
+
+#include "behavior.h"
+#include "cown.h"
+#include "queue.h"
+#include "quiesce.h"
+#include "ready.h"
+#include "tracing.h"
+
+/* Everything after the body but the trace: hand on, drop, free, count. finished is counted last, so that
+   "nothing pending" means that nothing of it is left. */
+void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
+    boc__store_rlx(&b->state, boc__load_rlx(&b->state) == BOC_ST_RUNNING ? BOC_ST_DONE : BOC_ST_CANCELLED);
+    uint32_t n = b->nreq;
+    for (uint32_t i = 0; i < n; i++) {
+        if (boc__unlikely(b->req[i].turn != 0)) {
+            boc__turn_pass(t, &b->req[i]);
+        }
+        boc__queue_leave(t, &b->req[i]);
+    }
+    if (boc__likely(!forget)) {
+        for (uint32_t i = 0; i < n; i++) {
+            boc__cown_drop(t, b->req[i].cown);
+        }
+        if (!boc__hidden(b) && boc__rt.call->drop_behavior != NULL) {
+            boc__rt.call->drop_behavior(b);
+        }
+        boc__tally(&t->behaviors, -1);
+        boc__free_units(&t->pool, b, b->size);
+    }
+    boc__count_up(&t->finished);
+}
+
+void boc_finish(boc_behavior_t *b) {
+    boc__thread_t *t = boc__me();
+    int64_t now = boc__ticks();
+    t->grant_stamp = now;
+    if (boc__tracing(t)) {
+        bool ran = boc__load_rlx(&b->state) == BOC_ST_RUNNING;
+        boc__trace_one(t->ring, now, BOC_T_end, b->id, 0, 0, ran ? 0 : BOC__TF_CANCELLED);
+    }
+    boc__end(t, b, false);
+    boc__drain(t);
+    if (t->worker == NULL) { /* a worker looks when it has nothing left to do */
+        boc__quiesce_look();
+    }
+}
+
+/* ---- in place ---------------------------------------------------------------------- */
+static void run_native(boc__thread_t *t, boc_behavior_t *b) {
+    uint64_t id = b->id;
+    if (!boc__hidden(b) && boc__tracing(t)) {
+        boc__trace_one(t->ring, 0, BOC_T_start, id, 0, b->name, 0);
+    }
+    if (b->run(b) == BOC_RAN) {
+        boc_finish(b);
+    }
+}
+
+void boc__drain_slow(boc__thread_t *t) {
+    t->draining = true;
+    while (t->inplace != NULL) {
+        boc_behavior_t *b = t->inplace;
+        t->inplace = boc__load_rlx(&b->next);
+        if (boc__begin(t, b)) {
+            run_native(t, b);
+        } else {
+            boc_finish(b);
+        }
+    }
+    t->draining = false;
+}

@@ -1,0 +1,91 @@
+/* The state of the runtime: one record, and one for each worker. What files above the lanes look at together.
+ *
+ * Data alone: state.c answers the host's questions about it, whatever acts on it stands in the files above.
+ */
+#ifndef BOC_STATE_H
+#define BOC_STATE_H
+
+#include "lane.h"
+#include "platform.h"
+#include "thread.h"
+
+#ifndef BOC__LONG
+#define BOC__LONG 4u /* bound behaviors in a ring from which on thieves help */
+#endif
+#ifndef BOC__LOOK_NS
+#define BOC__LOOK_NS 200000 /* a body that takes longer does not keep others from live values */
+#endif
+#ifndef BOC__YOUNG_NS
+#define BOC__YOUNG_NS 50000 /* nor, after this, what is bound to its worker from other workers */
+#endif
+
+/* ---- a worker ---- */
+enum { BOC__FREE = 0, BOC__BOUND = 1 };
+enum { BOC__W_NEW = 0, BOC__W_UP = 1, BOC__W_ENDED = 2 };
+enum { BOC__V_NONE = 0, BOC__V_ASKED = 1, BOC__V_GO_ON = 2, BOC__V_ABANDONED = 3 };
+
+struct boc_worker {
+    uint32_t index;
+    _Atomic uint32_t phase;   /* BOC__W_... */
+    boc__thread_t *thread;
+    boc__os_thread_t *os;
+    /* the loop's own */
+    boc_behavior_t *pending;  /* made ready by the release in progress: runs next */
+    uint32_t in_a_row, tick, turn, victim;
+    int64_t stamp;            /* ticks at the end of the last behavior; 0: something else came between */
+    int64_t admitted, patience;           /* ticks: when the token fired, and for how long it may rest */
+    int64_t cpu_at, cpu_every, cpu_long;  /* ticks: sampling of the thread's CPU clock */
+    bool searching;
+    /* what runs, for others to look at */
+    _Atomic(boc_behavior_t *) body; /* the latest */
+    _Atomic uint64_t run_id;
+    _Atomic uint32_t run_name;
+    _Atomic int64_t run_since; /* ticks */
+    _Atomic uint32_t verdict;  /* BOC__V_...: stop's question whether the body is stuck */
+    /* lanes: behaviors that any worker may take, and those whose live values are here */
+    boc__lane_t lane[2];
+    _Alignas(64) _Atomic uint32_t wake; /* sleeps while 0 */
+    _Atomic(boc_request_t *) fetches;   /* posted by others, newest first */
+    _Atomic(boc_mail_t *) mail;
+    _Atomic uint32_t serving;           /* somebody serves the fetches */
+    _Atomic uint32_t porter;            /* see home.h */
+    _Atomic(boc__os_thread_t *) porter_os;
+    struct {
+        _Atomic uint64_t pushed_local, pending, popped, stolen, attempts, failures, parked, unparked,
+            arm, fetches, porter_fetches, busy_ticks;
+    } n;
+};
+
+/* ---- the runtime ---- */
+enum { BOC__STOPPED = 0, BOC__RUNNING = 1, BOC__STOPPING = 2 };
+
+typedef struct boc__runtime {
+    _Atomic uint32_t state;
+    _Atomic uint32_t epoch;     /* of boc_cancel_all */
+    _Atomic uint32_t nworkers;
+    _Atomic uint32_t nup;       /* workers whose enter succeeded */
+    _Atomic uint32_t nfailed;
+    _Atomic int start_error;
+    _Atomic uint32_t searching; /* workers that look for work: no need to wake another */
+    uint32_t searchers;         /* how many may search at once */
+    uint32_t spin;              /* rounds of looking before a worker sleeps; 0 on one core */
+    _Atomic uint32_t nended;    /* workers whose thread is through */
+    const boc_host_t *host;
+    const boc_callbacks_t *call;
+    void (*before_workers)(void);
+    void (*porter)(void *worker); /* what a home's porter does (fetch.c) */
+    _Atomic(boc_worker_t *) worker[BOC_MAX_WORKERS];
+} boc__runtime_t;
+extern boc__runtime_t boc__rt;
+
+static inline boc_worker_t *boc__worker(uint32_t i) {
+    return boc__load_rlx(&boc__rt.worker[i]);
+}
+
+/* Cancelled, alone or with all. */
+static inline bool boc__stale(const boc_behavior_t *b) {
+    boc_behavior_t *x = (boc_behavior_t *)b;
+    return boc__load_rlx(&x->state) == BOC_ST_CANCELLED || x->epoch != (uint16_t)boc__load_rlx(&boc__rt.epoch);
+}
+
+#endif

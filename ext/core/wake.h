@@ -1,0 +1,21 @@
+/* Who sleeps, and how it is woken: idle workers, and waits that look at several things. For all who make work. */
+#ifndef BOC_WAKE_H
+#define BOC_WAKE_H
+
+#include "state.h"
+
+/* ---- workers ---- */
+enum { BOC__ASLEEP = 0, BOC__WOKEN = 1, BOC__WOKEN_TO_SEARCH = 2 };
+void boc__wake_any(void);                 /* there is new work that any worker may do */
+bool boc__wake_worker(boc_worker_t *w);   /* if it sleeps; true: it did */
+uint32_t boc__idle_pick(uint32_t from);   /* index + 1 of a sleeping worker, 0: none */
+bool boc__idle_any(void);
+void boc__idle_set(uint32_t worker);      /* a full fence: looks for work come after it */
+bool boc__idle_claim(uint32_t worker);    /* true: it was idle, and the caller alone may wake it now */
+void boc__idle_reset(void);
+
+/* ---- waits ---- */
+void boc__pulse(void);                    /* wake every wait that looks at several things */
+extern _Atomic uint32_t boc__pulse_word, boc__pulse_waiters;
+
+#endif
