@@ -255,6 +255,7 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
 static bool dispatch(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stolen) {
     if (boc__unlikely(b->bound && b->target != w->index + 1) && !boc__stale(b)) {
         boc__retarget(t, b);
+        boc__drain(t); /* it may have been cancelled meanwhile */
         return true;
     }
     if (boc__unlikely(boc__load_rlx(&boc__gate_shut) != 0) && boc__gate_hold(b, true)) {

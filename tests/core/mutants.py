@@ -93,6 +93,8 @@ MUTANTS = [
            "    if (next != NULL && boc__turns_take(", "    if (next != NULL && next->index != 1 && boc__turns_take(", "turns"),
     Mutant("a thief keeps the old target", "ready.c",
            "b->target = (uint16_t)(t->worker->index + 1);", "", "homes"),
+    Mutant("what was cancelled in a thief's hands stays there", "worker.c",
+           "boc__drain(t); /* it may have been cancelled meanwhile */", "", "robbed"),
     Mutant("cancel and start both win", "behavior.c",
            "return boc__cas(&b->state, &pending, BOC_ST_RUNNING);",
            "boc__store_rel(&b->state, BOC_ST_RUNNING); return true;", "cancel_one"),

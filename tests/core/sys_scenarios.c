@@ -393,6 +393,30 @@ static void fetches(void) {
     end(false);
 }
 
+/* Bound to a worker that is in a long body; stolen, and cancelled in the hands of the thief. */
+static void robbed(void) {
+    test_callbacks.encode = slow_encode;
+    begin(2);
+    test_callbacks.cancelled = NULL;
+    for (uint32_t round = 0; round < 20; round++) {
+        boc_cown_t *c[4];
+        for (uint32_t i = 0; i < 4; i++) {
+            c[i] = cown();
+            atomic_store(&c[i]->home, 1);
+            when1(linger, NULL, i == 0 ? 20 + sys_draw(60) : 1, c[i], BOC_WRITE);
+        }
+        for (uint32_t k = sys_draw(80); k > 0; k--) {
+            boc__os_yield();
+        }
+        boc_cancel_all();
+        wait_all();
+        for (uint32_t i = 0; i < 4; i++) {
+            boc_cown_release(c[i]);
+        }
+    }
+    end(false);
+}
+
 static void cancels(void) {
     use.nested = use.reads = use.results = true;
     use.batches = sys_draw(2);
@@ -608,7 +632,8 @@ static void mixed(void) {
 }
 
 const scenario_t scenarios[] = {
-    {"queue", queue},     {"readers", readers}, {"turns", turns}, {"leaving", leaving}, {"batches", batches},       {"parking", parking}, {"meeting", meeting}, {"pinned", pinned},
-    {"homes", homes},     {"fetches", fetches}, {"cancels", cancels}, {"cancel_one", cancel_one}, {"acquires", acquires},
+    {"queue", queue},     {"readers", readers},       {"turns", turns},       {"leaving", leaving}, {"batches", batches},
+    {"parking", parking}, {"meeting", meeting},       {"pinned", pinned},     {"homes", homes},     {"fetches", fetches},
+    {"robbed", robbed},   {"cancels", cancels},       {"cancel_one", cancel_one}, {"acquires", acquires},
     {"stops", stops},     {"stuck", stuck},     {"mixed", mixed},           {NULL, NULL},
 };
