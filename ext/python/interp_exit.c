@@ -7,7 +7,8 @@
 #include "interp_runtime.h"
 
 #define EXIT_GRACE_NS 200000000
-#define LAST_STEPS_NS 10000000
+#define LAST_STEPS_NS 1000000000
+#define LOOK_NS 10000000
 
 static void
 say(PyObject *line)
@@ -40,15 +41,36 @@ running_bodies(uint32_t *count)
     return lines;
 }
 
-/* A behavior whose result is there may not have ended in the core yet: that is no pending work. */
-static void
-let_last_steps_end(uint32_t running)
+/* Awake, and not in a body: between a body's end and the next look for work. */
+static bool
+some_worker_is_between_bodies(void)
 {
-    if (running == 0) {
-        Py_BEGIN_ALLOW_THREADS
-        (void)boc_wait_quiescent(boc_now() + LAST_STEPS_NS, false);
-        Py_END_ALLOW_THREADS
+    bool some = false;
+    for (uint32_t w = 0; w < boc_worker_count(); w++) {
+        boc_running_t now;
+        boc_stats_t n;
+        if (boc_worker_running(w, &now) == 0 && now.id != 0) {
+            return false;
+        }
+        some |= boc_worker_stats(w, &n) == 0 && n.started != 0 && n.parked <= n.unparked;
     }
+    return some;
+}
+
+/* A behavior whose result is there may not have ended in the core yet: that is no pending work. However long the
+   machine keeps its worker from the last steps. */
+static void
+let_last_steps_end(void)
+{
+    Py_BEGIN_ALLOW_THREADS
+    int64_t begin = boc_now(), now = begin;
+    while (boc_wait_quiescent(now + LOOK_NS, false) != 0) {
+        now = boc_now();
+        if (now - begin > (some_worker_is_between_bodies() ? LAST_STEPS_NS : LOOK_NS)) {
+            break;
+        }
+    }
+    Py_END_ALLOW_THREADS
 }
 
 static PyObject *
@@ -58,8 +80,11 @@ exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
     if (boc_running()) {
         uint32_t running = 0;
         PyObject *lines = running_bodies(&running);
+        if (running == 0) {
+            let_last_steps_end();
+            Py_XSETREF(lines, running_bodies(&running));
+        }
         PyErr_Clear();
-        let_last_steps_end(running);
         boc__ending_t end;
         if (boc__interp_stop(true, true, EXIT_GRACE_NS, &end) < 0) {
             PyErr_Clear();
