@@ -111,18 +111,17 @@ def _plural(n: int, word: str) -> str:
 def status_line() -> str:
     """What is now, in one line."""
     if not _core._running():
-        return "boc is not running; the first behavior starts it"
-    scheduled, _, finished = _core._counts()
-    running = len(_core.running())
-    pending = max(0, scheduled - finished)
-    paused = _find("paused")
-    word = "paused" if paused is not None and paused() else "running"
-    parts = [
-        f"boc is {word}: {_plural(_core._worker_count(), 'worker')}",
-        f"{running} running, {max(0, pending - running)} waiting or ready",
-        f"{finished} done",
-    ]
-    return " · ".join(parts)
+        held = " and is held: boc is paused" if _core._gate_closed() else ""
+        return f"boc is not running; the first behavior starts it{held}"
+    from boc._gate import counts
+
+    finished = _core._counts()[2]
+    running, ready, waiting = counts()
+    if _core._gate_closed():
+        word, now = "paused", f"{running} running, {ready} ready, {waiting} waiting"
+    else:
+        word, now = "running", f"{running} running, {ready + waiting} waiting or ready"
+    return " · ".join([f"boc is {word}: {_plural(_core._worker_count(), 'worker')}", now, f"{finished} done"])
 
 
 def _status(_: BocMagics, a: Arguments) -> None:
@@ -237,11 +236,8 @@ def _steered(name: str) -> Run:
 def _step(_: BocMagics, a: Arguments) -> None:
     what: Any = a.words.pop(0) if a.words else None
     a.end()
-    if what is None:
-        boc.step()
-    else:
-        boc.step(int(what) if what.isdigit() else what)
-    print(status_line())
+    passed = boc.step(int(what)) if what is not None and what.isdigit() else boc.step(what)
+    print(f"{', '.join(passed)} · {status_line()}" if passed else f"nothing is runnable · {status_line()}")
 
 
 def _passed(name: str, what: str) -> Run:
@@ -363,6 +359,8 @@ class BocMagics(Magics):
         offered = [o.rstrip("=") for o in command.options]
         if words[0] == "gantt":
             offered += ["worker", "cown", "behavior"]
+        if words[0] == "step":
+            offered += dict.fromkeys(name for _, name, _ in _core._gate_held())
         return [o for o in offered if o.startswith(word) and o not in words]
 
     def after_cell(self) -> None:

@@ -141,7 +141,7 @@ struct boc_behavior {
     uint8_t flags;
     _Atomic uint8_t state;           /* BOC_ST_... */
     uint8_t bound;                   /* core's: a live value waits for it at target */
-    uint8_t passed;                  /* core's: the step gate let it through */
+    uint8_t passed;                  /* core's: 1 the step gate let it through, 2 its judge stopped it once */
     uint8_t size;                    /* core's: in its allocator's units */
     uint32_t extra;                  /* byte offset of the host's part */
     boc_request_t req[];
@@ -274,10 +274,21 @@ bool boc_begin(boc_behavior_t *b);    /* PENDING -> RUNNING, traces start; false
 /* ---- the step gate --------------------------------------------------------
    Closed: what becomes runnable (also pinned; not native, urgent or cancelled) is held, oldest first. */
 void boc_gate_close(void);
-void boc_gate_open(void);                        /* lets all through */
+void boc_gate_open(void);                        /* lets all through, up to the next one that the judge stops */
 int boc_gate_step(uint64_t id);                  /* lets this one through, 0: the oldest; BOC_EMPTY: no such */
 bool boc_gate_closed(void);
-size_t boc_gate_held(uint64_t *ids, size_t max); /* ids of the held, oldest first; returns how many there are */
+typedef struct { uint64_t id; uint32_t name; bool pinned; } boc_held_t;
+size_t boc_gate_held(boc_held_t *out, size_t max); /* the held, oldest first; returns how many there are */
+/* Asked of each behavior that comes to the gate, open or closed, while set; NULL: nobody. Under the gate's lock: it must be
+   short and not call the core. It may be asked again of one that it let be. */
+enum { BOC_GATE_AS_IT_IS = 0, BOC_GATE_CLOSES, BOC_GATE_PASSES }; /* closes: and holds this one first */
+typedef int (*boc_gate_judge_t)(const boc_behavior_t *b, bool closed);
+void boc_gate_watch(boc_gate_judge_t judge);
+/* No worker runs or is about to run a body, and no value is on its way: what is pending is held or waits. A snapshot. */
+bool boc_settled(void);
+/* Until something more is held than at `seen` (boc_gate_arrivals), or all is settled; slices and codes as above. */
+uint64_t boc_gate_arrivals(void);
+int boc_gate_wait(uint64_t seen, int64_t deadline_ns, bool pump);
 
 /* What lives now, whoever made it (sums over threads: exact once nothing moves). */
 void boc_living(int64_t *cowns, int64_t *behaviors);

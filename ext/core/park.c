@@ -63,6 +63,9 @@ void boc__park(boc_worker_t *w) {
         }
     } else {
         boc__quiesce_look();
+        if (boc__unlikely(boc__load_rlx(&boc__gate_shut) != 0)) {
+            boc__pulse(); /* perhaps all is settled now */
+        }
     }
     boc__thread_t *t = w->thread;
     const boc_host_t *host = boc__rt.host;
@@ -84,4 +87,39 @@ void boc__park(boc_worker_t *w) {
         host->unpark(w->index);
     }
     w->searching = how == BOC__WOKEN_TO_SEARCH;
+}
+
+/* ---- is anything under way? -------------------------------------------------- */
+static uint64_t wakes(uint32_t n) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += boc__load_acq(&boc__worker(i)->n.unparked);
+    }
+    return sum;
+}
+
+static bool rests(boc_worker_t *w) {
+    if (boc__load_acq(&w->phase) == BOC__W_ENDED) {
+        return true;
+    }
+    boc_request_t *r = boc__load_acq(&w->fetches);
+    return boc__idle_is(w->index) && boc__lane_empty(&w->lane[BOC__FREE]) && boc__lane_empty(&w->lane[BOC__BOUND]) &&
+           (r == NULL || r == BOC__CLOSED) && boc__load_acq(&w->serving) == 0 && boc__load_acq(&w->mail) == NULL;
+}
+
+/* A worker that gave work to one already looked at has woken it: then the sums differ. */
+bool boc_settled(void) {
+    uint32_t n = boc_worker_count();
+    if (!boc_start_done()) {
+        return n == 0;
+    }
+    uint64_t before = wakes(n);
+    boc__fence(); /* the sum before the looks */
+    for (uint32_t i = 0; i < n; i++) {
+        if (!rests(boc__worker(i))) {
+            return false;
+        }
+    }
+    boc__fence(); /* the looks before the second sum */
+    return wakes(n) == before && boc_pinned_depth(NULL) == 0;
 }

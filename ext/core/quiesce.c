@@ -98,6 +98,14 @@ int boc_wait_quiescent(int64_t deadline_ns, bool pump) {
     return rc;
 }
 
+static bool held_or_settled(void *seen) {
+    return boc_gate_arrivals() != *(uint64_t *)seen || !boc_gate_closed() || boc_settled();
+}
+
+int boc_gate_wait(uint64_t seen, int64_t deadline_ns, bool pump) {
+    return pulse_wait(held_or_settled, &seen, deadline_ns, pump);
+}
+
 /* ---- events --------------------------------------------------------------------------- */
 enum { SET = 1, SLEEPERS = 2, PULSED = 4 }; /* somebody sleeps on the word; on the pulse */
 

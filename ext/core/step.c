@@ -3,6 +3,7 @@
 #include "gate.h"
 #include "ready.h"
 #include "tracing.h"
+#include "wake.h"
 
 static bool any(const boc_behavior_t *b, uint64_t arg) {
     (void)b;
@@ -22,7 +23,7 @@ static bool is_stale(const boc_behavior_t *b, uint64_t arg) {
 static void let_through(boc__thread_t *t, boc_behavior_t *b) {
     for (boc_behavior_t *next; b != NULL; b = next) {
         next = boc__load_rlx(&b->next);
-        b->passed = 1;
+        b->passed = BOC__PASSED;
         if (boc__tracing(t)) {
             boc__trace_one(t->ring, 0, BOC_T_gate_pass, b->id, 0, 0, 0);
         }
@@ -36,7 +37,8 @@ static void let_through(boc__thread_t *t, boc_behavior_t *b) {
 }
 
 void boc_gate_open(void) {
-    let_through(boc__me(), boc__gate_take(any, 0, UINT32_MAX, BOC__GATE_SHUT | BOC__GATE_SWEEP));
+    let_through(boc__me(), boc__gate_take_to_stop());
+    boc__pulse(); /* who waits for it to be opened */
 }
 
 int boc_gate_step(uint64_t id) {

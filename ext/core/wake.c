@@ -44,6 +44,10 @@ bool boc__idle_claim(uint32_t i) {
     return (boc__load_acq(&idle[i / 64]) & bit) && (boc__and(&idle[i / 64], ~bit) & bit);
 }
 
+bool boc__idle_is(uint32_t i) {
+    return boc__load_acq(&idle[i / 64]) >> (i % 64) & 1;
+}
+
 static void wake(boc_worker_t *w, uint32_t how) {
     boc__store_rel(&w->wake, how);
     boc__os_wake(&w->wake, 1);

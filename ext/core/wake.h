@@ -12,6 +12,7 @@ uint32_t boc__idle_pick(uint32_t from);   /* index + 1 of a sleeping worker, 0: 
 bool boc__idle_any(void);
 void boc__idle_set(uint32_t worker);      /* a full fence: looks for work come after it */
 bool boc__idle_claim(uint32_t worker);    /* true: it was idle, and the caller alone may wake it now */
+bool boc__idle_is(uint32_t worker);
 void boc__idle_reset(void);
 
 /* ---- waits ---- */

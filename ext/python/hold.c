@@ -5,6 +5,7 @@
  * says without an interpreter; then it wakes the thread that asked. A waiter is shared by that thread and
  * the behavior: whoever lets go last frees it, so a timeout leaves nothing dangling. */
 #include "hold.h"
+#include "stepping.h"
 #include "lend.h"
 #include "live.h"
 #include "movable.h"
@@ -33,12 +34,17 @@ static void waiter_drop(waiter_t *w) {
     free(w);
 }
 
+static _Atomic int64_t asks; /* scheduled by ask() and not freed yet */
+
+int64_t boc__asks(void) { return atomic_load_explicit(&asks, memory_order_relaxed); }
+
 /* It has left the cown's queue: only now may the thread that asked go on, or its next `with c` would still find the cown
    awaited by this very request. */
 void boc__native_drop(boc_behavior_t *b) {
     waiter_t *w = *(waiter_t **)boc_behavior_extra(b);
     if (w == NULL)
         return;
+    atomic_fetch_sub_explicit(&asks, 1, memory_order_relaxed);
     if (w->token)
         boc__emit(K_DONE, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
     if (!w->hold || !w->ran)
@@ -77,8 +83,10 @@ static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
     b->flags = BOC_B_NATIVE | BOC_B_URGENT;
     b->kinds = BOC_KIND_ANY;
     boc_request_set(b, 0, c, 0, mode);
+    atomic_fetch_add_explicit(&asks, 1, memory_order_relaxed);
     int rc = boc_schedule(b, 0);
     if (rc < 0) {
+        atomic_fetch_sub_explicit(&asks, 1, memory_order_relaxed);
         *(waiter_t **)boc_behavior_extra(b) = NULL;
         boc_behavior_free(b);
         free(w);
@@ -130,6 +138,7 @@ static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
     boc_state_t *st = boc__st();
     bool pump = boc__may_pump();
     boc__stuck_t stuck = {0};
+    boc__paused_t paused = {0};
     for (;;) {
         int rc;
         Py_BEGIN_ALLOW_THREADS
@@ -143,7 +152,7 @@ static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
                          boc__cown_label(c, label, sizeof label));
             return -1;
         }
-        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0)
+        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0 || boc__paused_look(&paused) < 0)
             return -1;
     }
 }

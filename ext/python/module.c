@@ -1,6 +1,7 @@
 /* boc._core: the module, once in the main interpreter and once in each worker; what each of them knows of Python. */
 #include "binding.h"
 #include "environ.h"
+#include "stepping.h"
 #include "hold.h"
 #include "unseen.h"
 #include "move.h"
@@ -157,6 +158,7 @@ void boc__binding_after_fork(void) {
     boc__frames_after_fork();
     boc__environ_after_fork();
     boc__unseen_after_fork();
+    boc__gate_after_fork();
     for (uint32_t i = 0; i < BOC_MAX_WORKERS; i++)
         atomic_store_explicit(&workers[i], NULL, memory_order_relaxed);
 }
@@ -272,7 +274,8 @@ static int core_exec(PyObject *module) {
     return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 ||
            PyModule_AddFunctions(module, boc__notebook_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
-                   PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0 || PyModule_AddFunctions(module, boc__unseen_methods) < 0
+                   PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0 || PyModule_AddFunctions(module, boc__unseen_methods) < 0 ||
+                   PyModule_AddFunctions(module, boc__gate_methods) < 0
                ? -1
                : 0;
 }

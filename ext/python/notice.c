@@ -7,6 +7,7 @@
  *  - a view is immutable and shared; the board's version says whether a worker's last view still holds;
  *  - values are encoded: no object of any interpreter is ever on the board. */
 #include "binding.h"
+#include "stepping.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -126,6 +127,8 @@ static void forget(uint32_t key, boc_value_t *old) {
 static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc_value_t *oldest) {
     uint64_t version = atomic_fetch_add_explicit(&board.version, 1, memory_order_release) + 1;
     boc_trace(event, op->writer, op->key, (uint32_t)version, 0);
+    if (boc__hooked(HOOK_KEYS))
+        boc__gate_key(op->key);
     if (board.past == NULL)
         board.past = calloc(HISTORY, sizeof *board.past);
     oldest->tag = V_EMPTY;
@@ -404,6 +407,14 @@ static int key_of(PyObject *key, op_t *op) {
 }
 
 bool boc__in_update(void) { return in_update; }
+
+static PyObject *notice_key(PyObject *module, PyObject *key) {
+    (void)module;
+    op_t op = {0};
+    if (key_of(key, &op) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
 
 static PyObject *notice_write(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     (void)module;
@@ -766,6 +777,7 @@ PyMethodDef boc__notice_methods[] = {
      "notice_read(key, default=None)\n--\n\nThe value under key in this behavior's view, taken at its first read."},
     {"notice_sync", (PyCFunction)(void (*)(void))notice_sync, METH_VARARGS | METH_KEYWORDS,
      "notice_sync(timeout=30.0)\n--\n\nWait until this thread's earlier writes are applied. timeout: seconds."},
+    {"_notice_key", notice_key, METH_O, "_notice_key(key): raises what a write would for a bad key"},
     {"_notices", notices, METH_NOARGS, NULL},
     {"_notice_clear", notice_clear, METH_NOARGS, NULL},
     {"notice_apply", notice_apply, METH_VARARGS, NULL},

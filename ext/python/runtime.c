@@ -1,6 +1,7 @@
 /* The runtime's life as Python sees it: start, wait, stop, pump, cancel, counters. Thin: boc/_control.py gives these
  * functions their public faces. */
 #include "binding.h"
+#include "stepping.h"
 #include "hold.h"
 #include "live.h"
 #include "when.h"
@@ -46,6 +47,8 @@ bool boc__may_pump(void) {
     return PyThread_get_thread_ident() == main_thread && boc__interp_is_main() &&
            atomic_load_explicit(&pumping, memory_order_relaxed) == 0;
 }
+
+bool boc__pumping(void) { return atomic_load_explicit(&pumping, memory_order_acquire) != 0; }
 
 int boc__not_in_body(const char *what) {
     if (boc__not_in_update() < 0)
@@ -266,15 +269,17 @@ int boc__wait_slice(boc_state_t *st, int code, bool pump) {
     return 0;
 }
 
-/* _quiesce(timeout, tick): until nothing is pending. True; False when the time is up; tick seconds without an end: None,
-   so that the caller can say something and call again. */
+/* _quiesce(timeout, tick, said=None): until nothing is pending. True; False when the time is up; tick seconds without an end:
+   None, so that the caller can say something and call again. said, a list: RuntimeError where the closed gate keeps it from
+   ending; what was said of that is put into it, so that the next call does not say it again. */
 static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *timeout;
     double tick;
+    PyObject *said = Py_None;
     boc_state_t *st = boc__st();
     int64_t deadline;
-    if (st == NULL || !PyArg_ParseTuple(args, "Od:_quiesce", &timeout, &tick) || boc__not_in_body("wait() / quiesce()") < 0 ||
+    if (st == NULL || !PyArg_ParseTuple(args, "Od|O:_quiesce", &timeout, &tick, &said) || boc__not_in_body("wait() / quiesce()") < 0 ||
         boc__deadline(timeout, &deadline) < 0)
         return NULL;
     int64_t until = boc_now() + (int64_t)(tick * 1e9);
@@ -283,6 +288,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
         until = deadline;
     bool pump = boc__may_pump();
     boc__stuck_t stuck = {0};
+    boc__paused_t paused = {.said = said};
     for (;;) {
         int rc = 0;
         if (!boc_running())
@@ -299,7 +305,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
                 Py_RETURN_NONE;
             Py_RETURN_FALSE;
         }
-        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0)
+        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0 || (said != Py_None && boc__paused_look(&paused) < 0))
             return NULL;
     }
 }

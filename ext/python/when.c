@@ -3,6 +3,7 @@
  * A body's code object carries a template: what analysis found out about it once (its recipe in the store, the
  * names it uses) and the captures of its last schedule. Scheduling a known body compares each watched name by
  * identity with last time's; where nothing changed, nothing is hashed or encoded. */
+#include "stepping.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -525,6 +526,8 @@ PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) {
         }
         return handle;
     }
+    if (boc__hooked(HOOK_NUMBERED))
+        boc__gate_scheduling(&b, 1);
     int rc = boc_schedule(b, parent);
     if (rc < 0) {
         Py_DECREF(handle);

@@ -1,5 +1,6 @@
 /* The faces of scheduling: when(...), its decorator object, read(...), whencall(...), batch(). */
 #include "environ.h"
+#include "stepping.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -342,6 +343,8 @@ PyObject *boc__batch_exit(PyObject *module, PyObject *ok) {
     uint32_t n = batch.n;
     batch.n = 0;
     int rc = 0;
+    if (good && n && boc__hooked(HOOK_NUMBERED))
+        boc__gate_scheduling(batch.list, n);
     if (good && n)
         rc = boc_schedule_batch(batch.list, n, boc__in_body() ? boc__ctx->current->id : 0);
     if (!good || rc < 0) {

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from boc._await import as_completed, gather, quiesced
     from boc._charts import board, gantt, summary, throughput
     from boc._extending import get_include, get_sources
+    from boc._gate import break_on, pause, resume, step
     from boc._marks import mark, span
     from boc._matrix import Matrix, MatrixView
     from boc._waiting import stacks
@@ -77,6 +78,10 @@ _LAZY = {
     "board": "boc._charts",
     "throughput": "boc._charts",
     "summary": "boc._charts",
+    "break_on": "boc._gate",
+    "pause": "boc._gate",
+    "resume": "boc._gate",
+    "step": "boc._gate",
     "get_include": "boc._extending",
     "get_sources": "boc._extending",
     "Matrix": "boc._matrix",
@@ -106,6 +111,7 @@ __all__ = [
     "as_completed",
     "batch",
     "board",
+    "break_on",
     "cancel",
     "drain",
     "gantt",
@@ -120,12 +126,14 @@ __all__ = [
     "notice_update",
     "notice_write",
     "noticeboard",
+    "pause",
     "pump",
     "quiesce",
     "quiesced",
     "read",
     "receive",
     "reset",
+    "resume",
     "scheduler_stats",
     "send",
     "set_pump_watchdog",
@@ -134,6 +142,7 @@ __all__ = [
     "span",
     "stacks",
     "start",
+    "step",
     "stop",
     "summary",
     "throughput",

@@ -123,7 +123,13 @@ def _each_done(waiting: list[Any]) -> Iterator[Any]:
 
 def _wait(event: Any) -> None:
     """Wait for a threading.Event; pinned work goes on meanwhile on the main thread."""
+    said = False
     while not event.is_set():
+        if _core._gate_closed() and _core._gate_settled() and not event.wait(0.05) and _core._gate_settled():
+            from boc._gate import waits
+
+            waits(said)
+            said = True
         if _core._pump_if_mine():
             event.wait(0.005)
         else:

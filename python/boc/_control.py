@@ -161,15 +161,17 @@ def _until_quiescent(timeout: float | None) -> bool:
             raise ValueError("timeout is NaN")
         deadline = monotonic() + timeout
     stall = Stall()
+    said: list[str] = []  # of a closed gate
     while True:
-        done = _core._quiesce(_left(deadline), stall.tick)
+        done = _core._quiesce(_left(deadline), stall.tick, said)
         if done is not None:
             _service.drain()
             return bool(done)
         failed = _core._start_error()
         if failed is not None and not _core._worker_count():
             raise RuntimeError(f"no worker could be started: {failed}")
-        stall.look()
+        if not said:
+            stall.look()
 
 
 def _answer(stats: bool, noticeboard: bool, counters: Any, board: Any) -> Any:
@@ -266,6 +268,7 @@ def stop(cancel: bool = True) -> None:
     _no_batch("stop()")
     if _core._running():
         _shut_down(cancel=True, interrupt=cancel, grace=1.0 if cancel else -1.0)
+    _core._gate_open()
 
 
 def at_exit() -> None:
@@ -302,8 +305,10 @@ def scheduler_stats() -> list[dict[str, Any]]:
 
 
 def reset() -> None:
-    """Cancel everything, clear the noticeboard, forget the trace."""
+    """Cancel everything, clear the noticeboard, open the gate and take its breakpoints away, forget the trace."""
     stop()
+    _core._break_remove(0)
+    _core._gate_open()
     _core._notice_clear()
     _core._clear_messages()
     _core.trace_clear()

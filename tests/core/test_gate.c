@@ -26,6 +26,67 @@ static void until(uint32_t n) {
     }
 }
 
+/* A judge that closes the gate before behaviors with `stops` in their bits, and one that lets these pass alone. */
+static _Atomic uint64_t stops;
+static _Atomic bool passes;
+static _Atomic uint64_t ids[10];
+
+static int judged(const boc_behavior_t *b, bool closed) {
+    for (int i = 0; i < 10; i++) {
+        if (b->id == ids[i] && (stops >> i & 1)) {
+            return passes ? BOC_GATE_PASSES : closed ? BOC_GATE_AS_IT_IS : BOC_GATE_CLOSES;
+        }
+    }
+    return BOC_GATE_AS_IT_IS;
+}
+
+static void test_judge(boc_cown_t **c) {
+    boc_behavior_t *b[10];
+    uint32_t before = length;
+    stops = 1u << 3 | 1u << 6;
+    boc_gate_watch(judged);
+    CHECK(!boc_gate_closed());
+    for (uint64_t i = 0; i < 10; i++) {
+        b[i] = ready(i, 0, c[i]);
+        ids[i] = b[i]->id;
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        CHECK_EQ(boc_gate_closed(), i > 3);
+        CHECK_EQ(boc_schedule(b[i], 0), BOC_OK);
+        until(before + (i < 3 ? i + 1 : 3)); /* else it would be held too: it stands in a run queue when 3 stops all */
+    }
+    CHECK(boc_gate_closed());
+    CHECK_EQ(boc_gate_held(NULL, 0), 7);
+    int64_t end = boc_now() + 10000000000;
+    while (!boc_settled()) {
+        CHECK(boc_now() < end);
+        boc__os_yield();
+    }
+    boc_gate_open(); /* 3, 4, 5; stops before 6 */
+    until(before + 6);
+    CHECK(boc_gate_closed());
+    CHECK_EQ(boc_gate_held(NULL, 0), 4);
+    uint64_t seen = boc_gate_arrivals();
+    passes = true;
+    boc_cown_t *more = cown();
+    boc_behavior_t *last = ready(200, 0, more);
+    ids[6] = last->id;
+    CHECK_EQ(boc_schedule(last, 0), BOC_OK); /* the judge lets it pass though the gate is closed */
+    until(before + 7);
+    while (!boc_settled()) {
+        CHECK(boc_now() < end);
+        boc__os_yield();
+    }
+    CHECK_EQ(boc_gate_wait(seen, boc_now() + 10000000000, false), BOC_OK); /* settled */
+    CHECK_EQ(boc_gate_arrivals(), seen);
+    stops = 0;
+    boc_gate_open();
+    test_wait();
+    CHECK_EQ(length, before + 11);
+    boc_gate_watch(NULL);
+    boc_cown_release(more);
+}
+
 int main(void) {
     test_start(2);
     boc_cown_t *c[10];
@@ -39,10 +100,11 @@ int main(void) {
         id[i] = b[i]->id;
         CHECK_EQ(boc_schedule(b[i], 0), BOC_OK);
     }
-    uint64_t held[4];
+    boc_held_t held[4];
     CHECK_EQ(boc_gate_held(held, 4), 10);
     for (int i = 0; i < 4; i++) {
-        CHECK_EQ(held[i], id[i]);
+        CHECK_EQ(held[i].id, id[i]);
+        CHECK(!held[i].pinned);
     }
     CHECK_EQ(boc_schedule(ready(100, BOC_B_URGENT, c[0]), 0), BOC_OK); /* behind a held one: waits for it */
     boc_cown_t *free_one = cown();
@@ -69,6 +131,7 @@ int main(void) {
     test_wait();
     CHECK_EQ(length, 11);
     CHECK_EQ(test_cancelled, 1);
+    test_judge(c);
     /* closed while behaviors stand in run queues; then stopped */
     boc_gate_close();
     for (uint64_t i = 0; i < 10; i++) {

@@ -56,6 +56,28 @@ def test_start_stop_status_say_what_is_now_in_one_line(kernel: Kernel) -> None:
         assert len(kernel.run(bad, ok=False).text.strip().splitlines()) == 1, bad
 
 
+def test_pause_step_and_resume(kernel: Kernel) -> None:
+    try:
+        kernel.run("%boc start -w 2")
+        assert "boc is paused: 2 workers · 0 running, 0 ready, 0 waiting" in kernel.run("%boc pause").out
+        kernel.run("pot = Cown(0)" + WORK)
+        assert "1 ready, 1 waiting" in kernel.run("%boc status").out
+        ran = kernel.run("quiesce()", ok=False)
+        assert "paused: 1 ready, 1 waiting; press Step or Resume, or Interrupt and boc.step()" in ran.text
+        assert "did you mean" not in kernel.run("%boc step nobody", ok=False).text
+        stepped = kernel.run("%boc step")
+        assert stepped.out.startswith("stir · boc is paused") and stepped.out.count("\n") == 1
+        assert kernel.run("%boc step season").out.startswith("season · ")
+        assert kernel.run("%boc step 2").out.startswith("nothing is runnable · ")
+        waited = kernel.submit("%%when pot --wait\n'late'")
+        kernel.finish(waited)
+        assert "paused: 1 ready" in waited.text and not waited.ok
+        assert "boc is running" in kernel.run("%boc resume").out
+        kernel.run("quiesce()")
+    finally:
+        kernel.run("boc.resume()\nboc.stop()")
+
+
 @pytest.mark.parametrize("line", ["gantt", "gantt cown", "gantt --by behavior", "gantt --last 60 --all", "throughput"])
 def test_charts(kernel: Kernel, line: str) -> None:
     kernel.run("pot = Cown(0)" + WORK + "quiesce()")

@@ -42,7 +42,7 @@ class Part:
 
 _LABELS = {
     "values": "its values to arrive",
-    "gate": "the gate",
+    "gate": "held at the gate",
     "worker": "a free worker",
     "pump": "the main thread to pump",
 }
@@ -174,14 +174,14 @@ def _sentence(trace: Trace, row: int, found: tuple[Part, ...], total: int) -> st
     phrases = [_phrase(trace, label, group, len(told) > 1) for label, group in told]
     why = ", ".join(phrases)
     if state == CANCELLED and b.start[row] < 0:
-        return f"{name} was cancelled after {dur(total)} in the queue" + (
-            f": {why}." if len(told) > 1 else f" for {why}." if why else "."
-        )
+        link = ": " if len(told) > 1 else ", " if told and told[0][1][0].what == "gate" else " for "
+        return f"{name} was cancelled after {dur(total)} in the queue" + (f"{link}{why}." if why else ".")
     if total < 1000 or not told:
         return f"{name} did not wait." if state >= RUNNING else f"{name} was scheduled just now."
     verb = "waited" if state >= RUNNING else "has waited"
     if len(told) == 1:
-        return f"{name} {verb} {dur(total)} for {why}."
+        link = ", " if told[0][1][0].what == "gate" else " for "
+        return f"{name} {verb} {dur(total)}{link}{why}."
     return f"{name} {verb} {dur(total)}: {why}."
 
 
@@ -194,7 +194,7 @@ def _phrase(trace: Trace, label: str, group: list[Part], timed: bool) -> str:
     for holder, ns in by_holder.items():
         by_name[trace.name(holder)] = by_name.get(trace.name(holder), 0) + ns
     total = sum(p.ns for p in group)
-    text = f"{dur(total)} for {label}" if timed else label
+    text = f"{dur(total)}{' ' if group[0].what == 'gate' else ' for '}{label}" if timed else label
     holders = sorted(by_name.items(), key=lambda kv: -kv[1])
     holders = [h for h in holders if h[1] >= total * _SMALL]
     if not holders:

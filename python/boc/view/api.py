@@ -141,6 +141,8 @@ def summary(
 def explain(behavior: str | int, trace: Where = None) -> Explanation:
     """Why a behavior waited: a sentence, and parts that add up to start − schedule.
 
-    A name stands for the last started of that name; `name#3` for the third. KeyError where there is none.
+    A name stands for the last started of that name; `name#3` for the third, of this run where it has so many.
+    KeyError where there is none.
     """
-    return resolve(trace, everything=True).explain(behavior)
+    run = resolve(trace)
+    return (run if run.find(behavior) else resolve(trace, everything=True)).explain(behavior)
