@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from boc._await import as_completed, gather, quiesced
-    from boc._charts import board, gantt, summary, throughput
+    from boc._charts import board, compare, critical_path, explain, gantt, summary, throughput, what_if
     from boc._extending import get_include, get_sources
     from boc._gate import break_on, pause, resume, step
     from boc._marks import mark, span
@@ -82,6 +82,10 @@ _LAZY = {
     "pause": "boc._gate",
     "resume": "boc._gate",
     "step": "boc._gate",
+    "explain": "boc._charts",
+    "critical_path": "boc._charts",
+    "what_if": "boc._charts",
+    "compare": "boc._charts",
     "get_include": "boc._extending",
     "get_sources": "boc._extending",
     "Matrix": "boc._matrix",
@@ -113,7 +117,10 @@ __all__ = [
     "board",
     "break_on",
     "cancel",
+    "compare",
+    "critical_path",
     "drain",
+    "explain",
     "gantt",
     "gather",
     "get_include",
@@ -147,6 +154,7 @@ __all__ = [
     "summary",
     "throughput",
     "wait",
+    "what_if",
     "when",
     "whencall",
 ]

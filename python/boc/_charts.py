@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["board", "gantt", "summary", "throughput"]
+__all__ = ["board", "compare", "critical_path", "explain", "gantt", "summary", "throughput", "what_if"]
 
 
 def gantt(trace: Any = None, by: str = "worker", last: float | None = None, **options: Any) -> Any:
@@ -39,3 +39,38 @@ def summary(trace: Any = None, **options: Any) -> Any:
     from boc import view
 
     return view.summary(trace, **options)
+
+
+def explain(behavior: str | int, trace: Any = None) -> Any:
+    """Tell why a behavior waited: a sentence, and parts that add up to its start minus its schedule.
+
+    A name stands for the last started of that name, `name#3` for the third. KeyError where there is none.
+    """
+    from boc import view
+
+    return view.explain(behavior, trace)
+
+
+def critical_path(trace: Any = None, **options: Any) -> Any:
+    """Draw the chain of behaviors that decided the end of the run; returns a Figure."""
+    from boc import view
+
+    return view.critical_path(trace, **options)
+
+
+def what_if(trace: Any = None, *, workers: int | None = None, split: str | list[str] | None = None) -> Any:
+    """Predict the run with other workers, or with cowns (by name) split in two.
+
+    Returns a `Prediction`: `.total` and `.recorded` in ns, `.change` as a share. KeyError for an unknown cown,
+    ValueError for less than one worker.
+    """
+    from boc import view
+
+    return view.resolve(trace).what_if(workers, split)
+
+
+def compare(a: Any, b: Any = None, **options: Any) -> Any:
+    """Draw two runs (traces or files; b: by default the program's) by name of behavior and order on each cown."""
+    from boc import view
+
+    return view.compare(a, b, **options)

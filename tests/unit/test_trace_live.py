@@ -152,3 +152,9 @@ def test_only_the_right_key_gets_something() -> None:
 def test_attach_where_nobody_serves_times_out(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError, match="nothing answered"):
         attach(f"ipc://{tmp_path}/none", timeout=0.2)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "ipc://", "tcp:/x"])
+def test_attach_says_what_is_no_address(where: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        attach(where, timeout=0.2)

@@ -13,6 +13,10 @@ from .recorder import Recording, record
 from .records import MAIN, RECORD, Cursor, Source
 from .serve import Server, keys, serve
 
+# The questions that a Trace answers, as functions of the running program or of traces; they stand before the modules
+# of the same names, which are imported by now.
+from .ask import compare, critical_path, explain, summary, what_if  # isort: skip
+
 __all__ = [
     "EVENTS",
     "KIND",
@@ -28,10 +32,15 @@ __all__ = [
     "Trace",
     "TraceFileError",
     "attach",
+    "compare",
+    "critical_path",
+    "explain",
     "keys",
     "load",
     "record",
     "serve",
+    "summary",
+    "what_if",
 ]
 
 

@@ -50,7 +50,12 @@ class Remote:
         self._whole = threading.Event()
         self._stop = threading.Event()
         self._topic = token()
-        self._socket.connect(where)
+        try:
+            self._socket.connect(where)
+        except z.ZMQError as error:
+            self._socket.close()
+            self._context.term()
+            raise ValueError(f"{where!r} is no address to attach to ({error.strerror.split(' (')[0]})") from None
         self._socket.subscribe(_LIVE)
         self._socket.subscribe(self._topic)
         self._thread = threading.Thread(target=self._run, name="boc-trace-reader", daemon=True)

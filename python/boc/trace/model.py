@@ -42,7 +42,7 @@ from .summary import Summary
 from .whatif import Prediction
 
 
-@dataclass
+@dataclass(repr=False)
 class Trace:
     """A snapshot of what was recorded. Times: ns of CLOCK_MONOTONIC; `t0`, `t1`: what is looked at.
 
@@ -325,10 +325,7 @@ class Trace:
     # ---- questions -----------------------------------------------------------------------------------
 
     def explain(self, what: str | int) -> Explanation:
-        """Why a behavior waited. A name stands for the last started of that name (else the last scheduled).
-
-        Raises KeyError where there is none.
-        """
+        """Why a behavior waited; a name: the last started of it (else the last scheduled). KeyError for none."""
         rows = self.find(what)
         if not rows:
             raise KeyError(f"no behavior {what!r} in this trace")
@@ -351,6 +348,9 @@ class Trace:
     def compare(self, other: Trace) -> Comparison:
         """What changed from this run to another."""
         return compare.compare(self, other)
+
+    def __repr__(self) -> str:
+        return summary.line(self)
 
     # ---- names ---------------------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ def use(trace: Trace, row: int, index: ByCown, waited: int) -> CownUse:
     depth = queue(trace, mine)[1]
     return CownUse(
         row,
-        len(got),
+        int(np.count_nonzero(~trace.behaviors.native[r.behavior[got]])),  # a look from main hands nothing on
         union(begin, end) / trace.span,
         union(np.maximum(start, trace.t0), np.maximum(stop, trace.t0)) / trace.span,
         int(depth.max(initial=0)),

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from .model import Trace
 
 
+def line(trace: Trace) -> str:
+    """What the repr of a trace says."""
+    return f"<Trace: {plural(int(trace.ran.sum()), 'behavior')}, {plural(len(trace.cowns), 'cown')}, {dur(trace.span)}>"
+
+
 @dataclass(frozen=True)
 class BehaviorRow:
     """One name. Times in ns: means of the parts of a life, then percentiles. `cpu` is 0 where not sampled."""

@@ -1,6 +1,7 @@
 """What if: run the recorded dependency graph again with other workers, or with a cown split in two.
 
-A prediction: bodies keep their measured time, ready behaviors start in order of readiness on any free worker.
+A prediction: bodies keep their measured time, ready behaviors start in order of readiness on any free worker. Workers
+that came up while there was work for them come up as late again, and further ones at the same pace behind them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from .columns import MAIN_ROW
 
 if TYPE_CHECKING:
     from .model import Trace
+
+
+_LATE_NS = 1_000_000
+"""A worker whose first body was ready for longer was not there yet: others wake within some 0.1 ms."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,25 @@ def what_if(
     recorded = trace.span
     if n == max(1, trace.workers) and not names:
         return Prediction(label, recorded, recorded)
-    return Prediction(label, _Replay(trace, n, {known[s] for s in names}).run(), recorded)
+    again = _Replay(trace, max(1, trace.workers), set()).run()
+    total = _Replay(trace, n, {known[s] for s in names}).run()
+    return Prediction(label, round(total * recorded / again), recorded)  # what is missed of this run is missed there
+
+
+def _come_up(trace: Trace, workers: int) -> list[int]:
+    """When each worker is there, ns after the begin of the run; 0 for one that was there before it was needed."""
+    b = trace.behaviors
+    found = []
+    for w in range(max(1, trace.workers)):
+        own = np.flatnonzero((b.thread == w) & (b.start >= 0))
+        first = own[np.argmin(b.start[own])] if len(own) else -1
+        awaited = first >= 0 and b.start[first] - max(b.ready[first], trace.t0) > _LATE_NS
+        found.append(int(b.start[first] - trace.t0) if awaited else 0)
+    found.sort()
+    pace = found[-1] // sum(1 for t in found if t) if found[-1] else 0
+    while len(found) < workers:
+        found.append(found[-1] + pace)
+    return found[:workers]
 
 
 class _Replay:
@@ -99,11 +122,17 @@ class _Replay:
             self.asks[int(local[who])].append((cown, read))
         self.left = [0] * len(rows)
         self.queue: dict[int, deque[list[int]]] = {}
-        self.free = workers
+        self.events: list[tuple[int, int, int]] = []
+        self.free = 0
+        for late in _come_up(trace, workers):
+            if late:
+                self.events.append((late, 2, 0))
+            else:
+                self.free += 1
+        heapq.heapify(self.events)
         self.main_free = True
         self.ready: deque[int] = deque()
         self.main_ready: deque[int] = deque()
-        self.events: list[tuple[int, int, int]] = []
 
     def run(self) -> int:
         """Total time, ns."""
@@ -112,6 +141,10 @@ class _Replay:
         last = 0
         while self.events:
             now, kind, i = heapq.heappop(self.events)
+            if kind == 2:
+                self.free += 1
+                self._start(now)
+                continue
             last = max(last, now)
             if kind == 0:
                 self._schedule(i)
