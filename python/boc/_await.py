@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 from boc import _core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Generator, Iterable, Iterator
     from typing import Any
 
 __all__ = ["as_completed", "awaiter", "gather", "quiesced"]
 
 _tokens = itertools.count(1)
+_TURN_S = 0.05
 
 
 def awaiter(cown: Any) -> Generator[Any, Any, Any]:
@@ -32,7 +35,7 @@ async def _reach(cown: Any) -> Any:
     from boc._integrate import pinned_work
 
     loop = asyncio.get_running_loop()
-    with pinned_work(loop):
+    with pinned_work(loop), _signals(loop):
         while not cown.done():
             future = loop.create_future()
             token = next(_tokens)
@@ -48,6 +51,27 @@ async def _reach(cown: Any) -> Any:
             finally:
                 _service.watchers.pop(token, None)
     return cown.result()
+
+
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Turn the main thread's loop now and then: what a signal handler asks of it is done at its next turn only."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    timer: Any = None
+
+    def turn() -> None:
+        nonlocal timer
+        timer = loop.call_later(_TURN_S, turn)
+
+    turn()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def quiesced() -> None:

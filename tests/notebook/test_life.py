@@ -67,7 +67,11 @@ def test_load_and_unload_may_be_repeated(fresh: Kernel) -> None:
 
 
 # ---- interrupt --------------------------------------------------------------------
-@pytest.mark.parametrize("waiting", ["quiesce()", "boc.wait()", "slow.result()", "boc.gather([slow])"])
+WAITS = ["quiesce()", "boc.wait()", "slow.result()", "boc.gather([slow])", "list(boc.as_completed([slow]))",
+         "await slow", "await boc.quiesced()"]  # fmt: skip
+
+
+@pytest.mark.parametrize("waiting", WAITS)
 def test_an_interrupt_ends_a_wait_at_once_and_the_runtime_goes_on(kernel: Kernel, waiting: str) -> None:
     kernel.run("@when()\ndef warm():\n    return 1\nwarm.result()")
     ran = kernel.submit(
@@ -78,7 +82,7 @@ def test_an_interrupt_ends_a_wait_at_once_and_the_runtime_goes_on(kernel: Kernel
     time.sleep(0.1)
     kernel.manager.interrupt_kernel()
     kernel.finish(ran)
-    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert ran.reply["ename"] == ("CancelledError" if waiting.startswith("await") else "KeyboardInterrupt")
     kernel.run("os.write(w, b'.')")
     assert kernel.value("slow.result()") == "slept"
     kernel.run("quiesce()")
