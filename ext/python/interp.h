@@ -22,6 +22,9 @@
  * registers the fork handler and the exit hook. 0, or -1 with an exception set. */
 int boc__interp_init(PyObject *module);
 
+/* From then on sys._current_frames() leaves the threads of other interpreters out, in every interpreter. Main, once. */
+void boc__interp_own_frames_only(void);
+
 /* ---- implemented by the rest of the binding -------------------------------- */
 /* In a worker interpreter, its GIL held: import what bodies need, hand over the class for interrupts. The
    interpreter is new, or as good: it served before, was torn down, and has no module in sys.modules but the

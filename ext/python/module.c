@@ -260,6 +260,7 @@ static int core_exec(PyObject *module) {
         }
         boc__main_state = st;
         boc__move_init();
+        boc__interp_own_frames_only();
         if (boc__interp_init(module) < 0 || boc__runtime_init() < 0)
             return -1;
     } else if (st->worker == BOC__FOREIGN) {

@@ -174,3 +174,35 @@ def test_each_start_is_as_good_as_new(tmp_path) -> None:
             boc.wait()
     """, KEPT=str(tmp_path)).clean()
     assert done.out.count("(1, False, 0, False, True)") == 3, done.out
+
+
+def test_frames_of_threads_are_looked_at_while_workers_run() -> None:
+    """debugpy and matplotlib call it; CPython's own takes frames of running workers into main's memory, and crashes."""
+    done = run("""
+        held = sys._current_frames
+        ready = Cown(0)
+
+        def deep(n):
+            return n and 1 + deep(n - 1)
+
+        @when(ready)
+        def look_too(ready):
+            return len(sys._current_frames())
+
+        bodies = []
+        for c in [Cown(0), Cown(0)]:
+            for i in range(200):
+                @when(c)
+                def body(c):
+                    for _ in range(20):
+                        deep(80)
+                bodies.append(body)
+        mine = {threading.get_ident()}
+        while not all(b.done() for b in bodies):
+            for _ in range(100):
+                frames = held()
+            assert mine <= set(frames) <= {t.ident for t in threading.enumerate()}, frames
+        assert frames[threading.get_ident()] is sys._getframe(), frames
+        print("looked", look_too.result(20) >= 1)
+    """).clean()
+    assert "looked True" in done.out
