@@ -384,7 +384,7 @@ static int key_of(PyObject *key, op_t *op) {
     if (boc__not_in_update() < 0)
         return -1;
     if (!PyUnicode_Check(key)) {
-        PyErr_Format(PyExc_TypeError, "a noticeboard key is a string, not %.100s", Py_TYPE(key)->tp_name);
+        PyErr_Format(PyExc_TypeError, "a noticeboard key must be a str, not %.100s", Py_TYPE(key)->tp_name);
         return -1;
     }
     Py_ssize_t n;

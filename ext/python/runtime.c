@@ -7,6 +7,7 @@
 #include "when.h"
 #include "notebook.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,20 +206,23 @@ int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_er
     return rc;
 }
 
-static int bound(PyObject *o, const char *name, long *out) {
+static int bound(PyObject *o, const char *name, long most, long *out) {
     if (o == NULL || o == Py_None)
         return 0;
     if (!PyLong_Check(o) || PyBool_Check(o)) {
         PyErr_Format(PyExc_TypeError, "%s must be a positive int or None, not %R", name, o);
         return -1;
     }
-    long v = PyLong_AsLong(o);
-    if (v <= 0) {
-        if (v == -1 && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_OverflowError)) {
-            PyErr_Clear();
-            return 0; /* larger than any queue */
-        }
+    int overflow;
+    long v = PyLong_AsLongAndOverflow(o, &overflow);
+    if (overflow < 0 || (overflow == 0 && v <= 0)) {
         PyErr_Format(PyExc_TypeError, "%s must be a positive int or None, not %R", name, o);
+        return -1;
+    }
+    if (overflow > 0 || v > most) {
+        if (most == LONG_MAX)
+            return 0; /* larger than any queue */
+        PyErr_Format(PyExc_OverflowError, "%s exceeds %ld: %R", name, most, o);
         return -1;
     }
     *out = v;
@@ -233,7 +237,7 @@ static PyObject *rt_pump(PyObject *module, PyObject *args) {
     if (st == NULL || !PyArg_ParseTuple(args, "OOp:_pump", &deadline_ms, &max_behaviors, &raise_on_error))
         return NULL;
     long ms = -1, max = -1, executed = 0, raised = 0;
-    if (bound(deadline_ms, "deadline_ms", &ms) < 0 || bound(max_behaviors, "max_behaviors", &max) < 0)
+    if (bound(deadline_ms, "deadline_ms", LONG_MAX / 1000000, &ms) < 0 || bound(max_behaviors, "max_behaviors", LONG_MAX, &max) < 0)
         return NULL;
     if (st->worker >= 0) {
         PyErr_SetString(PyExc_RuntimeError, "pump() runs pinned behaviors, so it can be called on the main interpreter only");

@@ -112,6 +112,7 @@ __all__ = [
     "TransferError",
     "WaitResult",
     "WorkerDied",
+    "__version__",
     "as_completed",
     "batch",
     "board",

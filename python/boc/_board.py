@@ -95,6 +95,6 @@ def notice_update(key: str, fn: Callable[[Any], Any], default: Any = None) -> No
 def notice_seed(key: str, value: Any) -> None:
     """Write key from main and return once it is applied; RuntimeError elsewhere."""
     if _core._in_body() or not _core.is_main():
-        raise RuntimeError("notice_seed() is for main only; use notice_write() in a behavior")
+        raise RuntimeError("notice_seed() is for main, the primary interpreter; use notice_write() in a behavior")
     _core.notice_write(key, value)
     _core.notice_sync(None)

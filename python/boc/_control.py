@@ -338,11 +338,12 @@ def set_wait_pump_poll(ms: int = 50) -> None:
 
 
 def set_pump_watchdog(
-    warn_ms: int | None = 1000, on_starve: Callable[[str, str], object] | None = None
+    warn_ms: int | None = 1000, on_starve: Callable[[int, str], object] | None = None
 ) -> None:
     """Warn when pinned work has waited longer than warn_ms; None turns it off.
 
-    on_starve(severity, message) takes the warning's place. The check runs on a thread of the main interpreter.
+    on_starve(severity, message) takes the warning's place; severity is 0. The check runs on a thread of the main
+    interpreter.
     """
     from boc import _watchdog
 

@@ -21,11 +21,11 @@ def receive(
     """Wait for a message under one of the tags; returns (tag, contents).
 
     timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else
-    (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, IndexError for
+    (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, RuntimeError for
     none at all.
     """
     if isinstance(tags, (list, tuple)) and not tags:
-        raise IndexError("receive() needs at least one tag")
+        raise RuntimeError("receive() needs at least one tag")
     if timeout is not None:
         if timeout != timeout:
             raise ValueError("timeout is NaN")

@@ -223,9 +223,15 @@ def test_watchdog():
     bump(p)
     assert arrived.wait(5)
     severity, message = said[0]
-    assert severity and "1" in message
+    assert severity == 0 and "1" in message
     boc.set_pump_watchdog(None)
     pump()
+    for refused in (lambda: boc.set_pump_watchdog(2**70), lambda: pump(deadline_ms=2**62)):
+        with pytest.raises(OverflowError, match="_ms exceeds"):
+            refused()
+    with pytest.raises(TypeError, match="max_behaviors"):
+        pump(max_behaviors=-2**70)
+    assert pump(max_behaviors=2**70) == PumpResult(0, False, 0)
 
 
 def test_wait_pump_poll():
