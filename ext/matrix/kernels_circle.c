@@ -13,6 +13,7 @@
  * pi/4; then a polynomial. Its error is below two units. Zeros, infinities,
  * NaN and the very large and small go to libm. */
 #include "kernels.h"
+#include "lanes.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,24 +21,10 @@
 #define NAME(x) BOC_PASTE(x##_, BOC_ISA)
 
 enum { LANES = BOC_LANES };
-typedef double lanes __attribute__((vector_size(BOC_LANES * 8)));
-typedef long long bits __attribute__((vector_size(BOC_LANES * 8)));
 
 #define LIMIT 1e6
 /* Adding it to a number below 2^51 rounds to a whole one, whose low bits are then in the low bits. */
 #define TO_WHOLE 0x1.8p52
-
-static inline __attribute__((always_inline)) lanes load(const double *x)
-{
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static inline __attribute__((always_inline)) lanes pick(bits when, lanes a, lanes b)
-{
-    return (lanes)(((bits)a & when) | ((bits)b & ~when));
-}
 
 static inline __attribute__((always_inline)) int within_limit(lanes x)
 {

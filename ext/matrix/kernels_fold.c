@@ -11,6 +11,7 @@
  * min and max give the same number in any order (of zeros of both signs,
  * either), and skip NaN unless it is the first element. */
 #include "kernels.h"
+#include "lanes.h"
 
 #include <string.h>
 
@@ -29,22 +30,7 @@ enum { PARTS = 32, BLOCK = 4096, NARROW = 16, DEAL = 8 };
 #define UNROLLED _Pragma("GCC unroll 32")
 #endif
 
-/* BOC_LANES doubles: one register of this instruction set. */
-typedef double lanes __attribute__((vector_size(BOC_LANES * 8)));
-typedef long long bits __attribute__((vector_size(BOC_LANES * 8)));
 enum { REGISTERS = PARTS / BOC_LANES };
-
-static inline __attribute__((always_inline)) lanes load(const double *x)
-{
-    lanes v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static inline __attribute__((always_inline)) lanes pick(bits when, lanes a, lanes b)
-{
-    return (lanes)(((bits)a & when) | ((bits)b & ~when));
-}
 
 static inline __attribute__((always_inline)) lanes every(double v)
 {
@@ -252,55 +238,61 @@ static inline __attribute__((always_inline)) bits first(long long n)
     }
 BOC_FOLDS(FOLD)
 
-static size_t find(const double *x, size_t n, double v)
+/* Which lanes are set, bit by bit. */
+static inline __attribute__((always_inline)) unsigned long which(bits set)
 {
-    size_t i = 0;
+#if defined(__x86_64__) && BOC_LANES == 8
+    return _mm512_movepi64_mask((__m512i)set);
+#elif defined(__x86_64__) && BOC_LANES == 4
+    return (unsigned long)_mm256_movemask_pd((__m256d)set);
+#elif defined(__x86_64__)
+    return (unsigned long)_mm_movemask_pd((__m128d)set);
+#else
+    return (unsigned long)((set[0] & 1) | (set[1] & 2));
+#endif
+}
 
-    for (; i + PARTS <= n; i += PARTS) {
-        bits any = {0};
-        long long found = 0;
+/* The first index of a run where `true_of(x, y)`, of element i of `a` and `from_b`, holds; n if there is none. */
+#define FIRST(true_of, from_b, one_of_b)                                                                      \
+    do {                                                                                                       \
+        size_t i = 0;                                                                                          \
+        for (; i + PARTS <= n; i += PARTS) {                                                                   \
+            unsigned long found = 0;                                                                           \
+            UNROLLED                                                                                           \
+            for (size_t r = 0; r < REGISTERS; r++) {                                                           \
+                const lanes x = load(a + i + r * BOC_LANES), y = from_b;                                       \
+                found |= which(true_of(x, y)) << (r * BOC_LANES);                                              \
+            }                                                                                                  \
+            if (found)                                                                                         \
+                return i + (size_t)__builtin_ctzl(found);                                                      \
+        }                                                                                                      \
+        for (; i < n; i++) {                                                                                   \
+            const double x = a[i], y = one_of_b;                                                               \
+            if (true_of(x, y))                                                                                 \
+                return i;                                                                                      \
+        }                                                                                                      \
+        return n;                                                                                              \
+    } while (0)
 
-        UNROLLED
-        for (size_t r = 0; r < REGISTERS; r++)
-            any |= load(x + i + r * BOC_LANES) == v;
-        UNROLLED
-        for (int l = 0; l < BOC_LANES; l++)
-            found |= any[l];
-        if (found)
-            break;
-    }
-    for (; i < n; i++)
-        if (x[i] == v)
-            return i;
-    return n;
+#define SAME(x, y) ((x) == (y))
+#define UNLIKE(x, y) (((x) < (y)) | ((x) > (y)))
+
+static inline size_t find(const double *a, size_t n, double v)
+{
+    const lanes all = every(v);
+    FIRST(SAME, all, v);
 }
 
 static size_t unlike(const double *a, const double *b, int b_step, size_t n)
 {
-    size_t i = 0;
-
-    for (; i + PARTS <= n; i += PARTS) {
-        bits any = {0};
-        long long found = 0;
-
-        UNROLLED
-        for (size_t r = 0; r < REGISTERS; r++) {
-            const lanes x = load(a + i + r * BOC_LANES), y = b_step ? load(b + i + r * BOC_LANES) : every(*b);
-            any |= (x < y) | (x > y);
-        }
-        UNROLLED
-        for (int l = 0; l < BOC_LANES; l++)
-            found |= any[l];
-        if (found)
-            break;
-    }
-    for (; i < n; i++)
-        if (a[i] < b[b_step ? i : 0] || a[i] > b[b_step ? i : 0])
-            return i;
-    return n;
+    if (b_step)
+        FIRST(UNLIKE, load(b + i + r * BOC_LANES), b[i]);
+    const double v = *b;
+    const lanes all = every(v);
+    FIRST(UNLIKE, all, v);
 }
 
-static size_t arg_short(const double *x, size_t n, int want_max)
+static inline __attribute__((always_inline)) size_t arg_short(const double *x, size_t n, int want_max)
 {
     size_t best = 0;
     double extreme = x[0];
@@ -313,15 +305,34 @@ static size_t arg_short(const double *x, size_t n, int want_max)
     return best;
 }
 
+static inline __attribute__((always_inline)) void arg_few(double *index, const double *x, size_t rows,
+                                                          size_t columns, int want_max)
+{
+    for (size_t i = 0; i < rows; i++, x += columns)
+        index[i] = (double)(want_max ? arg_short(x, columns, 1) : arg_short(x, columns, 0));
+}
+
 static void arg_rows(double *index, const double *x, size_t rows, size_t columns, int want_max)
 {
-    for (size_t i = 0; i < rows; i++, x += columns) {
+    switch (columns) {
+    case 2:
+        arg_few(index, x, rows, 2, want_max);
+        return;
+    case 3:
+        arg_few(index, x, rows, 3, want_max);
+        return;
+    case 4:
+        arg_few(index, x, rows, 4, want_max);
+        return;
+    default:
         if (columns < PARTS) {
-            index[i] = (double)(want_max ? arg_short(x, columns, 1) : arg_short(x, columns, 0));
-        } else {
-            const double extreme = want_max ? max_all(x, x, columns) : min_all(x, x, columns);
-            index[i] = extreme == extreme ? (double)find(x, columns, extreme) : 0.0;
+            arg_few(index, x, rows, columns, want_max);
+            return;
         }
+    }
+    for (size_t i = 0; i < rows; i++, x += columns) {
+        const double extreme = want_max ? max_all(x, x, columns) : min_all(x, x, columns);
+        index[i] = extreme == extreme ? (double)find(x, columns, extreme) : 0.0;
     }
 }
 

@@ -44,27 +44,42 @@ static int parse_indices(boc__matrix_t *m, PyObject *list, PyObject *axis_arg, i
     return boc__index_list(list, axis_name(*axis), *axis == 0 ? m->rows : m->columns, indices);
 }
 
-BOC_FUNCTION(take)
+/* What take (whole rows or columns) and take_along_axis (one element of each) begin with: who is asked for, and the
+ * matrix to write to. NULL: an exception is set; else clear the indices. */
+static boc__matrix_t *gather(boc__matrix_t *m, const char *name, bool along, PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *kwnames, int *axis, boc__indices_t *indices)
 {
-    static const boc__signature_t signature = {"take", 0, 2, 1, {"indices", "axis", "out"}};
-    boc__matrix_t *m = boc__as_matrix(self), *result;
-    boc__indices_t indices;
-    Py_ssize_t count;
+    const boc__signature_t signature = {name, 0, 2, 1, {"indices", "axis", "out"}};
+    boc__matrix_t *result;
     PyObject *got[3];
-    int axis;
 
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
-        parse_indices(m, got[0], got[1], &axis, &indices, false) < 0)
+        parse_indices(m, got[0], got[1], axis, indices, along) < 0)
         return NULL;
-    count = indices.count;
-    result = gather_result(m, got[2], axis == 0 ? count : m->rows, axis == 0 ? m->columns : count);
-    if (result != NULL && axis == 0) {
-        for (Py_ssize_t i = 0; i < count; i++)
+    const Py_ssize_t others = along ? 1 : *axis == 0 ? m->columns : m->rows;
+    result = gather_result(m, got[2], (*axis == 0) != along ? indices->count : others,
+                           (*axis == 0) != along ? others : indices->count);
+    if (result == NULL)
+        boc__indices_clear(indices);
+    return result;
+}
+
+BOC_FUNCTION(take)
+{
+    boc__indices_t indices;
+    int axis;
+    const boc__matrix_t *m = boc__as_matrix(self);
+    boc__matrix_t *result = gather(boc__as_matrix(self), "take", false, args, nargs, kwnames, &axis, &indices);
+
+    if (result == NULL)
+        return NULL;
+    if (axis == 0) {
+        for (Py_ssize_t i = 0; i < indices.count; i++)
             boc__copy_row(result->data + i * m->columns, m->data + indices.at[i] * m->columns, m->columns);
-    } else if (result != NULL) {
+    } else {
         for (Py_ssize_t i = 0; i < m->rows; i++)
-            for (Py_ssize_t j = 0; j < count; j++)
-                result->data[i * count + j] = m->data[i * m->columns + indices.at[j]];
+            for (Py_ssize_t j = 0; j < indices.count; j++)
+                result->data[i * indices.count + j] = m->data[i * m->columns + indices.at[j]];
     }
     boc__indices_clear(&indices);
     return (PyObject *)result;
@@ -72,20 +87,16 @@ BOC_FUNCTION(take)
 
 BOC_FUNCTION(take_along_axis)
 {
-    static const boc__signature_t signature = {"take_along_axis", 0, 2, 1, {"indices", "axis", "out"}};
-    boc__matrix_t *m = boc__as_matrix(self), *result;
     boc__indices_t indices;
-    Py_ssize_t count;
-    PyObject *got[3];
     int axis;
+    const boc__matrix_t *m = boc__as_matrix(self);
+    boc__matrix_t *result =
+        gather(boc__as_matrix(self), "take_along_axis", true, args, nargs, kwnames, &axis, &indices);
 
-    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
-        parse_indices(m, got[0], got[1], &axis, &indices, true) < 0)
+    if (result == NULL)
         return NULL;
-    count = indices.count;
-    result = gather_result(m, got[2], axis == 0 ? 1 : count, axis == 0 ? count : 1);
-    for (Py_ssize_t i = 0; result != NULL && i < count; i++)
-        result->data[i] = axis == 0 ? m->data[indices.at[i] * m->columns + i] : m->data[i * m->columns + indices.at[i]];
+    for (Py_ssize_t i = 0; i < indices.count; i++)
+        result->data[i] = m->data[axis == 0 ? indices.at[i] * m->columns + i : i * m->columns + indices.at[i]];
     boc__indices_clear(&indices);
     return (PyObject *)result;
 }
@@ -129,7 +140,11 @@ static inline void put_row(double *to, const double *from, Py_ssize_t columns, P
         boc__copy_row(to, from, columns);
         return;
     }
-    boc__kernels->map->fill(to, *from, (size_t)columns);
+    if (columns > 8)
+        boc__kernels->map->fill(to, *from, (size_t)columns);
+    else
+        for (Py_ssize_t j = 0; j < columns; j++)
+            to[j] = *from;
 }
 
 /* Shared by put (whole rows or columns) and put_along_axis (one element of each). */

@@ -276,7 +276,7 @@ PyObject *boc__list_of_int(const double *values, Py_ssize_t n)
     PyObject *list = PyList_New(n);
 
     for (Py_ssize_t i = 0; list != NULL && i < n; i++) {
-        PyObject *item = PyLong_FromSsize_t((Py_ssize_t)values[i]);
+        PyObject *item = PyLong_FromLong((long)values[i]);
         if (item == NULL)
             Py_CLEAR(list);
         else

@@ -201,9 +201,12 @@ static PyObject *dot(boc__state_t *state, const boc__operand_t *a, const boc__op
     return (PyObject *)result;
 }
 
-BOC_FUNCTION(vecdot)
+/* A method with one other operand, a matrix or a sequence, and an axis. */
+static PyObject *with_other(PyObject *self, const char *name, const char *what, PyObject *const *args,
+                            Py_ssize_t nargs, PyObject *kwnames,
+                            PyObject *(*run)(boc__state_t *, const boc__operand_t *, const boc__operand_t *, int))
 {
-    static const boc__signature_t signature = {"vecdot", 0, 2, 1, {"other", "axis"}};
+    const boc__signature_t signature = {name, 0, 2, 1, {"other", "axis"}};
     boc__state_t *state = boc__state_of(self);
     boc__operand_t a = {0}, b = {0};
     PyObject *got[2], *result = NULL;
@@ -211,15 +214,21 @@ BOC_FUNCTION(vecdot)
 
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__axis(got[1], &axis) < 0)
         return NULL;
-    if (boc__need_operand(state, got[0], "vecdot: other", &b) == 0 && boc__operand(state, self, false, &a) == 1) {
+    if (boc__need_operand(state, got[0], what, &b) == 0 &&
+        boc__operand(state, self, false, &a) == 1) {
         if (b.scalar)
-            PyErr_SetString(PyExc_TypeError, "vecdot: other must be a Matrix or a sequence of numbers, not a number");
+            PyErr_Format(PyExc_TypeError, "%s must be a Matrix or a sequence of numbers, not a number", what);
         else
-            result = dot(state, &a, &b, axis);
+            result = run(state, &a, &b, axis);
     }
     boc__operand_clear(&a);
     boc__operand_clear(&b);
     return result;
+}
+
+BOC_FUNCTION(vecdot)
+{
+    return with_other(self, "vecdot", "vecdot: other", args, nargs, kwnames, dot);
 }
 
 /* cross --------------------------------------------------------------------------- */
@@ -303,21 +312,5 @@ static PyObject *cross(boc__state_t *state, const boc__operand_t *a, const boc__
 
 BOC_FUNCTION(cross)
 {
-    static const boc__signature_t signature = {"cross", 0, 2, 1, {"other", "axis"}};
-    boc__state_t *state = boc__state_of(self);
-    boc__operand_t a = {0}, b = {0};
-    PyObject *got[2], *result = NULL;
-    int axis;
-
-    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__axis(got[1], &axis) < 0)
-        return NULL;
-    if (boc__need_operand(state, got[0], "cross: other", &b) == 0 && boc__operand(state, self, false, &a) == 1) {
-        if (b.scalar)
-            PyErr_SetString(PyExc_TypeError, "cross: other must be a Matrix or a sequence of numbers, not a number");
-        else
-            result = cross(state, &a, &b, axis);
-    }
-    boc__operand_clear(&a);
-    boc__operand_clear(&b);
-    return result;
+    return with_other(self, "cross", "cross: other", args, nargs, kwnames, cross);
 }
