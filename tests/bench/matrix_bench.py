@@ -1,9 +1,11 @@
 """Every operation of Matrix at five sizes, beside the peer's and numpy's on one thread: a table, and JSON.
 
-    matrix_bench.py [--peer bocpy] [--rounds 3] [--json FILE] [--sizes 4 16 64 256 tall] [--only sum @ ...]
+    matrix_bench.py [--peer bocpy] [--rounds 3] [--best] [--json FILE] [--markdown FILE]
+                    [--sizes 4 16 64 256 tall] [--only sum @ ...]
 
 Each round runs ours, the peer and numpy in turn, each in a process of its own. A figure is the median of the
-rounds, in microseconds a call; a process takes the best of five runs. `tall` is 1,000,000 x 3.
+rounds (--best: the least, for a machine that others use), in microseconds a call; a process takes the best of five
+runs. `tall` is 1,000,000 x 3.
 """
 
 from __future__ import annotations
@@ -205,10 +207,10 @@ def sample(module: str, sizes: list[str], only: list[str]) -> dict[str, float | 
     return figures
 
 
-def middle(samples: list[dict[str, float | None]], key: str) -> float | None:
-    """The median over the rounds."""
+def figure(samples: list[dict[str, float | None]], key: str, best: bool) -> float | None:
+    """The median, or the least, over the rounds."""
     values = [v for s in samples if (v := s.get(key)) is not None]
-    return statistics.median(values) if values else None
+    return (min(values) if best else statistics.median(values)) if values else None
 
 
 def table(rows: dict[str, dict[str, float | None]], modules: list[str]) -> None:
@@ -233,11 +235,36 @@ def table(rows: dict[str, dict[str, float | None]], modules: list[str]) -> None:
             )
 
 
+def three(value: float | None) -> str:
+    """Three digits, or a dot for what is not measured."""
+    if value is None:
+        return "·"
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def markdown(rows: dict[str, dict[str, float | None]], modules: list[str], sizes: list[str]) -> str:
+    """One line for each operation, one column for each size: `ours / peer / numpy`."""
+    names = list(dict.fromkeys(key.rpartition(" ")[0] for key in rows))
+    lines = [
+        "| | " + " | ".join("x".join(f"{n:,}" for n in SIZES[s]) for s in sizes) + " |",
+        "|---|" + "--:|" * len(sizes),
+    ]
+    for name in names:
+        cells = []
+        for size in sizes:
+            row = rows.get(f"{name} {size}")
+            cells.append(" / ".join(three(row[m]) for m in modules) if row else "")
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", help="a module with a Matrix of the same surface")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--best", action="store_true")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--no-numpy", action="store_true")
@@ -251,11 +278,13 @@ def main() -> None:
     for _ in range(args.rounds):
         for m in modules:
             samples[m].append(sample(m, args.sizes, args.only))
-    rows = {key: {m: middle(samples[m], key) for m in modules} for key in samples["boc"][0]}
+    rows = {key: {m: figure(samples[m], key, args.best) for m in modules} for key in samples["boc"][0]}
     table(rows, modules)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps({"unit": "us", "rounds": args.rounds, "rows": rows}, indent=1))
+    if args.markdown:
+        args.markdown.write_text(markdown(rows, modules, args.sizes))
 
 
 if __name__ == "__main__":
