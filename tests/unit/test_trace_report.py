@@ -129,3 +129,12 @@ def test_questions_as_functions_of_boc() -> None:
         assert str(ask.summary(t)) and str(ask.critical_path(t)) and str(ask.compare(t, t))
     assert boc.trace.explain("cook_omelette", t).sentence == t.explain("cook_omelette").sentence
     assert repr(t).startswith("<Trace: ") and len(repr(t)) < 80
+
+
+def test_cpu_time_is_never_more_than_wall_time_whichever_bodies_were_sampled() -> None:
+    t = trace_of(Sim([Job("a", (f"c{k}",), body=(10 if k == 3 else 1) * MS) for k in range(8)], workers=1, wake=0))
+    t.behaviors.cpu[:] = 0
+    t.behaviors.cpu[3] = 5 * MS  # only the long one was sampled: it had a core for half its time
+    [row] = t.summary().behaviors
+    assert row.cpu == pytest.approx(row.body / 2, rel=0.01)
+    assert t.summary().workers[0].cpu == pytest.approx(t.summary().workers[0].busy / 2, rel=0.01)

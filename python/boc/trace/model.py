@@ -306,7 +306,7 @@ class Trace:
             notices=changes,
             notes=notes,
             moves=self.moves.take((self.moves.time >= t0) & (self.moves.time <= t1)),
-            gaps=[g for g in self.gaps if g.begin == BEFORE or (g.end >= t0 and g.begin <= t1)],
+            gaps=[g for g in self.gaps if g.end >= t0 and g.begin <= t1],
             exceptions={int(row[i]): text for i, text in self.exceptions.items() if i >= 0 and keep[i]},
             gate={int(row[i]): when for i, when in self.gate.items() if keep[i]},
             t0=t0,

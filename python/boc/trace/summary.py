@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .columns import CANCELLED, RAISED
+from .columns import CANCELLED, I32, RAISED
 from .ownership import ByCown, caused, ranked, use
 from .times import count, dur, percent, plural, size
 
@@ -22,7 +22,7 @@ def line(trace: Trace) -> str:
 
 @dataclass(frozen=True)
 class BehaviorRow:
-    """One name. Times in ns: means of the parts of a life, then percentiles. `cpu` is 0 where not sampled."""
+    """One name. Times in ns: means of the parts of a life, then percentiles. `cpu`: from samples, 0 without."""
 
     name: str
     runs: int
@@ -112,7 +112,10 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     if busy and runs:
         bits.append(f"Workers were busy {percent(sum(busy) / len(busy))} of the time.")
     lost = sum(trace.lost.values())
-    bits.append(f"{plural(lost, 'event')} lost." if lost else "No event was lost.")
+    if lost or not trace.before:
+        bits.append(f"{plural(lost, 'event')} lost." if lost else "No event was lost.")
+    if trace.before:
+        bits.append(f"It reaches back {dur(trace.t1 - trace.t0)}: {count(trace.before)} older events were overtaken.")
     return Summary(title, " ".join(bits), span, names, boxes, lanes, lost)
 
 
@@ -137,16 +140,26 @@ def _behaviors(trace: Trace) -> tuple[BehaviorRow, ...]:
         wait = b.start[m] - b.sched[m]
         body = np.maximum(stop - begin, 0)
         moving = (begin - b.start[m]) + (trace.end[m] - stop)
-        cpu = b.cpu[m][b.cpu[m] > 0]
         out.append(
             BehaviorRow(
                 name, len(m), raised, cancelled, len(m) * 1e9 / trace.span,
                 float((ready - b.sched[m]).mean()), float((b.start[m] - ready).mean()),
-                float(moving.mean()), float(body.mean()), float(cpu.mean()) if len(cpu) else 0.0,
+                float(moving.mean()), float(body.mean()), float(body.mean()) * _on_cpu(trace, m),
                 *(float(np.percentile(v, p)) for v in (wait, b.start[m] - ready, moving, body) for p in (50, 99)),
             )
         )  # fmt: skip
     return tuple(sorted(out, key=lambda r: -r.body * r.runs))
+
+
+def _on_cpu(trace: Trace, rows: I32) -> float:
+    """The share of their time that these bodies had a core, from those whose CPU clock was read; 0 if none was.
+
+    A clock is read now and then, and more often around long bodies: so shares of time are compared, never counts.
+    """
+    b = trace.behaviors
+    read = rows[(b.cpu[rows] > 0) & (trace.end[rows] > b.start[rows])]
+    wall = float((trace.end[read] - b.start[read]).sum())
+    return min(1.0, float(b.cpu[read].sum()) / wall) if wall else 0.0
 
 
 def _cowns(trace: Trace, limit: int) -> tuple[CownRow, ...]:
@@ -176,7 +189,7 @@ def _workers(trace: Trace) -> tuple[WorkerRow, ...]:
         name = "main" if w == -1 else f"thread {-1 - w}" if w < 0 else f"worker {w}"
         out.append(
             WorkerRow(
-                name, len(m), busy / trace.span, float(b.cpu[m].sum()) / trace.span,
+                name, len(m), busy / trace.span, busy / trace.span * _on_cpu(trace, m),
                 int((b.stolen[m] >= 0).sum()), float(rest.sum()) / trace.span,
             )
         )  # fmt: skip
