@@ -271,3 +271,9 @@ def test_lost_records_are_hatched_and_counted() -> None:
     assert "299 events lost" in headline(t, Scene(t, LIGHT))
     assert "not drawn" in finding(t, Scene(t, LIGHT))
     assert colours(gantt(t, LIGHT)).get(triple(LIGHT.red), 0) > 50
+
+
+def test_who_waited_longest_is_nobody_that_was_dropped() -> None:
+    jobs = [Job("first", ("pan",), body=5 * MS), Job("served", ("pan",)), Job("dropped", ("pan",), cancel_after=0)]
+    t = trace_of(Sim([*jobs[:2], jobs[2]]))
+    assert str(api.gantt(t, by="behavior")).startswith("served waited longest")

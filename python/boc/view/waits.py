@@ -46,7 +46,7 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
         s.now(top - 18, bottom)
     if not len(rows):
         s.text((s.x0 + s.x1) / 2, top + 10, EMPTY, 11.5, theme.muted, align="center")
-    worst = int(rows[np.argmax(waited[rows])]) if len(rows) else -1
+    worst = _worst(trace, rows.tolist(), waited) if len(rows) else -1
     for k, row in enumerate(rows.tolist()):
         _row(s, scene, row, top + _HEIGHT * k, row == worst)
     order = "as scheduled" if len(rows) == len(known) else f"as scheduled; the {len(rows)} that waited longest"
@@ -62,10 +62,15 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
     return s.finish()
 
 
+def _worst(trace: Trace, rows: list[int], waited: np.ndarray) -> int:
+    """Who waited longest; one that was dropped from the queue counts only where there is no other."""
+    return max(rows, key=lambda i: (trace.behaviors.state[i] != CANCELLED, waited[i]))
+
+
 def _words(trace: Trace, rows: list[int], waited: np.ndarray, total: int, known: np.ndarray) -> tuple[str, str]:
     if not rows:
         return "Nothing was scheduled", "No behavior waited"
-    worst = max(rows, key=lambda i: waited[i])
+    worst = _worst(trace, rows, waited)
     ran = known[trace.ran[known]]
     spent = int((trace.end[ran] - trace.behaviors.start[ran]).sum())
     title = f"{trace.name(worst)} waited longest: {dur(int(waited[worst]))}"
