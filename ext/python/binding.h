@@ -185,7 +185,8 @@ enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, P
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
        PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
-void boc__cown_name(boc_cown_t *c, const char *text, size_t n); /* unless it has one; the trace and later pictures know it */
+/* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
+void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);
 void boc__name_free(const boc_cown_t *c);            /* a counted one dies */
 uint32_t boc__name_number(const boc_cown_t *c);      /* among those of its name that live: 2 for the second */
 PyObject *boc__cown_names(PyObject *module, PyObject *unused);

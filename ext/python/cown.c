@@ -74,7 +74,7 @@ static int set_name(boc_cown_t *c, PyObject *name) {
     if (text == NULL)
         return -1;
     if (n > 0)
-        boc__cown_name(c, text, (size_t)n);
+        boc__cown_name(c, boc_name(text, (size_t)n), true);
     return 0;
 }
 

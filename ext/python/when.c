@@ -426,49 +426,61 @@ static int wrong_count(PyObject *func, template_t *t, Py_ssize_t n, uint32_t nde
     return -1;
 }
 
-/* Names of cowns that have none yet: from the text of the arguments, else from the parameters. */
-static void name_cowns(boc_state_t *st, template_t *t, PyObject *func, spec_t *s) {
+/* What a cown of argument `param` is called, at this place of a list (-1: no list): the text of the argument in the @when line,
+   else the parameter. 0: nothing is known. */
+static uint32_t argument_name(boc_state_t *st, template_t *t, PyObject *func, Py_ssize_t nargs, uint32_t param, int place) {
     if (t->texts == NULL) {
         PyObject *f = boc__py(st, PY_ARGUMENTS);
-        t->texts = f ? PyObject_CallFunction(f, "On", PyFunction_GET_CODE(func), s->nargs) : NULL;
+        t->texts = f ? PyObject_CallFunction(f, "On", PyFunction_GET_CODE(func), nargs) : NULL;
         if (t->texts == NULL || !PyTuple_Check(t->texts)) {
             PyErr_Clear();
             Py_XSETREF(t->texts, PyTuple_New(0));
         }
     }
-    PyObject *vars = PyCode_GetVarnames((PyCodeObject *)PyFunction_GET_CODE(func));
+    PyObject *vars = PyCode_GetVarnames((PyCodeObject *)PyFunction_GET_CODE(func)), *from = NULL;
+    Py_ssize_t at = (Py_ssize_t)param, rest = (Py_ssize_t)t->argcount + t->kwonly;
+    int number = -1; /* among *args */
+    if (t->texts != NULL && at < PyTuple_GET_SIZE(t->texts) && PyUnicode_Check(PyTuple_GET_ITEM(t->texts, at)))
+        from = PyTuple_GET_ITEM(t->texts, at);
+    else if (vars != NULL && param < t->argcount && at < PyTuple_GET_SIZE(vars))
+        from = PyTuple_GET_ITEM(vars, at);
+    else if (vars != NULL && t->varargs && rest < PyTuple_GET_SIZE(vars))
+        from = PyTuple_GET_ITEM(vars, rest), number = (int)(param - t->argcount);
+    const char *text = from ? PyUnicode_AsUTF8(from) : NULL;
+    char full[160], index[2][16] = {"", ""};
+    if (number >= 0)
+        snprintf(index[0], sizeof index[0], "[%d]", number);
+    if (place >= 0)
+        snprintf(index[1], sizeof index[1], "[%d]", place);
+    if (text != NULL)
+        snprintf(full, sizeof full, "%.120s%s%s", text, index[0], index[1]);
+    else
+        PyErr_Clear();
+    Py_XDECREF(vars);
+    return text ? boc_name(full, strlen(full)) : 0;
+}
+
+/* Names of cowns that have none yet. */
+static void name_cowns(boc_state_t *st, template_t *t, PyObject *func, spec_t *s) {
     uint32_t place = 0, last = UINT32_MAX;
     for (uint32_t i = 0; i < s->nitems; i++) {
-        place = s->items[i].param == last ? place + 1 : 0;
-        last = s->items[i].param;
+        uint32_t param = s->items[i].param, *known = NULL;
+        place = param == last ? place + 1 : 0;
+        last = param;
         boc_cown_t *c = s->items[i].core;
         if (c == NULL || c->name != 0)
             continue;
-        const char *text = NULL;
-        bool rest = false;
-        if (t->texts != NULL && (Py_ssize_t)last < PyTuple_GET_SIZE(t->texts) &&
-            PyUnicode_Check(PyTuple_GET_ITEM(t->texts, last)))
-            text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(t->texts, last));
-        else if (vars != NULL && last < t->argcount && (Py_ssize_t)last < PyTuple_GET_SIZE(vars))
-            text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(vars, last));
-        else if (vars != NULL && t->varargs && (Py_ssize_t)(t->argcount + t->kwonly) < PyTuple_GET_SIZE(vars))
-            text = PyUnicode_AsUTF8(PyTuple_GET_ITEM(vars, t->argcount + t->kwonly)), rest = true;
-        if (text == NULL) {
-            PyErr_Clear();
+        if (!s->items[i].in_list && param < KNOWN_NAMES)
+            known = &t->argument_names[param];
+        uint32_t name = known ? *known : 0;
+        if (name == 0)
+            name = argument_name(st, t, func, s->nargs, param, s->items[i].in_list ? (int)place : -1);
+        if (name == 0)
             continue;
-        }
-        char full[160];
-        if (rest && s->items[i].in_list)
-            snprintf(full, sizeof full, "%.100s[%u][%u]", text, last - t->argcount, place);
-        else if (rest)
-            snprintf(full, sizeof full, "%.120s[%u]", text, last - t->argcount);
-        else if (s->items[i].in_list)
-            snprintf(full, sizeof full, "%.120s[%u]", text, place);
-        else
-            snprintf(full, sizeof full, "%.150s", text);
-        boc__cown_name(c, full, strlen(full));
+        if (known != NULL)
+            *known = name;
+        boc__cown_name(c, name, st->worker < 0);
     }
-    Py_XDECREF(vars);
 }
 
 static uint32_t count_cowns(const spec_t *s) {

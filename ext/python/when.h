@@ -6,6 +6,7 @@
 #include "edited.h"
 
 enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3 }; /* mirrored in boc/_reach.py */
+enum { KNOWN_NAMES = 6 };
 
 typedef struct watch {   /* one name that the body or what it reaches uses */
     PyObject *container; /* dict, or the class whose attributes are watched */
@@ -31,6 +32,7 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     uint32_t name;
     PyObject *named_for;   /* only compared */
     PyObject *texts;       /* of the arguments in the @when line */
+    uint32_t argument_names[KNOWN_NAMES]; /* what the first arguments call their cowns; 0: not asked yet */
 } template_t;
 
 typedef struct item {      /* one cown of one argument */
