@@ -3,7 +3,8 @@
  * Invariants
  *  W1 fairness: at most BOC__IN_A_ROW behaviors come from the pending slot between two that come from a lane;
  *     the two lanes take turns; every BOC__TICK dispatches from a lane (or 0.1 ms) the token fires: what was
- *     posted is admitted to the order, and one other worker is looked at for work. So with n behaviors in
+ *     posted is admitted to the order, and one other worker is looked at: if its body is long, one behavior
+ *     comes over (else none: values are warm where they are, and an idle worker takes more). So with n behaviors in
  *     its lanes a worker starts what is posted to it after at most (2n + BOC__TICK + 2) * (BOC__IN_A_ROW + 1)
  *     starts (tests/core/test_fair.c);
  *  W2 fetches and mail are served at every boundary, before the next body;
@@ -77,22 +78,27 @@ static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool on
     return b;
 }
 
-static boc_behavior_t *steal(boc_worker_t *w, bool one) {
+static boc_worker_t *next_victim(boc_worker_t *w) {
     uint32_t n = boc__load_acq(&boc__rt.nworkers);
-    uint32_t tries = one ? 1 : n;
-    for (uint32_t i = 0; i < tries; i++) {
-        w->victim = w->victim + 1 < n ? w->victim + 1 : 0;
-        boc_worker_t *v = boc__worker(w->victim);
-        if (v == w) {
-            tries += one && n > 1;
-            continue;
-        }
-        boc_behavior_t *b = steal_from(w, v, one);
-        if (b != NULL) {
-            return b;
-        }
+    w->victim = w->victim + 1 < n ? w->victim + 1 : 0;
+    return boc__worker(w->victim);
+}
+
+static boc_behavior_t *steal(boc_worker_t *w) {
+    uint32_t n = boc__load_acq(&boc__rt.nworkers);
+    boc_behavior_t *b = NULL;
+    for (uint32_t i = 0; i < n && b == NULL; i++) {
+        boc_worker_t *v = next_victim(w);
+        b = v != w ? steal_from(w, v, false) : NULL;
     }
-    return NULL;
+    return b;
+}
+
+/* w has work of its own: it takes one behavior from another worker whose body keeps it waiting. */
+static boc_behavior_t *relieve(boc_worker_t *w) {
+    boc_worker_t *v = next_victim(w);
+    v = v != w ? v : next_victim(w);
+    return v != w && boc__long_body(v) ? steal_from(w, v, true) : NULL;
 }
 
 /* The fairness token. May come back with a behavior of another worker. */
@@ -106,7 +112,7 @@ static boc_behavior_t *token(boc_worker_t *w) {
     if (moved) {
         tell(w);
     }
-    return steal(w, true);
+    return relieve(w);
 }
 
 static boc_behavior_t *next(boc_worker_t *w) {
@@ -160,7 +166,7 @@ static boc_behavior_t *search(boc_worker_t *w) {
     }
     for (uint32_t round = 0; w->searching; round++) {
         boc_behavior_t *b = from_lanes(w);
-        b = b != NULL ? b : steal(w, false);
+        b = b != NULL ? b : steal(w);
         if (b != NULL) {
             search_end(w, true);
             return b;
