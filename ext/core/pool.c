@@ -36,7 +36,7 @@ static void depot_put(boc__pool_t *o, uint32_t k, boc__free_t *first, boc__free_
 }
 
 static boc__free_t *depot_get(boc__pool_t *o, uint32_t k) {
-    for (uint32_t i = 1; i <= SLOTS; i++) { /* others' slots first: one's own is where one's surplus went */
+    for (uint32_t i = 0; i < SLOTS; i++) { /* one's own surplus first: it is still in this core's cache */
         _Atomic(boc__free_t *) *slot = &depot[k].slot[(o->index + i) % SLOTS];
         if (boc__load_rlx(slot) != NULL) {
             boc__free_t *b = boc__swap(slot, NULL);

@@ -3,7 +3,8 @@
  * A call takes the next place of the sequence, one step of splitmix64, and
  * draws its numbers from a xoshiro256++ (Blackman and Vigna) that begins
  * there. So no interpreter waits for another one's drawing, and a seed makes
- * the draws of a program reproducible whose calls have an order. */
+ * the draws of a program reproducible whose calls have an order. Without a
+ * seed there is nothing to reproduce: then each thread has places of its own. */
 #include "matrix.h"
 
 #include <math.h>
@@ -14,7 +15,9 @@
 typedef struct {
     uint64_t s[4];
 } generator_t;
-static _Atomic uint64_t place; /* of the next call */
+static _Atomic uint64_t place; /* of the next call after a seed */
+static _Thread_local uint64_t own_place; /* before any seed; 0: not yet */
+static _Alignas(64) atomic_bool seeded;  /* not on the line of place, which all threads write */
 static pthread_once_t begun = PTHREAD_ONCE_INIT;
 
 static const uint64_t golden = 0x9e3779b97f4a7c15u;
@@ -124,15 +127,24 @@ static void begin(void)
     build_ziggurat();
 }
 
+static uint64_t next_place(void)
+{
+    if (atomic_load_explicit(&seeded, memory_order_acquire))
+        return mixed(atomic_fetch_add_explicit(&place, golden, memory_order_relaxed) + golden);
+    if (own_place == 0) {
+        (void)pthread_once(&begun, begin);
+        own_place = mixed(atomic_fetch_add_explicit(&place, golden, memory_order_relaxed) + golden);
+    }
+    return mixed(own_place += golden);
+}
+
 typedef void (*draw_fn)(generator_t *g, double *to, size_t n, double a, double b);
 
 static void draw(draw_fn fn, double *to, size_t n, double a, double b)
 {
     generator_t g; /* stays in registers */
-    uint64_t at;
+    uint64_t at = next_place();
 
-    (void)pthread_once(&begun, begin);
-    at = mixed(atomic_fetch_add_explicit(&place, golden, memory_order_relaxed) + golden);
     for (int i = 0; i < 4; i++)
         g.s[i] = mixed(at += golden);
     fn(&g, to, n, a, b);
@@ -206,5 +218,6 @@ BOC_FUNCTION(seed)
         return NULL;
     (void)pthread_once(&begun, begin);
     atomic_store_explicit(&place, value, memory_order_relaxed);
+    atomic_store_explicit(&seeded, true, memory_order_release);
     Py_RETURN_NONE;
 }

@@ -23,10 +23,11 @@
 static const size_t class_size[BOC_BLOCK_CLASSES] = {
     16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
 };
-static const int class_keep[BOC_BLOCK_CLASSES] = {64, 64, 32, 16, 8, 4, 4, 3, 2, 2, 2, 1, 1};
+static const int class_keep[BOC_BLOCK_CLASSES] = {256, 256, 256, 64, 8, 4, 4, 3, 2, 2, 2, 1, 1};
 
-/* Of the small classes half of a thread's blocks goes to the depot at once, which keeps at most so many batches of a class. */
-enum { WANDERING_CLASSES = 4, DEPOT_BATCHES = 32 };
+/* A thread keeps as many blocks of the small classes as a burst of behaviors needs: what goes through the depot comes back
+ * cold. A quarter of them goes there at once; it holds at most so many batches of a class. */
+enum { WANDERING_CLASSES = 4, DEPOT_BATCHES = 16 };
 
 enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
@@ -77,7 +78,7 @@ static _Thread_local store_t *mine;
 static pthread_key_t at_exit;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Batches of half of class_keep. Nobody waits for a depot: whoever finds it taken does without. (In the child of
+/* Batches of a quarter of class_keep. Nobody waits for a depot: whoever finds it taken does without. (In the child of
  * a fork it may stay taken for ever, by a thread that is not there.) */
 static struct {
     _Alignas(64) _Atomic bool taken;
@@ -141,23 +142,23 @@ static bool depot_take(store_t *store, int class)
         return false;
     if (depot[class].count > 0) {
         store->list[class] = depot[class].batch[--depot[class].count];
-        store->count[class] = class_keep[class] / 2;
+        store->count[class] = class_keep[class] / 4;
         found = true;
     }
     depot_unlock(class);
     return found;
 }
 
-/* The store is full: half of it goes on. */
+/* The store is full: a quarter of it goes on. */
 static void depot_put(store_t *store, int class)
 {
     boc__block_t *batch = store->list[class], *last = batch;
     bool there = false;
 
-    for (int i = 1; i < class_keep[class] / 2; i++)
+    for (int i = 1; i < class_keep[class] / 4; i++)
         last = last->next;
     store->list[class] = last->next;
-    store->count[class] -= class_keep[class] / 2;
+    store->count[class] -= class_keep[class] / 4;
     last->next = NULL;
     if (depot_lock(class)) {
         there = depot[class].count < DEPOT_BATCHES;
