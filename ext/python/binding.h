@@ -119,10 +119,11 @@ typedef struct boc_cown_object {
 } boc_cown_object_t;
 
 #define SEEN_NOTES 64
-enum { NOTE_DECODE, NOTE_SAME, NOTE_LIST, NOTE_DICT };
+enum { NOTE_SAME, NOTE_LIST, NOTE_COPY };
 typedef struct boc_seen {    /* what an interpreter decoded of a noticeboard entry and can copy cheaply */
     boc_blob_t *blob;        /* keeps it: so its address stays its own */
-    PyObject *object;
+    PyObject *object;        /* what cannot change, a tuple of a list's items, or what is copied */
+    PyObject *list;          /* lent to behaviors, one after another */
     uint8_t how;
 } boc_seen_t;
 
@@ -159,7 +160,11 @@ struct boc_state {
     boc_ctx_t ctx;
     PyObject *when_free;
     PyObject *type_ok;                /* set of types seen to encode */
-    PyObject *movable_types;          /* type -> index, index -> type */
+    PyObject *movable_types;          /* type -> index */
+    PyTypeObject **movable;           /* index -> type, or NULL */
+    uint32_t nmovable;
+    int32_t movable_answer;           /* to the last question, about this type: */
+    PyTypeObject *movable_asked;      /* only compared */
     struct boc_view *view;            /* the noticeboard as last seen here */
     boc_seen_t seen[SEEN_NOTES];
 };

@@ -29,7 +29,7 @@ void boc__live_add(boc_state_t *st, boc_cown_t *c) {
         st->live_cap = cap;
     }
     st->live[st->nlive].cown = c;
-    st->live[st->nlive].since = boc__rough_now();
+    st->live[st->nlive].since = 0; /* both are the caller's to say */
     st->live[st->nlive].last = 0;
     c->value.aux = st->nlive++;
     atomic_store_explicit(&c->home, (uint16_t)(st->worker + 1), memory_order_release);

@@ -43,37 +43,58 @@ static int register_movable(PyTypeObject *type, const boc_movable_t *ops) {
     }
     if (st->movable_types == NULL && (st->movable_types = PyDict_New()) == NULL)
         return -1;
+    if ((uint32_t)i >= st->nmovable) {
+        uint32_t n = (uint32_t)i + 8;
+        PyTypeObject **t = realloc(st->movable, n * sizeof *t);
+        if (t == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        memset(t + st->nmovable, 0, (n - st->nmovable) * sizeof *t);
+        st->movable = t;
+        st->nmovable = n;
+    }
     PyObject *k = PyLong_FromLong(i);
     int rc = k ? PyDict_SetItem(st->movable_types, (PyObject *)type, k) : -1;
-    if (rc == 0)
-        rc = PyDict_SetItem(st->movable_types, k, (PyObject *)type);
     Py_XDECREF(k);
+    if (rc == 0) {
+        Py_INCREF(type);
+        Py_XSETREF(st->movable[i], type);
+        st->movable_asked = NULL;
+    }
     return rc;
 }
 
 int32_t boc__movable_index(boc_state_t *st, PyObject *o) {
     if (st->movable_types == NULL)
         return -1;
-    PyObject *k = PyDict_GetItemWithError(st->movable_types, (PyObject *)Py_TYPE(o));
-    return k ? (int32_t)PyLong_AsLong(k) : -1;
+    PyTypeObject *t = Py_TYPE(o);
+    if (st->movable_asked == t)
+        return st->movable_answer;
+    PyObject *k = PyDict_GetItemWithError(st->movable_types, (PyObject *)t);
+    if (k == NULL && PyErr_Occurred())
+        return -1;
+    st->movable_answer = k ? (int32_t)PyLong_AsLong(k) : -1;
+    st->movable_asked = t;
+    return st->movable_answer;
 }
 
 PyObject *boc__movable_give(boc_state_t *st, uint32_t index, void *payload) {
     const boc_movable_t *ops = boc__movable(index);
-    PyObject *k = PyLong_FromUnsignedLong(index);
-    PyObject *type = k && st->movable_types ? PyDict_GetItemWithError(st->movable_types, k) : NULL;
-    if (type == NULL && k != NULL && !PyErr_Occurred()) { /* this interpreter has not seen it: import its module */
+    if (index >= st->nmovable || st->movable[index] == NULL) { /* this interpreter has not seen it: import its module */
         const char *dot = strrchr(ops->name, '.');
         PyObject *name = PyUnicode_FromStringAndSize(ops->name, dot ? dot - ops->name : 0);
         PyObject *m = name ? PyImport_Import(name) : NULL;
         Py_XDECREF(name);
-        Py_XDECREF(m);
-        type = m && st->movable_types ? PyDict_GetItemWithError(st->movable_types, k) : NULL;
-        if (type == NULL && !PyErr_Occurred())
-            PyErr_Format(PyExc_RuntimeError, "importing the module of %s did not register it as movable", ops->name);
+        if (m == NULL)
+            return NULL;
+        Py_DECREF(m);
     }
-    Py_XDECREF(k);
-    return type ? ops->give((PyTypeObject *)type, payload) : NULL;
+    if (index >= st->nmovable || st->movable[index] == NULL) {
+        PyErr_Format(PyExc_RuntimeError, "importing the module of %s did not register it as movable", ops->name);
+        return NULL;
+    }
+    return ops->give(st->movable[index], payload);
 }
 
 static const boc_api_t api = {.abi = BOC_ABI_VERSION, .size = sizeof(boc_api_t), .register_movable = register_movable};

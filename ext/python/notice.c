@@ -4,9 +4,11 @@
  *  - every write takes a ticket under the board's lock; writes are applied in the order of tickets. One that finds
  *    the queue empty is applied at once by the caller, the others by main's service thread (updates run
  *    Python, on main). So each producer's writes are applied in its order, by one mutator at a time;
- *  - a view is immutable and shared; the board's version says whether a worker's last view still holds;
+ *  - a view that more than one may look at is immutable; the board's version says whether a worker's last view still holds.
+ *    A body has its view to itself until it ends, who else asks holds a reference while it looks;
  *  - values are encoded: no object of any interpreter is ever on the board. */
 #include "binding.h"
+#include "seen.h"
 #include "stepping.h"
 
 #include <errno.h>
@@ -495,140 +497,126 @@ static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
+static boc_view_t *view_made(void) {
+    boc_view_t *v = malloc(sizeof *v + KEYS * sizeof v->note[0]);
+    if (v != NULL) {
+        atomic_init(&v->refs, 1);
+        v->n = 0;
+    }
+    return v;
+}
+
+/* Brings a view of nobody else's up to date, under the lock: what did not change stays as it is. What it displaces goes into
+   old (dropping it may run destructors of cowns); returns how many those are. */
+static uint32_t view_refresh(boc_view_t *v, boc_value_t *old) {
+    uint32_t dropped = 0;
+    for (uint32_t i = 0; i < board.n || i < v->n; i++) {
+        if (i < v->n && i < board.n && v->note[i].name == board.note[i].name && board.note[i].v.tag == V_BLOB &&
+            v->note[i].v.tag == V_BLOB && v->note[i].v.u.p == board.note[i].v.u.p)
+            continue; /* the very bytes: the view's reference keeps them from being others */
+        if (i < v->n)
+            old[dropped++] = v->note[i].v;
+        if (i < board.n) {
+            v->note[i] = board.note[i];
+            boc__value_copy(&v->note[i].v, &board.note[i].v);
+        }
+    }
+    v->n = board.n;
+    v->version = atomic_load_explicit(&board.version, memory_order_relaxed);
+    return dropped;
+}
+
+/* This interpreter's view, of now. It is shared where another interpreter made one of the same version. */
 static boc_view_t *current_view(boc_state_t *st) {
     uint64_t version = atomic_load_explicit(&board.version, memory_order_acquire);
     if (st->view != NULL && st->view->version == version)
         return st->view;
-    pthread_mutex_lock(&board.lock);
-    boc_view_t *v = board.view;
-    if (v == NULL) {
-        v = malloc(sizeof *v + board.n * sizeof v->note[0]);
-        if (v != NULL) {
-            atomic_init(&v->refs, 1);
-            v->n = board.n;
-            v->version = atomic_load_explicit(&board.version, memory_order_relaxed);
-            for (uint32_t i = 0; i < v->n; i++) {
-                v->note[i] = board.note[i];
-                boc__value_copy(&v->note[i].v, &board.note[i].v);
-            }
-            board.view = v;
-        }
+    boc_value_t old[KEYS];
+    uint32_t dropped = 0;
+    boc_view_t *mine = st->view;
+    st->view = NULL;
+    if (mine != NULL && atomic_load_explicit(&mine->refs, memory_order_acquire) != 1) {
+        view_drop(mine); /* a body still looks at it */
+        mine = NULL;
     }
+    pthread_mutex_lock(&board.lock);
+    if (board.view == NULL) {
+        board.view = mine != NULL ? mine : view_made();
+        mine = NULL;
+        if (board.view != NULL)
+            dropped = view_refresh(board.view, old);
+    }
+    boc_view_t *v = board.view;
     if (v != NULL)
         atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
     pthread_mutex_unlock(&board.lock);
+    for (uint32_t i = 0; i < dropped; i++)
+        boc__value_drop(&old[i]);
+    view_drop(mine);
     if (v == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
-    boc_view_t *old = st->view;
+    boc_view_t *meanwhile = st->view; /* a destructor above, or another thread while the lock was waited for */
     st->view = v;
-    view_drop(old);
+    view_drop(meanwhile);
     return v;
 }
 
-/* The view of whoever asks: a body keeps its first one. Borrowed. */
-static boc_view_t *my_view(boc_state_t *st) {
+/* The view of whoever asks; a body keeps its first one. To be given back with view_done(). */
+static boc_view_t *view_for(boc_state_t *st) {
     if (!boc__in_body()) {
-        if (await_mine(INT64_MAX) < 0)
-            return NULL;
-        return current_view(st);
+        boc_view_t *v = await_mine(INT64_MAX) < 0 ? NULL : current_view(st);
+        if (v != NULL)
+            atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+        return v;
     }
     boc_ctx_t *ctx = boc__ctx;
     if (ctx->view == NULL) {
         boc_view_t *v = current_view(st);
         if (v == NULL)
             return NULL;
-        atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-        ctx->view = v;
+        ctx->view = v; /* with the interpreter's reference: all workers would write the count */
+        st->view = NULL;
         boc_trace(BOC_T_snapshot, ctx->current->id, 0, (uint32_t)v->version, 0);
     }
     return ctx->view;
 }
 
+static void view_done(boc_view_t *v) {
+    if (!boc__in_body())
+        view_drop(v);
+}
+
 void boc__notice_body_end(boc_ctx_t *ctx) {
-    view_drop(ctx->view);
+    boc_view_t *v = ctx->view;
     ctx->view = NULL;
+    if (ctx->st->view == NULL)
+        ctx->st->view = v;
+    else
+        view_drop(v);
     Py_CLEAR(ctx->board);
 }
 
 void boc__notice_forget_view(boc_state_t *st) {
-    for (int i = 0; i < SEEN_NOTES; i++) {
-        Py_CLEAR(st->seen[i].object);
-        if (st->seen[i].blob != NULL)
-            boc__blob_drop(st->seen[i].blob);
-        st->seen[i].blob = NULL;
-    }
+    boc__seen_forget(st);
     view_drop(st->view);
     st->view = NULL;
 }
 
-/* Can nothing of o ever change? Handles of cowns count: they compare by cown, whichever object they are. */
-static bool unchanging(boc_state_t *st, PyObject *o, int depth) {
-    PyTypeObject *t = Py_TYPE(o);
-    if (o == Py_None || t == &PyLong_Type || t == &PyUnicode_Type || t == &PyFloat_Type || t == &PyBool_Type || t == &PyBytes_Type ||
-        t == st->cown_type || t == st->pinned_type)
-        return true;
-    if (t != &PyTuple_Type || depth == 0)
-        return false;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); i++)
-        if (!unchanging(st, PyTuple_GET_ITEM(o, i), depth - 1))
-            return false;
-    return true;
-}
-
-/* How the next behavior can get its own o without decoding again. */
-static uint8_t sharing_of(boc_state_t *st, PyObject *o) {
-    if (unchanging(st, o, 4))
-        return NOTE_SAME;
-    if (PyList_CheckExact(o)) {
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); i++)
-            if (!unchanging(st, PyList_GET_ITEM(o, i), 4))
-                return NOTE_DECODE;
-        return NOTE_LIST;
-    }
-    if (PyDict_CheckExact(o)) {
-        Py_ssize_t at = 0;
-        PyObject *k, *v;
-        while (PyDict_Next(o, &at, &k, &v))
-            if (!unchanging(st, k, 4) || !unchanging(st, v, 4))
-                return NOTE_DECODE;
-        return NOTE_DICT;
-    }
-    return NOTE_DECODE;
-}
-
-/* An object for this behavior alone: a worker keeps what it decoded once, and copies what is flat. */
-static PyObject *own_object(boc_state_t *st, note_t *n) {
-    boc_seen_t *s = &st->seen[n->name % SEEN_NOTES];
-    if (s->blob != n->v.u.p) {
-        PyObject *o = boc__decode(st, &n->v);
-        if (o == NULL)
-            return NULL;
-        uint8_t how = sharing_of(st, o);
-        if (how == NOTE_DECODE)
-            return o;
-        if (s->blob != NULL)
-            boc__blob_drop(s->blob);
-        s->blob = boc__blob_keep(n->v.u.p);
-        s->how = how;
-        Py_XSETREF(s->object, o);
-    }
-    if (s->how == NOTE_LIST)
-        return PyList_GetSlice(s->object, 0, PyList_GET_SIZE(s->object));
-    return s->how == NOTE_DICT ? PyDict_Copy(s->object) : Py_NewRef(s->object);
+/* What this body has read before: borrowed, or NULL. A body reads the same object again. */
+static PyObject *read_before(PyObject *key) {
+    PyObject *o = NULL;
+    if (boc__in_body() && boc__ctx->board != NULL && (o = PyDict_GetItemWithError(boc__ctx->board, key)) == NULL)
+        PyErr_Clear();
+    return o;
 }
 
 static PyObject *read_note(boc_state_t *st, note_t *n, PyObject *key) {
     boc_ctx_t *ctx = boc__in_body() ? boc__ctx : NULL;
     if (n->v.tag != V_BLOB && n->v.tag != V_MOVED && n->v.tag != V_DEF)
         return boc__decode(st, &n->v);
-    if (ctx != NULL && ctx->board != NULL) {
-        PyObject *o = PyDict_GetItemWithError(ctx->board, key);
-        if (o != NULL || PyErr_Occurred())
-            return Py_XNewRef(o);
-    }
-    PyObject *o = n->v.tag == V_BLOB ? own_object(st, n) : boc__decode(st, &n->v);
+    PyObject *o = n->v.tag == V_BLOB ? boc__seen_object(st, n->name, n->v.u.p) : boc__decode(st, &n->v);
     if (o != NULL && ctx != NULL) {
         if (ctx->board == NULL)
             ctx->board = PyDict_New();
@@ -647,28 +635,28 @@ static PyObject *notice_read(PyObject *module, PyObject *const *args, Py_ssize_t
     if (st == NULL || boc__arguments(args, n, kwnames, names, 1, "notice_read(key, default=None)", got) < 0)
         return NULL;
     PyObject *key = got[0], *dflt = got[1] ? got[1] : Py_None;
-    Py_hash_t h;
-    boc_view_t *v;
-    if (!PyUnicode_CheckExact(key) || in_update) {
-        if (key_of(key, &op) < 0)
-            return NULL;
-    }
-    h = PyObject_Hash(key);
-    v = my_view(st);
+    if ((!PyUnicode_CheckExact(key) || in_update) && key_of(key, &op) < 0)
+        return NULL;
+    PyObject *o = read_before(key);
+    if (o != NULL)
+        return Py_NewRef(o);
+    Py_hash_t h = PyObject_Hash(key);
+    boc_view_t *v = view_for(st);
     if (v == NULL)
         return NULL;
-    for (uint32_t i = 0; i < v->n; i++) {
+    bool found = false;
+    for (uint32_t i = 0; i < v->n && !found; i++) {
         if (v->note[i].hash != h)
             continue;
         PyObject *name = boc__name_object(st, v->note[i].name); /* interned: the usual key is this very object */
-        if (name == NULL)
-            return NULL;
-        if (name == key || PyUnicode_Compare(name, key) == 0)
-            return read_note(st, &v->note[i], key);
+        found = name == NULL || name == key || PyUnicode_Compare(name, key) == 0;
+        if (found && name != NULL)
+            o = read_note(st, &v->note[i], key);
     }
-    if (key_of(key, &op) < 0) /* a bad key is an error, not an absent one */
-        return NULL;
-    return Py_NewRef(dflt);
+    view_done(v);
+    if (found)
+        return o;
+    return key_of(key, &op) < 0 ? NULL : Py_NewRef(dflt); /* a bad key is an error, not an absent one */
 }
 
 /* _notices() -> dict of all that the asker's view shows */
@@ -679,16 +667,20 @@ static PyObject *notices(PyObject *module, PyObject *unused) {
         return NULL;
     if (boc__not_in_update() < 0)
         return NULL;
-    boc_view_t *v = my_view(st);
+    boc_view_t *v = view_for(st);
     PyObject *d = v ? PyDict_New() : NULL;
     for (uint32_t i = 0; d != NULL && i < v->n; i++) {
         PyObject *key = PyUnicode_FromString(boc_name_text(v->note[i].name));
-        PyObject *o = key ? read_note(st, &v->note[i], key) : NULL;
+        PyObject *o = key ? Py_XNewRef(read_before(key)) : NULL;
+        if (o == NULL && key != NULL)
+            o = read_note(st, &v->note[i], key);
         if (o == NULL || PyDict_SetItem(d, key, o) < 0)
             Py_CLEAR(d);
         Py_XDECREF(o);
         Py_XDECREF(key);
     }
+    if (v != NULL)
+        view_done(v);
     return d;
 }
 

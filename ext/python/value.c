@@ -376,28 +376,37 @@ static uint32_t last_body(boc_state_t *st, const boc_cown_t *c) {
     return boc__in_body() && !(boc__ctx->current->flags & BOC_B_NATIVE) ? boc__ctx->current->name : 0;
 }
 
-/* Makes the live object in c's slot rest nowhere: inline or encoded, or the error of trying. */
-static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
+/* What comes now takes its time, and it is no longer the body's. */
+static void body_ended(void) {
     boc_ctx_t *ctx = boc__ctx;
     if (ctx != NULL && ctx->current != NULL && !ctx->ended) {
         ctx->ended = true;
         boc_trace(BOC_T_body_end, ctx->current->id, 0, 0, 0);
     }
+}
+
+/* Makes the live object in c's slot rest nowhere: inline or encoded, or the error of trying. */
+static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     PyObject *o = c->value.u.p;
     uint16_t flags = c->value.flags & (VF_EXC | VF_SEEN);
     boc_value_t v;
     if ((flags & VF_EXC) && PyExceptionInstance_Check(o)) {
+        body_ended();
         Py_INCREF(o);
         PyErr_SetRaisedException(o);
         boc__set_exception(st, c, flags);
         return;
     }
-    int64_t t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
+    int64_t t0 = 0;
     char label[80];
     st->blame = last_body(st, c);
     int moved = Py_REFCNT(o) == 1 ? boc__take(st, o, &v) : 0; /* still referred to: copied */
     if (moved < 0)
         boc__refuse(st, o, boc__cown_label(c, label, sizeof label));
+    if (moved == 0) {
+        body_ended();
+        t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
+    }
     bool refused = moved < 0 || (moved == 0 && boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0);
     st->blame = 0;
     if (refused) {
