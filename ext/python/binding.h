@@ -158,7 +158,9 @@ struct boc_state {
     PyObject *ns_dicts;               /* dict: ns id -> dict */
     PyObject *defs;                   /* dict: id bytes -> object */
     boc_ctx_t ctx;
-    PyObject *when_free;
+    PyObject *spare_handles;          /* dead Cown objects, linked by their core; see cown.c */
+    uint32_t nspare_handles;
+    struct when_object *spare_when;  /* see when_type.c */
     PyObject *type_ok;                /* set of types seen to encode */
     PyObject *movable_types;          /* type -> index */
     PyTypeObject **movable;           /* index -> type, or NULL */

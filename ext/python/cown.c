@@ -40,9 +40,36 @@ void boc__owner_text(const boc_cown_t *c, char *buf, size_t n) {
         snprintf(buf, n, "owned by main");
 }
 
+/* ---- spare handles: a behavior makes and drops several ------------------------- */
+#define SPARE_HANDLES 64
+
+static PyObject *handle_alloc(boc_state_t *st, PyTypeObject *t) {
+    PyObject *o = t == st->cown_type ? st->spare_handles : NULL;
+    if (o == NULL)
+        return t->tp_alloc(t, 0);
+    st->spare_handles = (PyObject *)CORE(o);
+    st->nspare_handles--;
+    CORE(o) = NULL;
+    return PyObject_Init(o, t); /* its view was cleared when it died */
+}
+
+/* Builds without a GIL do without spares: nothing guards them there. */
+static void handle_free(PyTypeObject *t, PyObject *o) {
+#ifndef Py_GIL_DISABLED
+    boc_state_t *st = boc__ctx != NULL ? boc__ctx->st : boc__main_state;
+    if (st != NULL && t == st->cown_type && st->nspare_handles < SPARE_HANDLES) {
+        CORE(o) = (boc_cown_t *)st->spare_handles;
+        st->spare_handles = o;
+        st->nspare_handles++;
+        return;
+    }
+#endif
+    t->tp_free(o);
+}
+
 PyObject *boc__cown_wrap(boc_state_t *st, boc_cown_t *c) {
     PyTypeObject *t = (c->flags & BOC_COWN_PINNED) ? st->pinned_type : st->cown_type;
-    PyObject *o = t->tp_alloc(t, 0);
+    PyObject *o = handle_alloc(st, t);
     if (o == NULL) {
         boc_cown_release(c);
         return NULL;
@@ -58,7 +85,7 @@ static void cown_dealloc(PyObject *self) {
     Py_CLEAR(SELF(self)->view);
     if (CORE(self) != NULL)
         boc_cown_release(CORE(self));
-    t->tp_free(self);
+    handle_free(t, self);
     Py_DECREF(t);
 }
 
@@ -96,7 +123,7 @@ static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
     boc_cown_t *c = boc_cown_new(pinned ? BOC_COWN_PINNED : 0);
     if (c == NULL)
         return PyErr_NoMemory();
-    PyObject *o = type->tp_alloc(type, 0);
+    PyObject *o = handle_alloc(st, type);
     if (o == NULL) {
         boc_cown_release(c);
         return NULL;

@@ -14,7 +14,6 @@ typedef struct when_object {
     spec_t spec;
     item_t few[FEW];
     PyObject *keep;  /* the argument objects (a tuple), so that their cowns live */
-    struct when_object *next_free;
 } when_object_t;
 
 typedef struct read_object {
@@ -113,8 +112,16 @@ static int keyword(when_object_t *w, PyObject *key, PyObject *value) {
     return -1;
 }
 
+/* One decorator at a time is alive, as a rule: the last one is used again. */
 static when_object_t *new_when(boc_state_t *st) {
-    when_object_t *w = (when_object_t *)st->when_type->tp_alloc(st->when_type, 0);
+    when_object_t *w = st->spare_when;
+    if (w == NULL) {
+        w = (when_object_t *)st->when_type->tp_alloc(st->when_type, 0);
+    } else {
+        st->spare_when = NULL;
+        (void)PyObject_Init((PyObject *)w, st->when_type);
+        w->spec = (spec_t){0};
+    }
     if (w != NULL)
         w->spec.items = w->few;
     return w;
@@ -163,6 +170,14 @@ static void when_dealloc(PyObject *self) {
     }
     if (w->spec.items != w->few)
         PyMem_Free(w->spec.items);
+#ifndef Py_GIL_DISABLED
+    boc_state_t *st = boc__ctx != NULL ? boc__ctx->st : boc__main_state;
+    if (st != NULL && t == st->when_type && st->spare_when == NULL) {
+        st->spare_when = w;
+        Py_DECREF(t);
+        return;
+    }
+#endif
     t->tp_free(self);
     Py_DECREF(t);
 }
