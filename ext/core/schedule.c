@@ -56,6 +56,13 @@ static void sift(boc_request_t *r, uint32_t i, uint32_t n) {
 }
 
 static void sort(boc_request_t *r, uint32_t n) {
+    uint32_t in_order = 1; /* as cowns made one after another are */
+    while (in_order < n && !before(&r[in_order], &r[in_order - 1])) {
+        in_order++;
+    }
+    if (in_order == n) {
+        return;
+    }
     if (n <= 12) {
         for (uint32_t i = 1; i < n; i++) {
             for (uint32_t j = i; j > 0 && before(&r[j], &r[j - 1]); j--) {

@@ -58,7 +58,7 @@ def main():
         rings.append(ring)
         notice_seed("ring" + str(i), ring)
     round_of(rings, iterations, group, 20)
-    rate = round_of(rings, iterations, group, 400 if iterations else 1000)
+    rate = round_of(rings, iterations, group, 1000 if iterations else 10000)
     del rings
     wait()
     print(json.dumps({"rate": rate}))

@@ -43,8 +43,8 @@ def round_of(producers, steps):
 def main():
     producers, workers = int(sys.argv[1]), int(sys.argv[2])
     start(worker_count=workers)
-    round_of(producers, 200)
-    rate = round_of(producers, 6000 // producers)
+    round_of(producers, 2000)
+    rate = round_of(producers, 50000 // producers)
     wait()
     print(json.dumps({"rate": rate}))
 
