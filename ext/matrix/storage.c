@@ -76,6 +76,7 @@ __attribute__((tls_model("initial-exec")))
 #endif
 static _Thread_local store_t *mine;
 static pthread_key_t at_exit;
+static bool have_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Batches of a quarter of class_keep. Nobody waits for a depot: whoever finds it taken does without. (In the child of
@@ -107,14 +108,16 @@ static void store_free(void *arg)
 
 static void make_key(void)
 {
-    (void)pthread_key_create(&at_exit, store_free);
+    have_key = pthread_key_create(&at_exit, store_free) == 0;
 }
 
 static store_t *store_new(void)
 {
-    store_t *store = calloc(1, sizeof *store);
+    store_t *store = NULL;
 
     (void)pthread_once(&once, make_key);
+    if (have_key)
+        store = calloc(1, sizeof *store);
     if (store != NULL && pthread_setspecific(at_exit, store) != 0) {
         free(store);
         store = NULL;

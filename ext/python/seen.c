@@ -82,9 +82,10 @@ static PyObject *copied(PyObject *o) {
 static PyObject *lent(boc_seen_t *s) {
     PyObject *list = s->list;
 #ifndef Py_GIL_DISABLED
-    if (list != NULL && Py_REFCNT(list) == 1 && PyList_GET_SIZE(list) == PyTuple_GET_SIZE(s->object) &&
+    Py_ssize_t n = PyTuple_GET_SIZE(s->object);
+    if (list != NULL && Py_REFCNT(list) == 1 && PyList_GET_SIZE(list) == n && n > 0 &&
         memcmp(((PyListObject *)list)->ob_item, ((PyTupleObject *)s->object)->ob_item,
-               (size_t)PyTuple_GET_SIZE(s->object) * sizeof(PyObject *)) == 0)
+               (size_t)n * sizeof(PyObject *)) == 0)
         return Py_NewRef(list);
 #endif
     list = PySequence_List(s->object);

@@ -290,3 +290,28 @@ def test_early_stop():
         search(c)
     assert quiesce(noticeboard=True) == {"done": True}
     assert max(c.result() for c in cowns) == 200
+
+
+def test_a_body_keeps_its_changes_to_itself():
+    shared = [1]
+    said = {"list": [1, 2], "plain": {"flat": 1, "deep": {"inner": [1]}}, "aliased": [shared, shared], "empty": []}
+    for key, value in said.items():
+        notice_write(key, value)
+    quiesce(noticeboard=True)
+    c = Cown([])
+
+    def look(change):
+        @when(c)
+        def _(c):
+            seen = {key: notice_read(key) for key in ("list", "plain", "aliased", "empty")}
+            c.value = [*c.value, (repr(seen), seen["aliased"][0] is seen["aliased"][1], seen["list"] is notice_read("list"))]
+            if change:
+                seen["list"].append(3)
+                seen["list"][0] = "mine"
+                seen["plain"]["deep"]["inner"].clear()
+                seen["aliased"][0].append(2)
+                seen["empty"].append(1)
+
+    for change in (False, True, False, True, False):
+        look(change)
+    assert c.result() == [(repr(said), True, True)] * 5
