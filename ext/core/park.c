@@ -17,12 +17,12 @@
 #include "tracing.h"
 #include "wake.h"
 
-bool boc__long_body(boc_worker_t *w) {
-    return boc__load_rlx(&w->run_id) != 0 && boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > BOC__YOUNG_NS;
-}
-
 bool boc__may_take_bound(boc_worker_t *w) {
-    return boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG || (!boc__lane_empty(&w->lane[BOC__BOUND]) && boc__long_body(w));
+    if (boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG) {
+        return true;
+    }
+    return boc__load_rlx(&w->run_id) != 0 && !boc__lane_empty(&w->lane[BOC__BOUND]) &&
+           boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > BOC__YOUNG_NS;
 }
 
 /* After the idle bit is set: is there anything for w? Looks at what it would wait for in vain. */

@@ -4,7 +4,6 @@
 
 #include "state.h"
 
-bool boc__long_body(boc_worker_t *w);      /* one runs for so long that others should help */
 bool boc__may_take_bound(boc_worker_t *w); /* thieves may: its body keeps them waiting, or it has too much */
 void boc__park(boc_worker_t *w);           /* until woken; checks for work first */
 

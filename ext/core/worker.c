@@ -3,7 +3,7 @@
  * Invariants
  *  W1 fairness: at most BOC__IN_A_ROW behaviors come from the pending slot between two that come from a lane;
  *     the two lanes take turns; every BOC__TICK dispatches from a lane (or 0.1 ms) the token fires: what was
- *     posted is admitted to the order, and one other worker is looked at: if its body is long, one behavior
+ *     posted is admitted to the order, and one other worker is looked at: if it stands still, one behavior
  *     comes over (else none: values are warm where they are, and an idle worker takes more). So with n behaviors in
  *     its lanes a worker starts what is posted to it after at most (2n + BOC__TICK + 2) * (BOC__IN_A_ROW + 1)
  *     starts (tests/core/test_fair.c);
@@ -94,11 +94,13 @@ static boc_behavior_t *steal(boc_worker_t *w) {
     return b;
 }
 
-/* w has work of its own: it takes one behavior from another worker whose body keeps it waiting. */
+/* w has work of its own: it takes one behavior from a worker that stands still, because its body is long or the system
+   lets it wait between two. */
 static boc_behavior_t *relieve(boc_worker_t *w) {
     boc_worker_t *v = next_victim(w);
     v = v != w ? v : next_victim(w);
-    return v != w && boc__long_body(v) ? steal_from(w, v, true) : NULL;
+    bool still = boc__ticks_span(boc__ticks() - boc__load_rlx(&v->run_since)) > BOC__YOUNG_NS;
+    return v != w && still ? steal_from(w, v, true) : NULL;
 }
 
 /* The fairness token. May come back with a behavior of another worker. */
