@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _spaces: dict[str, dict[str, Any]] = {}  # "ns:" keys of this interpreter and its stand-ins; kept for good
 _space_keys: dict[int, str] = {}  # id of such a dict -> its key
 _specs: dict[str, tuple[Any, bool, int]] = {}  # module name -> (spec seen last, importable, reloads seen)
+_written: dict[str, int] = {}  # module name -> when its file was written, as far as its loader says; ns
 _users: dict[str, tuple[Any, bool]] = {}  # module name -> (spec seen last, whether it is of the program)
 _origin: list[str] = []
 
@@ -103,11 +104,24 @@ def importable(name: str) -> bool:
     if spec is None or name == "__main__":
         return False
     known = _specs.get(name)
-    if known is not None and known[0] is spec:
+    if known is not None and known[0] is spec and not _edited(name, spec):
         return known[1]
     good = _is_found(name, spec)
+    _written[name] = _file_time(spec)
     _specs[name] = (spec, good, known[2] + 1 if known is not None else 0)
     return good
+
+
+def _file_time(spec: Any) -> int:
+    try:
+        return int(spec.loader.path_stats(spec.origin)["mtime"] * 1e9)
+    except Exception:  # no file, or a loader that does not say
+        return 0
+
+
+def _edited(name: str, spec: Any) -> bool:
+    """Whether IPython's %autoreload, which changes modules in place, has seen another text of this one."""
+    return "IPython.extensions.autoreload" in sys.modules and _file_time(spec) != _written.get(name)
 
 
 def _is_found(name: str, spec: Any) -> bool:

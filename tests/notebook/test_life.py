@@ -88,6 +88,20 @@ def test_an_interrupt_ends_a_wait_at_once_and_the_runtime_goes_on(kernel: Kernel
     kernel.run("quiesce()")
 
 
+# ---- modules that are edited ----------------------------------------------------------
+def test_bodies_see_what_autoreload_reloaded(fresh: Kernel, tmp_path: Path) -> None:
+    body = "@when()\ndef look():\n    return shop.price(), shop.Jar().size\nlook.result()"
+    source = tmp_path / "shop.py"
+    source.write_text("def price():\n    return 1\nclass Jar:\n    size = 1\n")
+    fresh.run("%load_ext boc\n%load_ext autoreload\n%autoreload 2\nfrom boc import when\nimport sys")
+    fresh.run(f"sys.dont_write_bytecode = True; sys.path.insert(0, {str(tmp_path)!r})\nimport shop")
+    assert fresh.run(body).text == "(1, 1)"
+    source.write_text("def price():\n    return 22\nclass Jar:\n    size = 22\n")
+    os.utime(source, (time.time() + 5, time.time() + 5))  # a file system may count in whole seconds
+    assert fresh.run(body).text == "(22, 22)"
+    assert fresh.run(body).text == "(22, 22)"
+
+
 # ---- pinned work ----------------------------------------------------------------------
 def test_pinned_work_runs_while_the_kernel_is_idle_under_its_cell(kernel: Kernel) -> None:
     kernel.run(PINNED)
