@@ -339,11 +339,11 @@ void boc__matrix_dealloc(PyObject *self)
 {
     boc__matrix_t *m = boc__as_matrix(self);
     PyTypeObject *type = Py_TYPE(self);
-    boc__state_t *state = PyType_GetModuleState(type);
 
     if (m->block != NULL)
         boc__block_put(m->block);
 #ifndef Py_GIL_DISABLED
+    boc__state_t *state = PyType_GetModuleState(type);
     if (state->spare_object_count < BOC_SPARE_OBJECTS) {
         state->spare_objects[state->spare_object_count++] = m;
         Py_DECREF(type);

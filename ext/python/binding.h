@@ -154,6 +154,7 @@ struct boc_state {
     struct boc_installed *installed;  /* open hash: (ns, name) -> capture and object */
     uint32_t ninstalled, installed_cap;
     boc_capset_t *last_set;           /* all of it is installed */
+    struct template *templates;       /* those that know something, see when.c */
     struct boc_callable *callables;   /* what is known of callables that are no functions, see when.c */
     PyObject *ns_dicts;               /* dict: ns id -> dict */
     PyObject *defs;                   /* dict: id bytes -> object */
@@ -256,6 +257,7 @@ void boc__capture_drop(boc_capture_t *c);
 void boc__capset_drop(boc_capset_t *s);
 static inline void boc__capset_keep(boc_capset_t *s) { if (s != NULL) atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); }
 void boc__callables_clear(boc_state_t *st);
+void boc__templates_forget(boc_state_t *st); /* as if none of its bodies had been scheduled before */
 int boc__capset_install(boc_state_t *st, boc_capset_t *s);
 void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *s);
 int boc__capset_lend(boc_state_t *st, boc_capset_t *s, PyObject ***saved); /* on main, for one body; also after -1: */

@@ -188,7 +188,9 @@ boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *wh
     }
     return c;
 refuse:
-    if (!PyErr_ExceptionMatches(PyExc_SyntaxError)) {
+    /* An interrupt or a lack of memory says nothing about the value. */
+    if (!PyErr_ExceptionMatches(PyExc_SyntaxError) && !PyErr_ExceptionMatches(PyExc_MemoryError) &&
+        PyErr_ExceptionMatches(PyExc_Exception)) {
         PyObject *exc = PyErr_GetRaisedException();
         PyObject *f = boc__py(st, PY_REFUSAL);
         PyObject *err = f ? PyObject_CallFunction(f, "OOs", value, exc, what) : NULL;

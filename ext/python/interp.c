@@ -260,7 +260,8 @@ boc__interp_enter(uint32_t worker)
     mine = slot;
     table_put(worker, slot);
     slot->python = boc__prepare_worker(WORKER_SWITCH_INTERVAL_S);
-    if (slot->python == NULL || boc__worker_setup(worker) < 0) {
+    slot->folder = slot->python == NULL ? NULL : PyObject_GetAttrString(slot->python, "FOLDER");
+    if (slot->folder == NULL || boc__worker_setup(worker) < 0) {
         set_error_from_exception("cannot set up a worker interpreter");
         boc__interp_leave(worker);
         return -1;
@@ -324,6 +325,7 @@ boc__interp_leave(uint32_t worker)
     }
     boc__worker_teardown(worker);
     Py_CLEAR(slot->interrupted);
+    Py_CLEAR(slot->folder);
     PyObject *python = slot->python;
     slot->python = NULL;
     if (python != NULL && others_inside(slot)) {

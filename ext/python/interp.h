@@ -71,8 +71,13 @@ void boc__interp_running(uint32_t worker, uint64_t behavior);
 /* The class to raise, of the worker's interpreter (boc__worker_setup hands it over; a reference is kept). */
 void boc__interp_set_interrupted(uint32_t worker, PyObject *cls);
 /* Any thread, no GIL needed, does not block: raise that class in the body of `behavior`, if it runs on `worker`
-   then. true: asked for (a body in C sees it when that call returns; one that ends first never does). */
+   then. true: asked for (a body in C sees it when that call returns, one in an import when that is done; one that ends first
+   never does). */
 bool boc__interp_interrupt(uint32_t worker, uint64_t behavior);
+/* On the worker's thread: an interrupt that was raised in its body got lost on the way (in a destructor, say). */
+void boc__interp_interrupt_again(void);
+/* unbroken(function) -> a function that does the same; a body in it is interrupted when it returns. No frame of it is seen. */
+PyObject *boc__interp_unbroken(PyObject *module, PyObject *function);
 /* C code that waits inside a body without running Python calls this in each slice of its wait, GIL held:
    0, or -1 with the interrupt set as the exception. On any other thread 0. */
 int boc__interp_check(void);

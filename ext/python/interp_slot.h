@@ -23,8 +23,12 @@ typedef struct boc__slot {
     unsigned long ident;       /* of its thread, as Python counts */
     PyObject *python;          /* boc._interpreter in it; guarded by the interpreter's GIL */
     PyObject *interrupted;     /* class to raise; guarded by the interpreter's GIL */
+    PyObject *folder;          /* of boc's Python files, with its slash; guarded by the interpreter's GIL */
     _Atomic uint64_t running;  /* id of the behavior whose body runs, 0: none */
     _Atomic uint64_t wanted;   /* id of the behavior to be interrupted, 0: none */
+    _Atomic int64_t asked_at;  /* when wanted was set, ns; written before it */
+    _Atomic uint32_t imports;  /* how many imports the worker's thread is inside */
+    _Atomic uint64_t nudged;   /* id of the behavior for which a thread asks again and again, 0: none */
     atomic_bool posted;        /* a pending call is queued and has not run */
     bool raised;               /* the exception was set for the running body; guarded by the GIL */
     bool abandoned;            /* never to be ended; guarded by boc__slots.lock */

@@ -127,6 +127,7 @@ void boc__worker_teardown(uint32_t worker) {
         return;
     boc__frames_close(worker);
     boc__live_flush(st);
+    boc__templates_forget(st);
     boc__installed_clear(st);
     boc__notice_forget_view(st);
     for (uint32_t i = 0; i < st->nrecipes; i++) {
@@ -165,6 +166,8 @@ void boc__binding_after_fork(void) {
 
 void boc__binding_at_exit(void) {
     boc_state_t *st = boc__main_state;
+    if (st != NULL)
+        boc__templates_forget(st); /* the state goes before the code objects */
     PyObject *m = st ? PyImport_ImportModule("boc._control") : NULL;
     PyObject *r = m ? PyObject_CallMethod(m, "at_exit", NULL) : NULL;
     if (r == NULL)

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <string.h>
 
 bool boc__check;
@@ -333,6 +334,16 @@ static PyObject *rt_stop(PyObject *module, PyObject *args) {
 }
 
 /* ---- cancelling --------------------------------------------------------------------------- */
+#define BEGIN_NS 20000000 /* a worker may lose its core between taking a behavior and saying so */
+
+static bool interrupt_wherever(uint64_t id) {
+    boc_running_t now;
+    for (uint32_t w = 0; w < boc_worker_count(); w++)
+        if (boc_worker_running(w, &now) == 0 && now.id == id)
+            return boc__interp_interrupt(w, id);
+    return false;
+}
+
 static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *cown;
@@ -341,19 +352,26 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     if (st == NULL || !PyArg_ParseTuple(args, "Op:_cancel", &cown, &interrupt))
         return NULL;
     boc_cown_t *c = boc__cown_core(st, cown);
-    int rc = BOC_ESTATE;
-    boc__slot_lock(c);
-    if (c->value.tag == V_EMPTY && c->value.u.p != NULL)
-        rc = boc_cancel(c->value.u.p);
-    boc__slot_unlock(c);
-    if (rc == BOC_OK)
-        return PyLong_FromLong(1);
-    if (interrupt) {
-        boc_running_t now;
-        for (uint32_t w = 0; w < boc_worker_count(); w++)
-            if (boc_worker_running(w, &now) == 0 && now.id == c->id)
-                return PyLong_FromLong(boc__interp_interrupt(w, c->id));
-    }
+    int64_t until = boc_now() + BEGIN_NS;
+    do {
+        bool begun = false;
+        int rc = BOC_ESTATE;
+        boc__slot_lock(c);
+        if (c->value.tag == V_EMPTY && c->value.u.p != NULL) {
+            boc_behavior_t *b = c->value.u.p;
+            rc = boc_cancel(b);
+            begun = !(b->flags & BOC_B_PINNED) && atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
+        }
+        boc__slot_unlock(c);
+        if (rc == BOC_OK || (begun && interrupt && interrupt_wherever(c->id)))
+            return PyLong_FromLong(1);
+        if (!begun || !interrupt)
+            break;
+        /* A worker took it and is about to run it, or it has ended and is about to say so. */
+        Py_BEGIN_ALLOW_THREADS
+        sched_yield();
+        Py_END_ALLOW_THREADS
+    } while (boc_now() < until);
     return PyLong_FromLong(0);
 }
 
@@ -449,6 +467,22 @@ static PyObject *rt_in_body(PyObject *module, PyObject *unused) {
     return PyBool_FromLong(boc__in_body());
 }
 
+static PyObject *rt_forget_definitions(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    boc__templates_forget(st);
+    boc__callables_clear(st);
+    Py_RETURN_NONE;
+}
+
+static PyObject *rt_interrupt_again(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc__interp_interrupt_again();
+    Py_RETURN_NONE;
+}
+
 static PyObject *rt_is_main(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return PyBool_FromLong(boc__interp_is_main());
@@ -515,6 +549,9 @@ PyMethodDef boc__runtime_methods[] = {
     {"pinned_fd", rt_pinned_fd, METH_NOARGS, "pinned_fd() -> file descriptor, readable while pinned work is ready"},
     {"_pinned_depth", rt_pinned_depth, METH_NOARGS, "_pinned_depth() -> (depth, age of the oldest in seconds)"},
     {"_in_body", rt_in_body, METH_NOARGS, NULL},
+    {"_forget_definitions", rt_forget_definitions, METH_NOARGS, NULL},
+    {"interrupt_again", rt_interrupt_again, METH_NOARGS, NULL},
+    {"unbroken", boc__interp_unbroken, METH_O, NULL},
     {"is_main", rt_is_main, METH_NOARGS, "is_main() -> bool: this is the main interpreter"},
     {"worker_index", rt_worker_index, METH_NOARGS, "worker_index() -> int: the worker, -1 on main"},
     {"_current", rt_current, METH_NOARGS, NULL},

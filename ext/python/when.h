@@ -19,6 +19,7 @@ typedef struct watch {   /* one name that the body or what it reaches uses */
 } watch_t;
 
 typedef struct template {  /* hangs on the code object of a body, per interpreter */
+    struct template *next, **at; /* in the list of the interpreter's templates; at NULL: in none */
     PyObject *globals;
     boc_recipe_t *recipe;  /* NULL: not analysed yet */
     watch_t *watch;
@@ -26,7 +27,7 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     reached_t *reached;    /* functions that it leads to */
     uint32_t nreached;
     boc_capset_t *set;     /* of the last schedule */
-    struct { PyObject *last, *shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
+    struct slot { PyObject *last, *shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
     uint32_t nslots, nfree, argcount, kwonly;
     bool varargs, hinted, fresh; /* fresh: of a callable that was not analysed yet */
     uint32_t name;

@@ -311,6 +311,7 @@ def reset() -> None:
     _core._gate_open()
     _core._notice_clear()
     _core._clear_messages()
+    _core._forget_definitions()
     _core.trace_clear()
 
 

@@ -16,13 +16,16 @@ import threading
 import time
 import warnings
 
+from boc import _core
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["forget_half_imported", "join_threads", "prepare", "reset"]
+__all__ = ["FOLDER", "forget_half_imported", "join_threads", "prepare", "reset"]
 
 GRACE_S = 0.2
+FOLDER = __file__.rpartition("/")[0] + "/"  # code of it is not interrupted; read by C
 
 # 3.12's import system finds out that an extension module does not load in workers after it ran all of
 # its start there, which fills its static types in with memory of the worker; the main interpreter
@@ -50,6 +53,16 @@ def prepare(interval: float) -> None:
         sys.modules["_zoneinfo"] = None  # type: ignore[assignment]
         _refuse_early()
     _own_main_thread()
+    _keep_imports_whole()
+
+
+def _keep_imports_whole() -> None:
+    """Interrupts wait for the end of an import: `_core` calls the two ways into the import system."""
+    frozen: Any = sys.modules["_frozen_importlib"]
+    for name in ("_find_and_load", "_lock_unlock_module"):
+        function = getattr(frozen, name, None)
+        if isinstance(function, type(prepare)):
+            setattr(frozen, name, _core.unbroken(function))
 
 
 class _Refuse:

@@ -15,6 +15,7 @@ import sys
 import warnings
 
 from boc import _core, _display, _kinds, _refused
+from boc._errors import Interrupted
 from boc._streams import WorkerStream
 
 TYPE_CHECKING = False  # typing itself takes 10 ms to import
@@ -42,7 +43,16 @@ def setup(index: int) -> None:
     _refused.install()
     sys.meta_path.insert(0, _finder)
     after_import("logging", _forward_logging)
+    sys.unraisablehook = _unraisable
     _display.install()
+
+
+def _unraisable(lost: Any) -> None:
+    """CPython drops what destructors and weak references raise; an interrupt among it is asked for again."""
+    if lost.exc_type is Interrupted:
+        _core.interrupt_again()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _nothing() -> None:

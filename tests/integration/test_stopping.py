@@ -192,6 +192,111 @@ def test_an_import_that_was_interrupted_works_next_time(how: str) -> None:
     assert "all imported" in done.out
 
 
+def test_interrupts_at_random_while_bodies_import(tmp_path) -> None:
+    """Whatever they hit, none is lost, and the same workers import the same modules afterwards."""
+    package = tmp_path / "fresh"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    for i in range(20):
+        inner = "".join(f"import fresh.m{j}\n" for j in range(i + 1, min(i + 3, 20)))
+        (package / f"m{i}.py").write_text(f"{inner}x = {i}\n")
+    done = run("""
+        import random
+        sys.path.insert(0, os.environ["FRESH"])
+        random.seed(7)
+        boc.start(workers=2)
+        def again(c):
+            from importlib import import_module
+            while True:
+                for name in [n for n in sys.modules if n.partition(".")[0] == "fresh"]:
+                    del sys.modules[name]
+                for i in range(20):
+                    import_module(f"fresh.m{i}")
+        def once(c):
+            import fresh.m0, fresh.m7, fresh.m19
+            return sum(sys.modules[f"fresh.m{i}"].x for i in range(20))
+        for i in range(60):
+            bodies = [when(Cown(0))(again) for _ in range(2)]
+            time.sleep(random.random() * 0.01)
+            boc.cancel(*bodies, interrupt=True)
+            for body in bodies:
+                try:
+                    body.result(20)
+                except boc.Cancelled:
+                    pass
+            assert [when(Cown(0))(once).result(20) for _ in range(2)] == [190, 190]
+        print("none lost")
+    """, FRESH=str(tmp_path), timeout=100).clean()
+    assert "none lost" in done.out
+    assert "Interrupted" not in done.err
+
+
+def test_an_import_that_does_not_end_is_interrupted(tmp_path) -> None:
+    (tmp_path / "endless.py").write_text("import os\nos.write(int(os.environ['BEGUN']), b'.')\nwhile True: pass\n")
+    done = run("""
+        sys.path.insert(0, os.environ["WHERE"])
+        r, w = os.pipe()
+        os.environ["BEGUN"] = str(w)
+        @when(Cown(0))
+        def f(c):
+            import endless
+        os.read(r, 1)
+        print("stopped", boc.cancel(f, interrupt=True))
+        try:
+            f.result(20)
+        except boc.Cancelled:
+            print("cancelled")
+    """, WHERE=str(tmp_path)).clean()
+    assert "stopped 1" in done.out
+    assert "cancelled" in done.out
+
+
+def test_an_interrupt_that_a_destructor_swallows_comes_again() -> None:
+    done = run("""
+        boc.start(workers=1)
+        def body(c):
+            class Slow:
+                def __del__(self):
+                    for _ in range(200): pass
+            while True:
+                Slow()
+        for i in range(30):
+            g = when(Cown(0))(body)
+            time.sleep(0.001 + i * 0.0001)
+            boc.cancel(g, interrupt=True)
+            try:
+                g.result(20)
+            except boc.Cancelled:
+                pass
+        print("none lost")
+    """).clean()
+    assert "none lost" in done.out
+    assert "Interrupted" not in done.err
+
+
+def test_an_interrupt_before_the_body_begins_is_kept() -> None:
+    """A worker has taken the behavior and makes its captures: that is no time to miss it."""
+    done = run("""
+        boc.start(workers=1)
+        big = [str(i) for i in range(100_000)]
+        for i in range(20):
+            c = Cown(big)
+            @when(c)
+            def f(c):
+                while big:
+                    pass
+            while not boc.stacks() and not f.done():
+                pass
+            assert boc.cancel(f, interrupt=True) == 1
+            try:
+                f.result(20)
+            except boc.Cancelled:
+                pass
+        print("none lost")
+    """, timeout=60).clean()
+    assert "none lost" in done.out
+
+
 def test_threads_that_go_on_while_the_program_ends() -> None:
     done = run("""
         def late():

@@ -127,13 +127,18 @@ def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors,
     cpu_end[row] = end["other"].astype(np.int64)
     cpu = np.where((cpu > 0) & (cpu_end > cpu), cpu_end - cpu, 0)
     t_body_end, _ = times(kinds.rows("body_end"))
-    # A body without decode begins at the start, one without encode stops at the end: no record says so.
-    t_body = np.where(t_body < 0, t_start, t_body)
-    t_body_end = np.where((t_body_end < 0) & (t_start >= 0), t_end, t_body_end)
     t_cancel, _ = times(kinds["cancel"])
     t_ready, _ = times(kinds.rows("ready"))
     at_once = (flags & _S_READY).astype(bool)
     t_ready = np.where((t_ready < 0) & at_once, t_sched, t_ready)
+    # A worker starts its next body at the end of the one before, without looking at the clock again: what was
+    # scheduled by another thread since then did not start before that.
+    since = np.maximum(t_sched, t_ready)
+    since = np.where(t_end >= 0, np.minimum(since, t_end), since)
+    t_start = np.where(t_start >= 0, np.maximum(t_start, since), t_start)
+    # A body without decode begins at the start, one without encode stops at the end: no record says so.
+    t_body = np.where(t_body < 0, t_start, t_body)
+    t_body_end = np.where((t_body_end < 0) & (t_start >= 0), t_end, t_body_end)
 
     state = np.full(n, WAITING, np.uint8)
     state[t_ready >= 0] = READY
