@@ -37,6 +37,8 @@ enum {
     V_RAWARRAY,    /* the same of a bytearray */
     V_LIVE,        /* u.p: PyObject of the interpreter that holds it, or of the home; aux: place in its live table */
     V_LENT,        /* aux: index of the registration of a C type whose payload a reader has (lend.c) */
+    V_ARRAY,       /* u.p: the items of an array.array, malloc; u.buf.n their bytes; aux: the type code */
+    V_REGISTERED,      /* parts only, u.p: what CPython's own registry gave (registry.c) */
     V_REFUSED,     /* of a copy: there is none; aux: index of the registration, or UINT32_MAX: out of memory */
 };
 enum {               /* boc_value_t.flags */
@@ -50,9 +52,11 @@ enum {               /* boc_value_t.flags */
 typedef struct boc_blob {  /* encoded bytes; immutable, shared, freed anywhere */
     _Atomic uint32_t refs;
     uint32_t ncowns;
-    size_t len;
+    size_t len, held;      /* bytes here; these and those of its parts */
     boc_cown_t **cowns;    /* kept alive by it, referred to by index */
     uint64_t listed;       /* its hash, if it is in the table of captures; else 0 */
+    struct boc_part *parts; /* what goes beside the bytes: parts.h */
+    uint32_t nparts;
     unsigned char data[];
 } boc_blob_t;
 
@@ -168,6 +172,9 @@ struct boc_state {
     uint32_t nmovable;
     int32_t movable_answer;           /* to the last question, about this type: */
     PyTypeObject *movable_asked;      /* only compared */
+    PyObject *array_type;             /* array.array, once one came by */
+    int array_layout;                 /* 1: its items can be taken, -1: not, 0: not looked yet */
+    PyObject *part_ctor, *buffer_callback;
     struct boc_view *view;            /* the noticeboard as last seen here */
     boc_seen_t seen[SEEN_NOTES];
 };
@@ -191,7 +198,7 @@ int boc__not_in_body(const char *what);
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
-       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_COUNT };
+       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 /* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
 void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);
@@ -206,6 +213,7 @@ int boc__atom(boc_value_t *out, PyObject *o);         /* 1: stored inline (or as
 PyObject *boc__decode(boc_state_t *st, const boc_value_t *v); /* a new object; V_LIVE of this interpreter: the object */
 void boc__value_drop(boc_value_t *v);                 /* no interpreter needed; not V_LIVE */
 void boc__value_copy(boc_value_t *to, const boc_value_t *from); /* shares; not V_LIVE, V_MOVED, V_BYTESOBJ, V_BYTEARRAY */
+PyObject *boc__decode_taking(boc_state_t *st, boc_value_t *v); /* v is the caller's alone: buffers are not copied */
 /* Encode o for anywhere. -1: a TransferError is set; `what` names the place for people. */
 int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
 /* The same for a cown made of o: a C type that moves is taken, o is left empty. */
@@ -219,6 +227,7 @@ void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a l
 void boc__live_add(boc_state_t *st, boc_cown_t *c);
 void boc__live_remove(boc_state_t *st, boc_cown_t *c);
 void boc__live_flush(boc_state_t *st);                /* encode all: the interpreter ends */
+void boc__drop_there(int home, PyObject *o);          /* DECREF in the interpreter of a worker, or -1: main's. Any thread */
 bool boc__drop_value(boc_cown_t *c);                  /* core callback; false: the cown is freed later */
 PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c); /* for the holder: .value */
 void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o);
@@ -227,7 +236,11 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c);   /* decode an encoded value
 /* ---- codec.c -------------------------------------------------------------- */
 int boc__codec_init(boc_state_t *st);
 boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o);       /* NULL with the pickler's own exception */
+boc_blob_t *boc__pickle_open(boc_state_t *st, PyObject *o);  /* parts not yet sealed: see parts.h */
+boc_blob_t *boc__pickle_inband(boc_state_t *st, PyObject *o); /* without parts: its bytes are all of it */
+boc_blob_t *boc__blob_new(size_t len);                       /* counted, without cowns or parts; NULL, no exception */
 PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
+PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b); /* the same, b is the caller's alone: its parts are not copied */
 void boc__blob_drop(boc_blob_t *b);
 void boc__share(boc_value_t *v);             /* a capture's bytes: those of an equal one that lives, if there is one */
 void boc__share_end(const boc_blob_t *b);    /* listed bytes go */

@@ -2,11 +2,16 @@
  *
  *  - cown handles become indices into a table beside the bytes, which keeps the cowns alive;
  *  - functions and classes of namespaces that no worker can import go by definition (boc._define);
- *  - bytes are written behind the header of a boc_blob_t, so that no copy is made afterwards.
+ *  - bytes are written behind the header of a boc_blob_t, so that no copy is made afterwards;
+ *  - large buffers and C types that move stay out of the bytes (parts.h): where the pickler is about to write the
+ *    contents of a large bytes or bytearray the writer puts NEXT_BUFFER in place of the opcode before them.
  *
  * One pickler per interpreter is kept; an encode inside an encode (a __reduce__ that schedules)
  * gets one of its own. */
 #include "binding.h"
+#include "movable.h"
+#include "parts.h"
+#include "registry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +22,14 @@ typedef struct boc_writer {
     size_t len, cap;
     boc_cown_t **cowns; /* each with a reference */
     uint32_t ncowns, cowns_cap;
+    boc_parts_t parts;
+    bool inband;        /* no parts: the bytes are to be all of it */
 } writer_t;
 
 /* Of the encode and the decode in progress on this thread; a __reduce__ may hand the GIL to a thread that encodes too. */
 static _Thread_local writer_t *writing BOC_TLS;
 static _Thread_local const boc_blob_t *decoding BOC_TLS;
+static _Thread_local bool taking BOC_TLS; /* the blob in progress is the decoder's alone */
 
 /* A kept pickler's memo table never shrinks: past this many bytes it is thrown away. */
 #define KEEP_LIMIT (1u << 16)
@@ -42,11 +50,83 @@ static int writer_reserve(writer_t *w, size_t more) {
     return 0;
 }
 
+/* ---- large buffers in the stream ------------------------------------------------- */
+enum { OP_BINBYTES = 'B', OP_BINBYTES8 = 0x8e, OP_BYTEARRAY8 = 0x96, OP_NEXT_BUFFER = 0x97, OP_FRAME = 0x95, OP_PROTO = 0x80 };
+
+static uint64_t little(const unsigned char *p, int n) {
+    uint64_t v = 0;
+    while (n-- > 0)
+        v = v << 8 | p[n];
+    return v;
+}
+
+/* Where a frame of opcodes is written, not the contents of a buffer. */
+static bool is_frame(const unsigned char *p, size_t n) {
+    if (p[0] == OP_PROTO) {
+        p += 2;
+        n -= 2;
+    }
+    uint64_t inside = little(p + 1, 8);
+    return p[0] == OP_FRAME && inside <= n - 9 && n - 9 - inside <= 9;
+}
+
+/* The length of the opcode that announces n bytes of contents at the end of what was written; 0: there is none. */
+static size_t announced(const writer_t *w, size_t n, bool *array) {
+    const unsigned char *end = w->blob->data + w->len;
+    *array = w->len >= 9 && end[-9] == OP_BYTEARRAY8 && little(end - 8, 8) == n;
+    if (*array || (w->len >= 9 && end[-9] == OP_BINBYTES8 && little(end - 8, 8) == n))
+        return 9;
+    return w->len >= 5 && end[-5] == OP_BINBYTES && little(end - 4, 4) == n ? 5 : 0;
+}
+
+/* 1: the contents became a part, 0: they are to be written, -1. */
+static int writer_part(writer_t *w, PyObject *data, const Py_buffer *view) {
+    bool array;
+    size_t opcode = announced(w, (size_t)view->len, &array);
+    if (opcode == 0 || is_frame(view->buf, (size_t)view->len))
+        return 0;
+    PyObject *o;
+    if (array ? PyByteArray_CheckExact(data) : PyBytes_CheckExact(data)) {
+        o = Py_NewRef(data);
+    } else { /* out of a PickleBuffer */
+        o = array ? PyByteArray_FromStringAndSize(view->buf, view->len) : PyBytes_FromStringAndSize(view->buf, view->len);
+        atomic_fetch_add_explicit(&boc__copied_bytes, (int64_t)view->len, memory_order_relaxed);
+    }
+    if (boc__part_add(&w->parts, o, true) < 0)
+        return -1;
+    w->len -= opcode;
+    w->blob->data[w->len++] = OP_NEXT_BUFFER;
+    return 1;
+}
+
+/* What the pickler asks about each PickleBuffer. False: it goes beside the bytes. */
+static PyObject *buffer_callback(PyObject *module, PyObject *o) {
+    (void)module;
+    const Py_buffer *view = PyPickleBuffer_GetBuffer(o);
+    if (view == NULL)
+        return NULL;
+    PyObject *of = view->obj;
+    bool whole = of != NULL && ((PyBytes_CheckExact(of) && view->buf == PyBytes_AS_STRING(of) && view->len == PyBytes_GET_SIZE(of)) ||
+                                (PyByteArray_CheckExact(of) && view->buf == PyByteArray_AS_STRING(of) && view->len == PyByteArray_GET_SIZE(of)));
+    if (writing == NULL || writing->inband || view->len < BOC_LARGE || !whole)
+        Py_RETURN_TRUE;
+    if (boc__part_add(&writing->parts, Py_NewRef(of), true) < 0)
+        return NULL;
+    Py_RETURN_FALSE;
+}
+
 static PyObject *writer_write(PyObject *self, PyObject *data) {
     writer_t *w = (writer_t *)self;
     Py_buffer view;
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
         return NULL;
+    int part = view.len >= BOC_LARGE && !w->inband && w->blob != NULL ? writer_part(w, data, &view) : 0;
+    if (part != 0) {
+        PyBuffer_Release(&view);
+        if (part < 0)
+            return NULL;
+        Py_RETURN_NONE;
+    }
     int bad = writer_reserve(w, (size_t)view.len);
     if (!bad) {
         memcpy(w->blob->data + w->len, view.buf, (size_t)view.len);
@@ -63,6 +143,8 @@ static void writer_reset(writer_t *w) {
         boc_cown_release(w->cowns[i]);
     free(w->cowns);
     free(w->blob);
+    boc__parts_drop(w->parts.list, w->parts.n);
+    w->parts = (boc_parts_t){0};
     w->cowns = NULL;
     w->blob = NULL;
     w->ncowns = w->cowns_cap = 0;
@@ -104,6 +186,39 @@ static PyObject *note_cown(boc_state_t *st, boc_cown_t *c) {
     return Py_BuildValue("O(I)", st->cown_ctor, (unsigned)w->ncowns++);
 }
 
+static PyObject *note_part(boc_state_t *st, PyObject *o) {
+    uint32_t i = writing->parts.n;
+    return boc__part_add(&writing->parts, o, false) < 0 ? NULL : Py_BuildValue("O(I)", st->part_ctor, (unsigned)i);
+}
+
+/* Objects that stay out of the bytes. NotImplemented: not of these. Their module is imported first where they arrive. */
+static PyObject *reduce_part(boc_state_t *st, PyObject *o) {
+    if (PyMemoryView_Check(o))
+        return boc__view_reduce(st, o);
+    if (writing == NULL || writing->inband)
+        Py_RETURN_NOTIMPLEMENTED;
+    if (boc__is_array(o)) {
+        Py_buffer view;
+        if (PyObject_GetBuffer(o, &view, PyBUF_ND) < 0)
+            return NULL;
+        Py_ssize_t n = view.len;
+        PyBuffer_Release(&view);
+        if (n < BOC_LARGE)
+            Py_RETURN_NOTIMPLEMENTED;
+        return note_part(st, Py_NewRef(o));
+    }
+    if (boc__movable_index(st, o) >= 0)
+        return note_part(st, Py_NewRef(o));
+    if (!boc__registry_knows(o))
+        Py_RETURN_NOTIMPLEMENTED;
+    PyObject *module = PyObject_GetAttrString((PyObject *)Py_TYPE(o), "__module__"), *r = NULL;
+    uint32_t i = writing->parts.n;
+    if (module != NULL && boc__part_add(&writing->parts, boc__registry_pack(o), false) == 0)
+        r = Py_BuildValue("O(IO)", st->part_ctor, (unsigned)i, module);
+    Py_XDECREF(module);
+    return r;
+}
+
 /* Parts of functions and classes that pickle refuses by itself. */
 static bool is_part_of_definition(PyTypeObject *t) {
     static PyTypeObject *const parts[] = {&PyCell_Type,        &PyMethod_Type,    &PyProperty_Type,     &PyStaticMethod_Type,
@@ -115,7 +230,7 @@ static bool is_part_of_definition(PyTypeObject *t) {
     static const char *const named[] = {"functools._lru_cache_wrapper", "typing.TypeVar", "typing.ParamSpec",
                                         "typing.TypeVarTuple", "typing.TypeAliasType", "partialmethod", "Field", "_FIELD_BASE",
                                         "_MISSING_TYPE", "_KW_ONLY_TYPE", "_HAS_DEFAULT_FACTORY_CLASS",
-                                        "WeakKeyDictionary", "WeakValueDictionary", "WeakSet"};
+                                        "WeakKeyDictionary", "WeakValueDictionary", "WeakSet", "timezone"};
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (t->tp_name[0] == named[i][0] && strcmp(t->tp_name, named[i]) == 0)
             return true;
@@ -141,7 +256,7 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
         PyObject *f = boc__py(st, PY_REDUCE);
         return f ? PyObject_CallOneArg(f, o) : NULL;
     }
-    Py_RETURN_NOTIMPLEMENTED;
+    return reduce_part(st, o);
 }
 
 static PyMethodDef encoder_methods[] = {
@@ -156,10 +271,22 @@ static PyObject *new_writer(boc_state_t *st) {
 }
 
 static PyObject *new_pickler(boc_state_t *st, PyObject *writer) {
-    return PyObject_CallFunction((PyObject *)st->encoder_type, "Oi", writer, 5);
+    return PyObject_CallFunction((PyObject *)st->encoder_type, "OiOO", writer, 5, Py_True, st->buffer_callback);
 }
 
 _Atomic int64_t boc__blobs, boc__blob_bytes;
+
+boc_blob_t *boc__blob_new(size_t len) {
+    boc_blob_t *b = malloc(sizeof *b + len);
+    if (b == NULL)
+        return NULL;
+    memset(b, 0, sizeof *b);
+    atomic_init(&b->refs, 1);
+    b->len = b->held = len;
+    atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)len, memory_order_relaxed);
+    return b;
+}
 
 static boc_blob_t *finish_blob(writer_t *w) {
     boc_blob_t *b = w->blob;
@@ -169,7 +296,10 @@ static boc_blob_t *finish_blob(writer_t *w) {
     }
     atomic_init(&b->refs, 1);
     b->listed = 0;
-    b->len = w->len;
+    b->len = b->held = w->len;
+    b->parts = w->parts.list;
+    b->nparts = w->parts.n;
+    w->parts = (boc_parts_t){0};
     atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
     b->cowns = w->cowns;
@@ -181,7 +311,7 @@ static boc_blob_t *finish_blob(writer_t *w) {
     return b;
 }
 
-boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
+static boc_blob_t *encode(boc_state_t *st, PyObject *o, bool inband) {
     bool kept = !st->encoding;
     PyObject *writer, *pickler;
     if (kept && st->pickler != NULL) {
@@ -201,6 +331,7 @@ boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
     }
     writer_t *outer = writing;
     writing = (writer_t *)writer;
+    writing->inband = inband;
     if (kept)
         st->encoding = true;
     PyObject *r = PyObject_CallMethod(pickler, "dump", "(O)", o);
@@ -230,15 +361,64 @@ boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
     return b;
 }
 
-PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b) {
+boc_blob_t *boc__pickle_open(boc_state_t *st, PyObject *o) { return encode(st, o, false); }
+
+boc_blob_t *boc__pickle_inband(boc_state_t *st, PyObject *o) { return encode(st, o, true); }
+
+boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o) {
+    boc_blob_t *b = encode(st, o, false);
+    if (b != NULL && b->nparts && boc__parts_seal(st, b) < 0) {
+        PyObject *exc = PyErr_GetRaisedException();
+        boc__blob_drop(b);
+        PyErr_SetRaisedException(exc);
+        return NULL;
+    }
+    return b;
+}
+
+/* With the parts that the pickle asks for in order. */
+static PyObject *load_with_buffers(boc_state_t *st, const boc_blob_t *b, PyObject *view) {
+    PyObject *list = PyList_New(0), *o = NULL;
+    for (uint32_t i = 0; list != NULL && i < b->nparts; i++) {
+        if (!b->parts[i].in_order)
+            continue;
+        PyObject *part = boc__part_object(st, &b->parts[i], taking);
+        if (part == NULL || PyList_Append(list, part) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(part);
+    }
+    PyObject *name = list ? PyUnicode_InternFromString("buffers") : NULL, *names = name ? PyTuple_Pack(1, name) : NULL;
+    if (names != NULL)
+        o = PyObject_Vectorcall(st->loads, (PyObject *[]){view, list}, 1, names);
+    Py_XDECREF(names);
+    Py_XDECREF(name);
+    Py_XDECREF(list);
+    return o;
+}
+
+static PyObject *decode(boc_state_t *st, const boc_blob_t *b, bool alone) {
     PyObject *view = PyMemoryView_FromMemory((char *)b->data, (Py_ssize_t)b->len, PyBUF_READ);
     if (view == NULL)
         return NULL;
     const boc_blob_t *outer = decoding;
+    bool outer_takes = taking;
     decoding = b;
-    PyObject *o = PyObject_CallOneArg(st->loads, view);
+    taking = alone;
+    PyObject *o = b->nparts ? load_with_buffers(st, b, view) : PyObject_CallOneArg(st->loads, view);
     decoding = outer;
+    taking = outer_takes;
     Py_DECREF(view);
+    return o;
+}
+
+PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b) { return decode(st, b, false); }
+
+PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b) {
+    /* listed bytes may get another owner at any moment */
+    bool alone = b->nparts != 0 && b->listed == 0 && atomic_load_explicit(&b->refs, memory_order_acquire) == 1;
+    PyObject *o = decode(st, b, alone);
+    if (alone)
+        boc__parts_settle(st, b, o != NULL);
     return o;
 }
 
@@ -250,7 +430,9 @@ void boc__blob_drop(boc_blob_t *b) {
     for (uint32_t i = 0; i < b->ncowns; i++)
         boc_cown_release(b->cowns[i]);
     atomic_fetch_sub_explicit(&boc__blobs, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&boc__blob_bytes, (int64_t)b->held, memory_order_relaxed);
+    if (b->nparts)
+        boc__parts_drop(b->parts, b->nparts);
     free(b->cowns);
     free(b);
 }
@@ -273,6 +455,29 @@ static PyObject *decode_cown(PyObject *module, PyObject *arg) {
     return boc__cown_wrap(st, c);
 }
 
+/* _part(index[, module]): what a part becomes in the bytes. */
+static PyObject *decode_part(PyObject *module, PyObject *args) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    unsigned int i;
+    PyObject *home = NULL;
+    if (st == NULL || !PyArg_ParseTuple(args, "I|U:_part", &i, &home))
+        return NULL;
+    const boc_blob_t *b = decoding;
+    if (b == NULL || i >= b->nparts || b->parts[i].in_order) {
+        PyErr_SetString(PyExc_ValueError, "a part of encoded data makes no sense outside of it");
+        return NULL;
+    }
+    bool take = taking;
+    PyObject *m = home ? PyImport_Import(home) : Py_NewRef(Py_None);
+    if (m == NULL)
+        return NULL;
+    Py_DECREF(m);
+    return boc__part_object(st, &b->parts[i], take);
+}
+
+static PyMethodDef decode_part_def = {"_part", decode_part, METH_VARARGS, NULL};
+static PyMethodDef buffer_callback_def = {"_buffer", buffer_callback, METH_O, NULL};
 static PyMethodDef decode_cown_def = {"_cown", decode_cown, METH_O, NULL};
 
 int boc__codec_init(boc_state_t *st) {
@@ -291,8 +496,11 @@ int boc__codec_init(boc_state_t *st) {
     st->writer_type = (PyTypeObject *)PyType_FromModuleAndSpec(st->module, &writer_spec, NULL);
     PyObject *name = PyUnicode_FromString("boc._core");
     st->cown_ctor = name ? PyCFunction_NewEx(&decode_cown_def, st->module, name) : NULL;
+    st->part_ctor = name ? PyCFunction_NewEx(&decode_part_def, st->module, name) : NULL;
+    st->buffer_callback = PyCFunction_NewEx(&buffer_callback_def, st->module, NULL);
     Py_XDECREF(name);
-    if (st->encoder_type == NULL || st->writer_type == NULL || st->cown_ctor == NULL)
+    if (st->encoder_type == NULL || st->writer_type == NULL || st->cown_ctor == NULL || st->part_ctor == NULL || st->buffer_callback == NULL ||
+        PyModule_AddObjectRef(st->module, "_part", st->part_ctor) < 0)
         return -1;
     return PyModule_AddObjectRef(st->module, "_cown", st->cown_ctor);
 }

@@ -148,6 +148,31 @@ static void drop_at_home(boc_mail_t *m) {
 
 void boc__main_drop_later(PyObject *o);
 
+typedef struct let_go {
+    boc_mail_t mail;
+    PyObject *object;
+} let_go_t;
+
+static void let_go(boc_mail_t *m) {
+    PyObject *o = ((let_go_t *)m)->object;
+    free(m);
+    Py_DECREF(o);
+}
+
+void boc__drop_there(int home, PyObject *o) {
+    if (home < 0) {
+        boc__main_drop_later(o);
+        return;
+    }
+    let_go_t *l = malloc(sizeof *l); /* without memory, or where that interpreter has ended, the object stays */
+    if (l == NULL)
+        return;
+    l->mail.fn = let_go;
+    l->object = o;
+    if (boc_mail_post((uint32_t)home, &l->mail) < 0)
+        free(l);
+}
+
 bool boc__drop_value(boc_cown_t *c) {
     if (c->flags & BOC_COWN_WEAK)
         boc__handle_forget(c);

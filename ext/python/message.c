@@ -207,7 +207,7 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
         message_t *m = take(ids, n, &which);
         pthread_mutex_unlock(&mail.lock);
         if (m != NULL) {
-            PyObject *contents = boc__decode(st, &m->v);
+            PyObject *contents = boc__decode_taking(st, &m->v);
             boc__value_drop(&m->v);
             free(m);
             PyObject *tag = contents ? PyUnicode_FromString(boc_name_text(ids[which])) : NULL;

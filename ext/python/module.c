@@ -67,6 +67,7 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_IMPORTING] = {"boc._worker", "importing"},
     [PY_EDITED] = {"boc._define", "edited"},
     [PY_ARRIVAL] = {"boc._transfer", "explain_arrival"},
+    [PY_VIEW] = {"boc._buffers", "view"},
 };
 
 PyObject *boc__py(boc_state_t *st, int which) {
@@ -180,7 +181,7 @@ void boc__binding_at_exit(void) {
 static PyObject *core_dumps(PyObject *module, PyObject *o) {
     (void)module;
     boc_state_t *st = boc__st();
-    boc_blob_t *b = st ? boc__pickle(st, o) : NULL;
+    boc_blob_t *b = st ? boc__pickle_inband(st, o) : NULL;
     if (b == NULL)
         return NULL;
     PyObject *r = PyBytes_FromStringAndSize((char *)b->data, (Py_ssize_t)b->len);
@@ -212,16 +213,17 @@ static PyObject *core_loads(PyObject *module, PyObject *arg) {
     if (!PyArg_ParseTuple(arg, "y#O!:_loads", &data, &size, &PyTuple_Type, &cowns))
         return NULL;
     Py_ssize_t n = PyTuple_GET_SIZE(cowns);
-    boc_blob_t *b = malloc(sizeof *b + (size_t)size);
+    boc_blob_t *b = boc__blob_new((size_t)size);
     boc_cown_t **list = calloc((size_t)n + 1, sizeof *list);
     PyObject *r = NULL;
     if (b == NULL || list == NULL) {
-        free(b);
+        if (b != NULL)
+            boc__blob_drop(b);
         free(list);
         return PyErr_NoMemory();
     }
     memcpy(b->data, data, (size_t)size);
-    *b = (boc_blob_t){.refs = 1, .len = (size_t)size, .cowns = list};
+    b->cowns = list;
     for (; b->ncowns < (size_t)n && (list[b->ncowns] = boc__cown_core(st, PyTuple_GET_ITEM(cowns, b->ncowns))) != NULL; b->ncowns++)
         boc_cown_retain(list[b->ncowns]);
     if (b->ncowns == (size_t)n)

@@ -5,11 +5,12 @@
  * their domain; not on free-threaded builds, whose heaps are per interpreter: there they are encoded. */
 #include "movable.h"
 #include "move.h"
+#include "parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE (64 * 1024)
+#define LARGE BOC_LARGE
 
 static bool pointers_move;
 
@@ -23,6 +24,8 @@ void boc__move_init(void) {
     PyErr_Clear();
 #endif
 }
+
+bool boc__pointers_move(void) { return pointers_move; }
 
 typedef struct raw_array { /* a bytearray's memory on its way */
     char *memory;
@@ -40,27 +43,39 @@ static int take_bytes(PyObject *o, boc_value_t *out) {
     return 1;
 }
 
+/* From 3.15 on the memory of a bytearray is that of a bytes object, and an empty one has the one empty bytes object. */
 static int take_bytearray(PyObject *o, boc_value_t *out) {
-#if PY_VERSION_HEX < 0x030f0000
     PyByteArrayObject *a = (PyByteArrayObject *)o;
     if (!pointers_move || a->ob_alloc < LARGE || a->ob_exports != 0)
         return 0;
     raw_array_t *r = malloc(sizeof *r);
     if (r == NULL)
         return 0;
+#if PY_VERSION_HEX >= 0x030f0000
+    PyObject *empty = Py_REFCNT(a->ob_bytes_object) == 1 ? PyByteArray_FromStringAndSize(NULL, 0) : NULL;
+    if (empty == NULL) {
+        PyErr_Clear();
+        free(r);
+        return 0;
+    }
+    PyByteArrayObject *e = (PyByteArrayObject *)empty;
+    *r = (raw_array_t){(char *)a->ob_bytes_object, a->ob_start, Py_SIZE(a), a->ob_alloc};
+    a->ob_bytes_object = Py_NewRef(e->ob_bytes_object);
+    a->ob_bytes = e->ob_bytes;
+    a->ob_start = e->ob_start;
+    a->ob_alloc = e->ob_alloc;
+    Py_DECREF(empty);
+#else
     *r = (raw_array_t){a->ob_bytes, a->ob_start, Py_SIZE(a), a->ob_alloc};
     a->ob_bytes = a->ob_start = NULL;
     a->ob_alloc = 0;
+#endif
     Py_SET_SIZE(a, 0);
     memset(out, 0, sizeof *out);
     out->tag = V_BYTEARRAY;
     out->u.buf.p = r;
     out->u.buf.n = (uint64_t)r->size;
     return 1;
-#else
-    (void)o, (void)out;
-    return 0;
-#endif
 }
 
 static void moved(boc_value_t *out, uint32_t index, void *payload) {
@@ -71,11 +86,11 @@ static void moved(boc_value_t *out, uint32_t index, void *payload) {
     out->flags = boc__movable(index)->copy_payload == NULL ? BOC_VALUE_ALONE : 0;
 }
 
+int boc__take_buffer(PyObject *o, boc_value_t *out) { return PyBytes_CheckExact(o) ? take_bytes(o, out) : take_bytearray(o, out); }
+
 int boc__take(boc_state_t *st, PyObject *o, boc_value_t *out) {
-    if (PyBytes_CheckExact(o))
-        return take_bytes(o, out);
-    if (PyByteArray_CheckExact(o))
-        return take_bytearray(o, out);
+    if (PyBytes_CheckExact(o) || PyByteArray_CheckExact(o))
+        return boc__take_buffer(o, out);
     int32_t i = boc__movable_index(st, o);
     if (i < 0)
         return PyErr_Occurred() ? -1 : 0;
@@ -115,18 +130,21 @@ PyObject *boc__give(boc_state_t *st, boc_value_t *v) {
     if (v->tag == V_BYTESOBJ) {
         o = v->u.buf.p;
     } else if (v->tag == V_BYTEARRAY) {
-#if PY_VERSION_HEX < 0x030f0000
         raw_array_t *r = v->u.buf.p;
         o = PyByteArray_FromStringAndSize(NULL, 0);
         if (o != NULL) {
             PyByteArrayObject *a = (PyByteArrayObject *)o;
+#if PY_VERSION_HEX >= 0x030f0000
+            Py_SETREF(a->ob_bytes_object, (PyObject *)r->memory);
+            a->ob_bytes = PyBytes_AS_STRING(a->ob_bytes_object);
+#else
             a->ob_bytes = r->memory;
+#endif
             a->ob_start = r->start;
             a->ob_alloc = r->alloc;
             Py_SET_SIZE(a, r->size);
             free(r);
         }
-#endif
     } else {
         o = boc__movable_give(st, v->aux, v->u.p);
     }
@@ -147,6 +165,10 @@ void boc__moved_drop(boc_value_t *v) {
     }
 }
 
+const char *boc__moved_bytes(const boc_value_t *v) {
+    return v->tag == V_BYTESOBJ ? PyBytes_AS_STRING(v->u.buf.p) : ((raw_array_t *)v->u.buf.p)->start;
+}
+
 /* A copy that needs no interpreter: large bytes become raw ones. False: out of memory, or the type cannot be copied. */
 bool boc__moved_copy(boc_value_t *to, const boc_value_t *from) {
     *to = *from;
@@ -155,15 +177,10 @@ bool boc__moved_copy(boc_value_t *to, const boc_value_t *from) {
         to->u.p = ops->copy_payload != NULL ? ops->copy_payload(from->u.p) : NULL;
         return to->u.p != NULL;
     }
-    const char *data = from->tag == V_BYTESOBJ ? PyBytes_AS_STRING(from->u.buf.p) : ((raw_array_t *)from->u.buf.p)->start;
-    boc_blob_t *b = malloc(sizeof *b + from->u.buf.n);
+    const char *data = boc__moved_bytes(from);
+    boc_blob_t *b = boc__blob_new(from->u.buf.n);
     if (b == NULL)
         return false;
-    memset(b, 0, sizeof *b);
-    atomic_init(&b->refs, 1);
-    b->len = from->u.buf.n;
-    atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
     memcpy(b->data, data, b->len);
     memset(to, 0, sizeof *to);
     to->tag = from->tag == V_BYTESOBJ ? V_RAWBYTES : V_RAWARRAY;

@@ -32,7 +32,7 @@ static PyObject *closure_of(boc_state_t *st, boc_job_t *job) {
     PyObject *cells = PyTuple_New(job->nclosure);
     for (uint32_t i = 0; cells != NULL && i < job->nclosure; i++) {
         PyObject *v = NULL;
-        if (job->dyn[i].tag != V_ABSENT && (v = boc__decode(st, &job->dyn[i])) == NULL) {
+        if (job->dyn[i].tag != V_ABSENT && (v = boc__decode_taking(st, &job->dyn[i])) == NULL) {
             Py_CLEAR(cells);
             break;
         }
@@ -48,7 +48,7 @@ static PyObject *closure_of(boc_state_t *st, boc_job_t *job) {
 
 static PyObject *body_of(boc_state_t *st, boc_job_t *job) {
     if (job->recipe == NULL)
-        return boc__decode(st, &job->dyn[0]);
+        return boc__decode_taking(st, &job->dyn[0]);
     uint32_t i = job->recipe->index;
     if (i >= st->nrecipes && grow_recipes(st, i) < 0)
         return NULL;
@@ -154,7 +154,7 @@ static PyObject *call(boc_state_t *st, boc_behavior_t *b, boc_job_t *job) {
     if (func == NULL || cown_arguments(st, b, job, argv) < 0)
         goto done;
     for (uint32_t i = 0; i < (uint32_t)job->ndefaults + job->nkw; i++)
-        if ((argv[job->nparams + i] = boc__decode(st, &job->dyn[job->nclosure + i])) == NULL)
+        if ((argv[job->nparams + i] = boc__decode_taking(st, &job->dyn[job->nclosure + i])) == NULL)
             goto done;
     if (job->nkw && (kw = keyword_names(st, job)) == NULL)
         goto done;

@@ -4,6 +4,7 @@
 #include "stepping.h"
 #include "hold.h"
 #include "live.h"
+#include "parts.h"
 #include "when.h"
 #include "notebook.h"
 
@@ -433,6 +434,12 @@ static PyObject *rt_counts(PyObject *module, PyObject *unused) {
     return Py_BuildValue("KKK", (unsigned long long)c.scheduled, (unsigned long long)c.started, (unsigned long long)c.finished);
 }
 
+/* _buffers() -> (bytes of large buffers that changed hands as a pointer, bytes that were copied), ever */
+static PyObject *rt_buffers(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return Py_BuildValue("LL", (long long)atomic_load(&boc__passed_bytes), (long long)atomic_load(&boc__copied_bytes));
+}
+
 /* _living() -> (cowns, behaviors, live values, encoded values, their bytes) */
 static PyObject *rt_living(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
@@ -546,6 +553,7 @@ PyMethodDef boc__runtime_methods[] = {
     {"worker_frames", boc__worker_frames, METH_O, "worker_frames(worker) -> list of (file, line, function), outermost first"},
     {"_counts", rt_counts, METH_NOARGS, "_counts() -> (scheduled, started, finished)"},
     {"_living", rt_living, METH_NOARGS, NULL},
+    {"_buffers", rt_buffers, METH_NOARGS, NULL},
     {"pinned_fd", rt_pinned_fd, METH_NOARGS, "pinned_fd() -> file descriptor, readable while pinned work is ready"},
     {"_pinned_depth", rt_pinned_depth, METH_NOARGS, "_pinned_depth() -> (depth, age of the oldest in seconds)"},
     {"_in_body", rt_in_body, METH_NOARGS, NULL},

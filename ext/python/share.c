@@ -2,7 +2,7 @@
  * over one table would keep a thousand copies of it.
  *
  * The table refers to the bytes without keeping them; the last one to drop them takes them off it first. */
-#include "binding.h"
+#include "parts.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -32,11 +32,28 @@ static uint64_t hash_of(const boc_blob_t *b) {
     }
     for (; i < b->len; i++)
         h = (h ^ b->data[i]) * 0x9E3779B97F4A7C15ull;
+    for (uint32_t k = 0; k < b->nparts; k++) {
+        size_t n;
+        boc__part_bytes(&b->parts[k], &n);
+        h = (h ^ n) * 0x9E3779B97F4A7C15ull;
+    }
     return h | 1; /* 0 says: not in the table */
 }
 
+/* Parts that are memory only can be compared. */
+static bool same_parts(const boc_blob_t *a, const boc_blob_t *b) {
+    for (uint32_t k = 0; k < a->nparts; k++) {
+        size_t n, m;
+        const char *x = boc__part_bytes(&a->parts[k], &n), *y = boc__part_bytes(&b->parts[k], &m);
+        if (x == NULL || y == NULL || n != m || a->parts[k].v.tag != b->parts[k].v.tag || a->parts[k].v.aux != b->parts[k].v.aux ||
+            memcmp(x, y, n) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool alike(const boc_blob_t *a, const boc_blob_t *b) {
-    return a->len == b->len && a->ncowns == b->ncowns && memcmp(a->data, b->data, a->len) == 0 &&
+    return a->len == b->len && a->ncowns == b->ncowns && a->nparts == b->nparts && same_parts(a, b) && memcmp(a->data, b->data, a->len) == 0 &&
            (a->ncowns == 0 || memcmp((const void *)a->cowns, (const void *)b->cowns, a->ncowns * sizeof(void *)) == 0);
 }
 
@@ -52,7 +69,7 @@ void boc__share(boc_value_t *v) {
     if (v->tag != V_BLOB && v->tag != V_RAWARRAY)
         return;
     boc_blob_t *b = v->u.p;
-    if (b->len < LEAST)
+    if (b->held < LEAST)
         return;
     kept_t *fresh = malloc(sizeof *fresh);
     if (fresh == NULL)

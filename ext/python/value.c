@@ -10,6 +10,8 @@
 #include "live.h"
 #include "movable.h"
 #include "move.h"
+#include "parts.h"
+#include "registry.h"
 #include "unseen.h"
 
 #include <string.h>
@@ -122,10 +124,18 @@ PyObject *boc__decode(boc_state_t *st, const boc_value_t *v) {
     case V_BYTEARRAY:
     case V_MOVED:
         return boc__moved_decode(st, v);
+    case V_REGISTERED:
+        return boc__registry_give(v);
     default:
         PyErr_Format(PyExc_SystemError, "boc: a value of kind %d cannot be read here", v->tag);
         return NULL;
     }
+}
+
+PyObject *boc__decode_taking(boc_state_t *st, boc_value_t *v) {
+    if (v->tag == V_BLOB)
+        return boc__unpickle_taking(st, v->u.p);
+    return boc__is_moved(v->tag) ? boc__give(st, v) : boc__decode(st, v);
 }
 
 void boc__value_drop(boc_value_t *v) {
@@ -146,6 +156,12 @@ void boc__value_drop(boc_value_t *v) {
         break;
     case V_DEF:
         boc__capture_drop(v->u.p);
+        break;
+    case V_ARRAY:
+        boc__array_drop(v);
+        break;
+    case V_REGISTERED:
+        boc__registry_drop(v);
         break;
     default:
         break;
@@ -191,13 +207,14 @@ void boc__refuse(boc_state_t *st, PyObject *o, const char *what) {
     PyErr_SetRaisedException(err);
 }
 
-int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what) {
+/* open: the parts of the data are still references to parts of o, to be sealed when o is gone. */
+static int encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what, bool open) {
     if (boc__atom(out, o))
         return 0;
     int moved = boc__take_copy(st, o, out);
     if (moved > 0)
         return 0;
-    boc_blob_t *b = moved == 0 ? boc__pickle(st, o) : NULL;
+    boc_blob_t *b = moved < 0 ? NULL : open ? boc__pickle_open(st, o) : boc__pickle(st, o);
     if (b == NULL) {
         boc__refuse(st, o, what);
         return -1;
@@ -208,6 +225,8 @@ int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what
     out->aux = boc_name(Py_TYPE(o)->tp_name, strlen(Py_TYPE(o)->tp_name)); /* for repr */
     return 0;
 }
+
+int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what) { return encode(st, o, out, what, false); }
 
 int boc__encode_taking(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what) {
     int moved = PyBytes_CheckExact(o) || PyByteArray_CheckExact(o) ? 0 : boc__take(st, o, out);
@@ -235,7 +254,7 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
         return 0;
     boc_blob_t *b = c->value.u.p;
     int64_t t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
-    PyObject *o = boc__unpickle(st, b);
+    PyObject *o = boc__unpickle_taking(st, b);
     if (o == NULL) {
         PyErr_Clear(); /* it stays encoded: reading it says why */
         return 0;
@@ -270,7 +289,7 @@ PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
     boc_value_t *v = &c->value;
     if (v->flags & VF_EXC)
         boc__mark_seen(c);
-    if (boc__is_moved(v->tag))
+    if (boc__is_moved(v->tag) || (v->tag == V_BLOB && ((boc_blob_t *)v->u.p)->nparts))
         boc__slot_open(st, c);
     if (v->tag == V_LIVE && !(v->flags & VF_LOST))
         return Py_NewRef((PyObject *)v->u.p);
@@ -407,7 +426,7 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
         body_ended();
         t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
     }
-    bool refused = moved < 0 || (moved == 0 && boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) < 0);
+    bool refused = moved < 0 || (moved == 0 && encode(st, o, &v, boc__cown_label(c, label, sizeof label), true) < 0);
     st->blame = 0;
     if (refused) {
         boc__set_exception(st, c, VF_EXC | VF_LOST);
@@ -423,6 +442,12 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     if (t0 && v.tag == V_BLOB)
         boc_trace(BOC_T_encode, c->id, ((boc_blob_t *)v.u.p)->len, (uint32_t)(boc_now() - t0), trace_flags);
     slot_clear(st, c);
+    if (v.tag == V_BLOB && ((boc_blob_t *)v.u.p)->nparts && boc__parts_seal(st, v.u.p) < 0) {
+        boc__refuse(st, Py_None, boc__cown_label(c, label, sizeof label));
+        boc__set_exception(st, c, VF_EXC | VF_LOST);
+        boc__value_drop(&v);
+        return;
+    }
     v.flags |= flags;
     c->value = v;
 }
@@ -445,7 +470,7 @@ static bool type_moves(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     boc_value_t v;
     char label[80];
     st->blame = last_body(st, c);
-    bool moves = boc__encode(st, o, &v, boc__cown_label(c, label, sizeof label)) == 0;
+    bool moves = encode(st, o, &v, boc__cown_label(c, label, sizeof label), true) == 0;
     st->blame = 0;
     if (moves) {
         boc__value_drop(&v);

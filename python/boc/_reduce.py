@@ -90,6 +90,8 @@ def reduce(obj: Any, of_class: OfClass, of_function: Callable[[FunctionType], An
 
 
 def _named(obj: Any) -> Any:
+    if sys.version_info < (3, 13) and obj.__module__ == "_pydatetime":  # what workers have in place of the C classes
+        return _load.named, ("datetime", obj.__qualname__, 0)
     epoch = _names.reloads(obj.__module__)
     return (_load.named, (obj.__module__, obj.__qualname__, epoch)) if epoch else NotImplemented
 
@@ -341,5 +343,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS"): lambda mark: "_HAS_DEFAULT_FACTORY",
     ("weakref", "WeakKeyDictionary"): lambda table: (type(table), (dict(table),)),
     ("weakref", "WeakValueDictionary"): lambda table: (type(table), (dict(table),)),
+    # Workers of 3.12 have this in place of the C class, which has another state.
+    ("_pydatetime", "timezone"): lambda zone: (type(zone), zone.__getinitargs__()),
     ("_weakrefset", "WeakSet"): lambda table: (type(table), (list(table),)),
 }

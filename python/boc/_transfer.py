@@ -163,8 +163,6 @@ def _find(value: Any, reason: BaseException) -> tuple[str, Any, BaseException]:
     path = ""
     seen = {id(value)}
     for _ in range(_DEPTH):
-        if _ONLY_MOVES in str(reason):
-            break
         try:
             found = None
             for step, member in islice(_members(value), _MEMBERS):
@@ -218,7 +216,7 @@ def explain_refusal(value: object, exc: BaseException, what: str = "", behavior:
     else:
         place = f": it is {what}" if what else ""
     last = f" as behavior '{behavior}' left it" if behavior else ""
-    only_moves = isinstance(reason, TypeError) and _ONLY_MOVES in str(reason)
+    only_moves = isinstance(exc, TypeError) and _ONLY_MOVES in str(exc)
     if only_moves:
         refused, because, way_out = _ONLY_MOVES, "", "put it in a Cown of its own, which is not copied"
     else:

@@ -17,15 +17,22 @@ if TYPE_CHECKING:
         encoded_values: int
         encoded_bytes: int
 
+    class Buffers(TypedDict):
+        """What `buffers` returns."""
 
-__all__ = ["live"]
+        passed_bytes: int
+        copied_bytes: int
+
+
+__all__ = ["buffers", "live"]
 
 
 def live() -> Living:
     """Count what lives now in the whole process.
 
     cowns and behaviors of the core; live_values: objects that rest in workers between bodies; encoded_values and
-    encoded_bytes: pickled data of cowns, captures, messages and the noticeboard. Exact once nothing is pending.
+    encoded_bytes: pickled data of cowns, captures, messages and the noticeboard, with the large buffers in it.
+    Exact once nothing is pending.
     """
     cowns, behaviors, values, encoded, size = _core._living()
     return {
@@ -35,3 +42,13 @@ def live() -> Living:
         "encoded_values": encoded,
         "encoded_bytes": size,
     }
+
+
+def buffers() -> Buffers:
+    """Count the bytes of large buffers (64 KiB and more) inside values that moved, since the process began.
+
+    passed_bytes changed hands as a pointer; copied_bytes were copied, because the original stays in use where it was
+    (a capture, a result, a reader) or because its kind cannot be taken. For tests that a large value is not copied.
+    """
+    passed, copied = _core._buffers()
+    return {"passed_bytes": passed, "copied_bytes": copied}
