@@ -242,6 +242,9 @@ static int exec(PyObject *module)
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* free-threaded builds: one owner at a time is what cowns are for */
+#endif
     {0, NULL},
 };
 static PyModuleDef definition = {
