@@ -58,10 +58,12 @@ if TYPE_CHECKING:
 
     from boc._await import as_completed, gather, quiesced
     from boc._charts import board, compare, critical_path, explain, gantt, summary, throughput, what_if
+    from boc._doctor import doctor
     from boc._extending import get_include, get_sources
     from boc._gate import break_on, pause, resume, step
     from boc._marks import mark, span
     from boc._matrix import Matrix, MatrixView
+    from boc._schedule import schedule
     from boc._waiting import stacks
 
 __version__ = "0.1.0"
@@ -78,6 +80,8 @@ _LAZY = {
     "board": "boc._charts",
     "throughput": "boc._charts",
     "summary": "boc._charts",
+    "doctor": "boc._doctor",
+    "schedule": "boc._schedule",
     "break_on": "boc._gate",
     "pause": "boc._gate",
     "resume": "boc._gate",
@@ -120,6 +124,7 @@ __all__ = [
     "cancel",
     "compare",
     "critical_path",
+    "doctor",
     "drain",
     "explain",
     "gantt",
@@ -142,6 +147,7 @@ __all__ = [
     "receive",
     "reset",
     "resume",
+    "schedule",
     "scheduler_stats",
     "send",
     "set_pump_watchdog",

@@ -26,6 +26,7 @@ _MOST_WORKERS = 1024
 _options: tuple[int, str, int, bool] | None = None  # of the runtime that runs
 _last_stats: list[dict[str, Any]] = []
 _starting = _thread.allocate_lock()
+last_start: tuple[int, int] = (0, 1)  # of the runtime's last life: when (ns), and its trace's size; 0: off
 
 # ---- starting --------------------------------------------------------------
 
@@ -92,7 +93,7 @@ def start(
     Raises RuntimeError if the runtime runs with other options, and inside a behavior; TypeError or ValueError for bad
     options.
     """
-    global _options
+    global _options, last_start
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("start() cannot be used inside a behavior: the runtime runs already")
     if worker_count is not None:
@@ -121,6 +122,7 @@ def start(
     n = workers if workers is not None else _default_workers()
     with _starting:  # several threads may come here with their first behavior
         if not _core._running():
+            last_start = (_core.now_ns(), events)
             _core._start(n, events, bool(check))
             _options = (n, kind, events, bool(check))
     service = sys.modules.get("boc._service")

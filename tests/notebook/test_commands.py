@@ -78,6 +78,12 @@ def test_pause_step_and_resume(kernel: Kernel) -> None:
         kernel.run("boc.resume()\nboc.stop()")
 
 
+def test_doctor_lists_what_the_notebook_imported(kernel: Kernel) -> None:
+    kernel.run("import json, numpy")
+    data = kernel.run("%boc doctor", timeout=90).data("execute_result")[0]["data"]
+    assert "json" in data["text/plain"] and "main (pinned)" in data["text/plain"] and "<table" in data["text/html"]
+
+
 @pytest.mark.parametrize("line", ["gantt", "gantt cown", "gantt --by behavior", "gantt --last 60 --all", "throughput"])
 def test_charts(kernel: Kernel, line: str) -> None:
     kernel.run("pot = Cown(0)" + WORK + "quiesce()")

@@ -11,6 +11,7 @@ from .live import LiveTrace
 from .model import Trace
 from .recorder import Recording, record
 from .records import MAIN, RECORD, Cursor, Source
+from .schedule import Schedule, ScheduleError
 from .serve import Server, keys, serve
 
 # The questions that a Trace answers, as functions of the running program or of traces; they stand before the modules
@@ -27,6 +28,8 @@ __all__ = [
     "LiveTrace",
     "Recording",
     "Remote",
+    "Schedule",
+    "ScheduleError",
     "Server",
     "Source",
     "Trace",
