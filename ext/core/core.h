@@ -225,6 +225,7 @@ typedef struct boc_options {
 /* Returns at once: a starter thread runs before_workers and starts the workers one after another (each
    enter is serial, under one mutex). Main thread of the host's main interpreter only. */
 int boc_start(const boc_options_t *o);
+void boc_set_callbacks(const boc_callbacks_t *c); /* what cowns need that die before the first start */
 int boc_start_error(void);        /* what the first enter that failed returned; 0: none did */
 bool boc_start_done(void);        /* every worker is up, or has failed */
 bool boc_running(void);

@@ -21,6 +21,10 @@ void boc_cown_free(boc_cown_t *c) {
     boc__free(&t->pool, c, sizeof *c);
 }
 
+void boc_set_callbacks(const boc_callbacks_t *c) {
+    boc__rt.call = c;
+}
+
 void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {
     const boc_callbacks_t *call = boc__rt.call;
     if (call == NULL || call->drop_value == NULL || call->drop_value(c)) {

@@ -35,6 +35,7 @@ static const boc_callbacks_t callbacks = {
 };
 
 int boc__runtime_init(void) {
+    boc_set_callbacks(&callbacks);
     PyObject *threading = PyImport_ImportModule("threading");
     PyObject *t = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
     PyObject *ident = t ? PyObject_GetAttrString(t, "ident") : NULL;

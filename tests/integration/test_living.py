@@ -33,6 +33,17 @@ def test_counts_end_where_they_began():
     assert after["behaviors"] == before["behaviors"]
 
 
+def test_values_of_cowns_that_die_before_the_first_start_are_freed(script):
+    done = script("""
+        import boc
+        before = boc.debug.live()
+        for i in range(5):
+            boc.Cown([i, bytearray(100_000), boc.Cown({"inner": i})])
+        print(boc.debug.live() == before)
+    """)
+    assert done.stdout == "True\n"
+
+
 def test_cowns_die_while_others_are_swept():
     """A sweep encodes idle values without owning their cowns; one that dies meanwhile is freed once."""
     for _ in range(30):

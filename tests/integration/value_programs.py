@@ -136,3 +136,19 @@ def dates():
     assert type(got[0].tzinfo) is datetime.timezone
     assert got == [datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC), datetime.date(2026, 1, 3), datetime.timedelta(4)]
     assert later.result(20) is datetime.datetime
+
+
+def bounce(moves):
+    """Moves a few small values and one large one as often as this."""
+    cowns = [Cown({"n": 0, "part": [Cown(i)], "text": "x" * 100}) for i in range(4)] + [Cown([bytearray(100_000)])]
+    for i in range(moves):
+        @when(cowns[i % 5])
+        def touch(c):
+            if type(c.value) is dict:
+                c.value["n"] += 1
+            else:
+                c.value[0][0] = 1
+        if i % 1000 == 999:
+            quiesce(timeout=60)
+    quiesce(timeout=60)
+    assert sum(c.result(20)["n"] for c in cowns[:4]) == sum(1 for i in range(moves) if i % 5 < 4)
