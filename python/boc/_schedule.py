@@ -19,7 +19,9 @@ def schedule() -> Schedule:
     made the same decisions. `save(path)` and `boc.trace.Schedule.load(path)` keep it.
 
     It is read from the trace, so it reaches as far back as the rings do: `repr` says if its beginning was overtaken,
-    and `start(trace="1m")` keeps more. RuntimeError inside a behavior, and where the trace is off.
+    and the first `start(trace="1m")` of a process keeps more.
+
+    RuntimeError inside a behavior, and where the trace is off.
     """
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("schedule() cannot be used inside a behavior")
