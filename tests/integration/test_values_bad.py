@@ -80,12 +80,12 @@ def test_a_bad_reduction_in_a_body_is_kept_in_its_cown():
     def spoil(c):
         c.value = Raises()
     with pytest.raises(TransferError, match="not today"):
-        c.result(20)
+        c.result(60)
 
     @when(c)
     def mend(c):
         c.value = "again"
-    assert c.result(20) == "again"
+    assert c.result(60) == "again"
 
 
 def test_a_reduction_that_schedules():
@@ -95,8 +95,8 @@ def test_a_reduction_that_schedules():
         @when(c)
         def f(c):
             return [type(x).__name__ for x in c.value]
-        assert f.result(20) == ["Schedules", "Schedules"]
-    quiesce(timeout=20)
+        assert f.result(60) == ["Schedules", "Schedules"]
+    quiesce(timeout=60)
 
 
 def test_a_slow_reduction_keeps_only_its_own_cown():
@@ -109,12 +109,12 @@ def test_a_slow_reduction_keeps_only_its_own_cown():
     @when(other)
     def beside(other):
         return 1
-    assert beside.result(20) == 1
-    assert [type(x) for x in slow.result(20)] == [Slow, Slow]
+    assert beside.result(60) == 1
+    assert [type(x) for x in slow.result(60)] == [Slow, Slow]
 
 
 def test_cowns_inside_values_live_exactly_as_long_as_these():
-    quiesce(timeout=20)
+    quiesce(timeout=60)
     gc.collect()
     before = debug.live()["cowns"]
     inner = Cown([7])
@@ -126,8 +126,8 @@ def test_cowns_inside_values_live_exactly_as_long_as_these():
     @when(outer)
     def put_on(outer):
         outer.value["inner"] = Cown(outer.value["again"])  # a cown that holds a value that holds a cown
-    quiesce(timeout=20)
-    assert outer.result(20)["inner"].result(20)[0].result(20) == [7]
+    quiesce(timeout=60)
+    assert outer.result(60)["inner"].result(60)[0].result(60) == [7]
     del put_on
     del outer  # dies undelivered, or live with a worker
     boc.wait()
@@ -138,12 +138,12 @@ def test_cowns_inside_values_live_exactly_as_long_as_these():
 def test_deep_and_recursive_values():
     ring = []
     ring.append({"ring": ring})
-    got = Cown(ring).result(20)
+    got = Cown(ring).result(60)
     assert got[0]["ring"] is got
     deep = []
     for _ in range(400):
         deep = [deep]
-    assert Cown(deep).result(20) == deep
+    assert Cown(deep).result(60) == deep
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(TransferError, match="nested too deeply"):
@@ -204,7 +204,7 @@ def test_out_of_memory_is_an_error(tmp_path):
         @when(c)
         def warm(c):
             c.value.append(bytes(100_000))
-        c.result(20)
+        c.result(60)
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 150_000_000,) * 2)
         mine = [b"x" * 100_000_000]
@@ -219,12 +219,12 @@ def test_out_of_memory_is_an_error(tmp_path):
         @when(c)
         def still(c):
             return len(c.value)
-        print(still.result(20))
+        print(still.result(60))
         @when()
         def big():
             return [bytes(90_000_000)]
         try:
-            big.result(20)          # a copy of what the result cown keeps
+            big.result(60)          # a copy of what the result cown keeps
             print("no error")
         except MemoryError:
             print("MemoryError")

@@ -76,9 +76,9 @@ def test_buffers_are_passed_not_copied(kind, always_encoded):
         @when(c)
         def make(c):
             c.value = kinds[kind]()
-        make.result(20)
+        make.result(60)
         for _ in range(5):
-            boc.whencall(look, [c]).result(20)
+            boc.whencall(look, [c]).result(60)
 
         @when(c)
         def size(c):
@@ -87,7 +87,7 @@ def test_buffers_are_passed_not_copied(kind, always_encoded):
             if found is None:
                 found = value["x"] if isinstance(value, dict) else value[0]
             return len(memoryview(found).cast("B")), type(found).__name__
-        n, name = size.result(20)
+        n, name = size.result(60)
     assert N - 40 <= n <= N
     assert name in kind or name == "memoryview" or kind == "many"
     assert count.copied == 0
@@ -117,7 +117,7 @@ def test_taking_it_out_copies_nothing():
         @when()
         def make():
             return {"x": bytearray(N)}
-        boc.quiesce(timeout=20)
+        boc.quiesce(timeout=60)
         value = make.unwrap()
     value["x"].append(1)
     assert len(value["x"]) == N + 1
@@ -131,7 +131,7 @@ def test_what_is_still_referred_to_is_copied(always_encoded):
         sys.kept = bytearray(N)
         return {"x": sys.kept}
     with Counted() as count:
-        assert len(make.result(20)["x"]) == N
+        assert len(make.result(60)["x"]) == N
     assert count.copied >= N
 
     mine = {"x": bytearray(b"a" * N)}
@@ -143,7 +143,7 @@ def test_what_is_still_referred_to_is_copied(always_encoded):
         first = c.value["x"][0]
         c.value["x"][:] = b""
         return first
-    assert spoil.result(20) == ord("a")
+    assert spoil.result(60) == ord("a")
     assert len(mine["x"]) == N
 
 
@@ -155,11 +155,11 @@ def test_readers_and_results_have_their_own(always_encoded):
         c.value["x"][:] = b"gone"
         c.value["m"][0][0, 0] = 5
         return len(c.value["x"])
-    assert spoil.result(20) == 4
-    result = c.result(20)
+    assert spoil.result(60) == 4
+    result = c.result(60)
     result["x"].clear()
-    assert len(c.result(20)["x"]) == N
-    assert c.result(20)["m"][0][0, 0] == 0
+    assert len(c.result(60)["x"]) == N
+    assert c.result(60)["m"][0][0, 0] == 0
 
 
 def test_shared_buffers_stay_shared(always_encoded):
@@ -176,7 +176,7 @@ def test_shared_buffers_stay_shared(always_encoded):
         v["view"][0] = 9
         v["ints"][0] = 1234
         return v["a"] is v["b"][0], v["a"][8], v["items"][4]
-    assert use.result(20) == (True, 9, 1234)
+    assert use.result(60) == (True, 9, 1234)
     v = c.unwrap()
     assert v["a"] is v["b"][0]
     assert v["view"].obj is v["a"]
@@ -191,7 +191,7 @@ def test_shared_buffers_stay_shared(always_encoded):
     lambda: memoryview(bytearray(8)).toreadonly(),
 ])  # fmt: skip
 def test_views(make):
-    got = Cown([make()]).result(20)[0]
+    got = Cown([make()]).result(60)[0]
     want = make()
     assert (got.tobytes(), got.shape, got.format, got.readonly) == (want.tobytes(), want.shape, want.format, want.readonly)
 
@@ -206,7 +206,7 @@ def test_a_released_view_is_refused():
 @pytest.mark.parametrize("code", "bBhHiIlLqQfd")
 def test_arrays_of_every_kind(code):
     value = array.array(code, range(100)) * (N // 400)
-    got = Cown({"x": value}).result(20)["x"]
+    got = Cown({"x": value}).result(60)["x"]
     assert got == value
     assert got.typecode == code
     got.append(1)
@@ -231,7 +231,7 @@ def test_what_a_worker_cannot_load_goes_on_whole():
     @when(c)
     def make(c):
         c.value = of([bytearray(b"x" * N), array.array("i", bytes(N)), Matrix.ones((3, 3))])
-    boc.quiesce(timeout=20)
+    boc.quiesce(timeout=60)
     with c:
         assert len(c.value.data[0]) == N
     for _ in range(3):
@@ -239,7 +239,7 @@ def test_what_a_worker_cannot_load_goes_on_whole():
         def look(c):
             return c.value
         with pytest.raises(TransferError, match="not here"):
-            look.result(20)
+            look.result(60)
     with c:
         assert c.value.data[0] == b"x" * N
         assert len(c.value.data[1]) == N // 4
@@ -257,6 +257,6 @@ def test_counts_come_back_to_where_they_were():
         def touch(c):
             c.value.append(bytes(N))
         del c, touch
-    boc.quiesce(timeout=20)
+    boc.quiesce(timeout=60)
     boc.wait()
     assert debug.live()["encoded_bytes"] <= before

@@ -46,20 +46,20 @@ def test_everywhere():
         v = c.value
         assert v["t"] is v["same"][0]
         return v["t"].number, v["t"]
-    number, back = crossed.result(20)
+    number, back = crossed.result(60)
     assert number == 11
     assert back.number == 12
-    assert c.result(20)["same"][0].number == 12
+    assert c.result(60)["same"][0].number == 12
 
     @when(read(c))
     def look(c):
         return c.value["t"].number, t.number
-    assert look.result(20) == (12, 11)
+    assert look.result(60) == (12, 11)
     notice_write("t", t)
-    notice_sync(20)
+    notice_sync(60)
     assert notice_read("t").number == 11
     send("t", [t])
-    assert receive("t", 20)[1][0].number == 11
+    assert receive("t", 60)[1][0].number == 11
 
 
 def test_what_dies_on_the_way_is_released_at_home():
@@ -71,7 +71,7 @@ def test_what_dies_on_the_way_is_released_at_home():
             return [Token(1), Token(2)]
         c = Cown(token(3))
         del c
-    boc.quiesce(timeout=20)
+    boc.quiesce(timeout=60)
     del make
     gc.collect()
     boc.wait()
@@ -94,7 +94,7 @@ def test_queues_and_channels_of_interpreters():
         def speak(c):
             import _xxinterpchannels
             _xxinterpchannels.send(c.value[0], b"through")
-        speak.result(20)
+        speak.result(60)
         assert channels.recv(made) == b"through"
         channels.destroy(made)
         return
@@ -103,5 +103,5 @@ def test_queues_and_channels_of_interpreters():
     @when(c)
     def put(c):
         c.value[0].put("through", **options)
-    put.result(20)
+    put.result(60)
     assert queue.get() == "through"

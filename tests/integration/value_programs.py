@@ -27,9 +27,9 @@ def through_a_cown(steps):
     @when(c)
     def hop_on(c):
         c.value = [c.value, c.value]  # shared at the top, too
-    first = c.result(20)
-    assert hop.result(20)
-    quiesce(timeout=20)  # hop_on ended before it gave c.result; its own end may still be on its way
+    first = c.result(60)
+    assert hop.result(60)
+    quiesce(timeout=60)  # hop_on ended before it gave c.result; its own end may still be on its way
     assert first[0] is first[1]
     assert alike(value, first[0])
     taken = held(c)[0]
@@ -54,17 +54,17 @@ def everywhere_else(steps):
         result = list(value)
         value.append("changed")
         return result
-    assert alike(value, captured.result(20))
-    assert alike(value, receive("graph", 20)[1])
+    assert alike(value, captured.result(60))
+    assert alike(value, receive("graph", 60)[1])
     notice_write("from main", value)
-    notice_sync(20)
+    notice_sync(60)
     assert alike(value, notice_read("from main"))
     assert alike(value, notice_read("from a body"))
 
     @when()
     def read_there():
         return notice_read("from main")
-    assert alike(value, read_there.result(20))
+    assert alike(value, read_there.result(60))
     drain("graph")
 
 
@@ -117,10 +117,10 @@ def run(ops):
     ends = []
     for r in results:
         try:
-            ends.append(r.result(20))
+            ends.append(r.result(60))
         except ValueError as e:
             ends.append(repr(e))
-    return [c.result(20) for c in cowns], ends
+    return [c.result(60) for c in cowns], ends
 
 
 def dates():
@@ -131,11 +131,11 @@ def dates():
     def later(c):
         c.value = [x + datetime.timedelta(1) for x in c.value]
         return datetime.datetime
-    got = c.result(20)
+    got = c.result(60)
     assert [type(x) for x in got] == [datetime.datetime, datetime.date, datetime.timedelta]
     assert type(got[0].tzinfo) is datetime.timezone
     assert got == [datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC), datetime.date(2026, 1, 3), datetime.timedelta(4)]
-    assert later.result(20) is datetime.datetime
+    assert later.result(60) is datetime.datetime
 
 
 def bounce(moves):
@@ -151,4 +151,4 @@ def bounce(moves):
         if i % 1000 == 999:
             quiesce(timeout=60)
     quiesce(timeout=60)
-    assert sum(c.result(20)["n"] for c in cowns[:4]) == sum(1 for i in range(moves) if i % 5 < 4)
+    assert sum(c.result(60)["n"] for c in cowns[:4]) == sum(1 for i in range(moves) if i % 5 < 4)
