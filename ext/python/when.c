@@ -85,6 +85,8 @@ void boc__templates_forget(boc_state_t *st) {
         struct slot *slots = t->slots;
         uint32_t nslots = t->nslots;
         boc_capset_t *set = t->set;
+        PyObject *globals = t->globals;
+        t->globals = NULL; /* the functions in it lead back to the code too; who schedules again makes a new template */
         t->watch = NULL;
         t->reached = NULL;
         t->nwatch = t->nreached = 0;
@@ -94,6 +96,7 @@ void boc__templates_forget(boc_state_t *st) {
         boc__forget_watched(&old);
         slots_free(slots, nslots);
         boc__capset_drop(set);
+        Py_XDECREF(globals);
     }
 }
 

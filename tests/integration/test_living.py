@@ -64,3 +64,28 @@ def test_cowns_die_while_others_are_swept():
                 return h
         quiesce()
     assert len(other.result()) == 61
+
+
+def test_bodies_that_capture_the_function_around_them_are_forgotten():
+    """Code, what is known of it, function and code again: no collector sees this circle."""
+    def once():
+        cowns = [Cown([1]) for _ in range(3)]
+
+        def nest(depth):
+            @when(*cowns)
+            def nested(*held):
+                if depth:
+                    nest(depth - 1)
+
+        nest(2)
+
+    boc.reset()
+    gc.collect()
+    before = debug.live()
+    for _ in range(3):
+        once()
+        boc.wait()
+    boc.reset()
+    gc.collect()
+    after = debug.live()
+    assert (after["cowns"], after["encoded_values"]) == (before["cowns"], before["encoded_values"])
