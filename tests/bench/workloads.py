@@ -39,6 +39,15 @@ def grown(key: str, title: str, which: str, scale: int) -> Workload:
 
 
 RING = "w04_ring.py"
+TOUCHED = {"int": "an int", "dict": "a dict of 3", "table": "a dict of 10,000", "instance": "an instance",
+           "bytes": "100 bytes", "megabyte": "1 MB of bytes"}
+
+
+def touch(kind: str, where: str) -> Workload:
+    """What one touch of a value costs, where it stays or on its way between interpreters."""
+    place = "one worker" if where == "one" else "across"
+    return Workload("W17", f"touch {TOUCHED[kind]}, {place}", "w17_touch.py", (kind, where), "us", "us", False)
+
 
 WORKLOADS = (
     Workload("W1", "null, fresh functions, 8 cowns", "w01_fresh.py", target=5),
@@ -70,6 +79,7 @@ WORKLOADS = (
     less("W14", "Matrix, median over its operations", "w14_matrix.py", None, "*", "us", target=2),
     less("W15", "core alone, one cown", "w15_core.py", None, "one", "ns", bound=40, peer=False),
     less("W15", "core alone, two cowns", "w15_core.py", None, "two", "ns", bound=90, peer=False),
+    *(touch(kind, where) for where in ("one", "across") for kind in TOUCHED),
     *(grown("G1", f"{n:,} pending", "pending", n) for n in (10000, 1000000)),
     *(grown("G2", f"{n:,} cowns", "cowns", n) for n in (1000, 1000000)),
     *(grown("G3", f"{n:,} cowns in a when", "wide", n) for n in (10, 1000)),
