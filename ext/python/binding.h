@@ -154,7 +154,7 @@ struct boc_state {
     PyObject **names;
     uint32_t nnames;
     struct { PyObject *code, *globals, *func; } *recipes;
-    uint32_t nrecipes;
+    uint32_t nrecipes, kept_recipes;
     struct boc_installed *installed;  /* open hash: (ns, name) -> capture and object */
     uint32_t ninstalled, installed_cap;
     boc_capset_t *last_set;           /* all of it is installed */
@@ -198,7 +198,7 @@ int boc__not_in_body(const char *what);
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
-       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_COUNT };
+       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_LEADS_ON, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 /* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
 void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);
@@ -278,6 +278,7 @@ void boc__capset_return(boc_state_t *st, boc_capset_t *s, PyObject **saved); /* 
 boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value); /* borrowed, or NULL */
 PyObject *boc__name_object(boc_state_t *st, uint32_t name);  /* borrowed interned str */
 PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]); /* new reference */
+void boc__recipes_clear(boc_state_t *st);
 boc_recipe_t *boc__recipe(const unsigned char id[32]);
 PyObject *boc__store_put(PyObject *module, PyObject *data);
 PyObject *boc__store_get(PyObject *module, PyObject *id);

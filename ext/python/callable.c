@@ -55,8 +55,8 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
     return &c->t;
 }
 
-/* The callable and the captures after the cowns into job->dyn; *seen as in take_values(). */
-static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *job, PyObject **seen) {
+/* The callable and the captures after the cowns into job->dyn; *again: one of these may lead to further names. */
+static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *job, bool *again) {
     job->nclosure = 1;
     for (Py_ssize_t i = 0; i <= s->ncaptures; i++) {
         PyObject *v = i ? s->captures[i - 1] : func;
@@ -72,12 +72,7 @@ static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *
             boc__capture_drop(c);
         }
         job->ndefaults = (uint8_t)i;
-        if (i == 0 || !boc__reaches(v))
-            continue;
-        if (*seen == NULL && (*seen = PyList_New(0)) == NULL)
-            return -1;
-        if (PyList_Append(*seen, v) < 0)
-            return -1;
+        *again = *again || (i > 0 && boc__reaches(v));
     }
     return 0;
 }
@@ -94,11 +89,11 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
     if (b == NULL)
         return NULL;
     boc_job_t *job = boc__job(b);
-    PyObject *seen = NULL, *handle = NULL;
-    if (take_callable(st, func, s, job, &seen) == 0 && boc__take_names(st, t, func, seen, t->fresh || edited || seen) == 0) {
+    PyObject *handle = NULL;
+    bool again = t->fresh || edited;
+    if (take_callable(st, func, s, job, &again) == 0 && boc__take_names(st, t, func, s, 0, again) == 0) {
         t->fresh = false;
-        boc__capset_keep(t->set);
-        job->captures = t->set;
+        job->captures = boc__set_of(t);
         b->name = s->name;
         PyObject *name = b->name == 0 ? boc__body_name(st, func, &b->name) : Py_NewRef(Py_None);
         Py_XDECREF(name);
@@ -107,7 +102,6 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
             handle = boc__submit(st, b, result);
         }
     }
-    Py_XDECREF(seen);
     if (handle == NULL) {
         boc__drop_behavior(b);
         boc_behavior_free(b);

@@ -352,10 +352,26 @@ int boc__capset_install(boc_state_t *st, boc_capset_t *set) {
         if (install_one(st, &set->entry[i]) < 0)
             return -1;
     boc_capset_t *old = st->last_set;
-    atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
-    st->last_set = set;
+    st->last_set = NULL;
+    if (!set->any_mutable) {
+        boc__capset_keep(set);
+        st->last_set = set;
+    }
     boc__capset_drop(old);
     return 0;
+}
+
+/* A body's own copy goes. What came with a definition that a value refers to, if anything, takes its place again: who gets that
+   value next finds the definition built and its names bound. */
+static void rebind(boc_state_t *st, PyObject *dict, uint32_t ns, PyObject *name) {
+    PyObject *space = boc__name_object(st, ns), *came = boc__py(st, PY_NAMES_SET);
+    PyObject *key = space && came ? PyTuple_Pack(2, space, name) : NULL;
+    PyObject *before = key ? PyDict_GetItemWithError(came, key) : NULL;
+    if (before != NULL)
+        PyDict_SetItem(dict, name, PyTuple_GET_ITEM(before, 0));
+    else
+        PyDict_DelItem(dict, name);
+    Py_XDECREF(key);
 }
 
 /* The body's own copies of mutable captures go when it ends, so that a value it stored them in is theirs alone. */
@@ -369,8 +385,12 @@ void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *set) {
         if (s == NULL || name == NULL || s->dict == NULL || s->object == NULL)
             continue;
         if (PyDict_GetItemWithError(s->dict, name) == s->object)
-            PyDict_DelItem(s->dict, name);
+            rebind(st, s->dict, set->entry[i].ns, name);
         Py_CLEAR(s->object);
+        if (s->capture == set->entry[i].capture) {
+            s->capture = NULL;
+            boc__capture_drop(set->entry[i].capture);
+        }
     }
     PyErr_Clear();
     if (exc != NULL)

@@ -31,8 +31,8 @@ static bool same_items(PyObject *items, PyObject *dict) {
 
 int boc__look_at(reached_t *r, PyObject *func) {
     PyFunctionObject *fn = (PyFunctionObject *)func;
-    r->func = (PyFunctionObject *)Py_NewRef(func);
-    r->code = Py_NewRef(fn->func_code);
+    boc__remember(&r->func, func);
+    boc__remember(&r->code, fn->func_code);
     r->defaults = Py_XNewRef(fn->func_defaults);
     r->keywords = flat(fn->func_kwdefaults);
     r->attributes = flat(fn->func_dict);
@@ -40,14 +40,16 @@ int boc__look_at(reached_t *r, PyObject *func) {
 }
 
 bool boc__is_edited(const reached_t *r) {
-    const PyFunctionObject *fn = r->func;
-    return fn->func_code != r->code || fn->func_defaults != r->defaults || !same_items(r->keywords, fn->func_kwdefaults) ||
+    const PyFunctionObject *fn = (const PyFunctionObject *)boc__recall(&r->func);
+    if (fn == NULL)
+        return false;
+    return !boc__knows(&r->code, fn->func_code) || fn->func_defaults != r->defaults || !same_items(r->keywords, fn->func_kwdefaults) ||
            !same_items(r->attributes, fn->func_dict);
 }
 
 void boc__look_away(reached_t *r) {
-    Py_CLEAR(r->func);
-    Py_CLEAR(r->code);
+    boc__forget(&r->func);
+    boc__forget(&r->code);
     Py_CLEAR(r->defaults);
     Py_CLEAR(r->keywords);
     Py_CLEAR(r->attributes);

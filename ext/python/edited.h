@@ -3,15 +3,16 @@
 #define BOC_EDITED_H
 
 #include "binding.h"
+#include "memory.h"
 
 typedef struct reached {
-    PyFunctionObject *func;
-    PyObject *code, *defaults;
+    boc_memory_t func, code;
+    PyObject *defaults;
     PyObject *keywords, *attributes; /* tuples of keys and values by turns, NULL: none */
 } reached_t;
 
 int boc__look_at(reached_t *r, PyObject *func); /* -1 with an exception */
-bool boc__is_edited(const reached_t *r);
+bool boc__is_edited(const reached_t *r);         /* false if it is gone */
 void boc__look_away(reached_t *r);
 
 #endif

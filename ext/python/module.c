@@ -66,6 +66,8 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_HINT] = {"boc._places", "hint"},
     [PY_IMPORTING] = {"boc._worker", "importing"},
     [PY_EDITED] = {"boc._define", "edited"},
+    [PY_LEADS_ON] = {"boc._define", "leads_on"},
+    [PY_NAMES_SET] = {"boc._load", "names_set"},
     [PY_ARRIVAL] = {"boc._transfer", "explain_arrival"},
     [PY_VIEW] = {"boc._buffers", "view"},
 };
@@ -131,11 +133,7 @@ void boc__worker_teardown(uint32_t worker) {
     boc__templates_forget(st);
     boc__installed_clear(st);
     boc__notice_forget_view(st);
-    for (uint32_t i = 0; i < st->nrecipes; i++) {
-        Py_CLEAR(st->recipes[i].code);
-        Py_CLEAR(st->recipes[i].globals);
-        Py_CLEAR(st->recipes[i].func);
-    }
+    boc__recipes_clear(st);
     free(st->recipes);
     st->recipes = NULL;
     st->nrecipes = 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SMALL 12
+#define MOST_RECIPES 512 /* built and kept by a worker; boc._load keeps as many */
 
 /* ---- the body ---------------------------------------------------------------------- */
 static int grow_recipes(boc_state_t *st, uint32_t index) {
@@ -26,6 +27,15 @@ static int grow_recipes(boc_state_t *st, uint32_t index) {
     memset(st->recipes + st->nrecipes, 0, (n - st->nrecipes) * sizeof *st->recipes);
     st->nrecipes = n;
     return 0;
+}
+
+void boc__recipes_clear(boc_state_t *st) {
+    for (uint32_t i = 0; i < st->nrecipes; i++) {
+        Py_CLEAR(st->recipes[i].code);
+        Py_CLEAR(st->recipes[i].globals);
+        Py_CLEAR(st->recipes[i].func);
+    }
+    st->kept_recipes = 0;
 }
 
 static PyObject *closure_of(boc_state_t *st, boc_job_t *job) {
@@ -53,6 +63,8 @@ static PyObject *body_of(boc_state_t *st, boc_job_t *job) {
     if (i >= st->nrecipes && grow_recipes(st, i) < 0)
         return NULL;
     if (st->recipes[i].code == NULL) {
+        if (st->kept_recipes++ >= MOST_RECIPES)
+            boc__recipes_clear(st);
         PyObject *f = boc__py(st, PY_LOAD_RECIPE);
         PyObject *r = f ? PyObject_CallFunction(f, "y#", (const char *)job->recipe->id, (Py_ssize_t)32) : NULL;
         PyObject *code, *globals;

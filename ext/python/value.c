@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+#define MOST_TYPES 256 /* remembered as seen to encode */
+
 #define NOT_LISTED UINT32_MAX /* aux of a live value that is in no live table */
 
 int boc__atom(boc_value_t *out, PyObject *o) {
@@ -474,6 +476,8 @@ static bool type_moves(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     st->blame = 0;
     if (moves) {
         boc__value_drop(&v);
+        if (PySet_GET_SIZE(st->type_ok) >= MOST_TYPES)
+            PySet_Clear(st->type_ok); /* else it would keep each version of a class that was ever sent */
         if (PySet_Add(st->type_ok, (PyObject *)t) < 0)
             goto fail;
         return true;

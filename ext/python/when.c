@@ -9,109 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void watch_clear(watch_t *w) {
-    Py_CLEAR(w->container);
-    Py_CLEAR(w->key);
-    Py_CLEAR(w->last);
-    Py_CLEAR(w->shape);
-}
-
-void boc__forget_watched(template_t *t) {
-    for (uint32_t i = 0; i < t->nwatch; i++)
-        watch_clear(&t->watch[i]);
-    PyMem_Free(t->watch);
-    t->watch = NULL;
-    t->nwatch = 0;
-    for (uint32_t i = 0; i < t->nreached; i++)
-        boc__look_away(&t->reached[i]);
-    PyMem_Free(t->reached);
-    t->reached = NULL;
-    t->nreached = 0;
-}
-
-static void slots_free(struct slot *slots, uint32_t n) {
-    for (uint32_t i = 0; slots != NULL && i < n; i++) {
-        Py_XDECREF(slots[i].last);
-        Py_XDECREF(slots[i].shape);
-        if (slots[i].capture != NULL)
-            boc__capture_drop(slots[i].capture);
-    }
-    PyMem_Free(slots);
-}
-
-/* ---- the list of an interpreter's templates ---------------------------------------------
- * A body that captures the function around it leads from its code object over its template to that function and back to the
- * code, and the collector does not see it: code objects are none of its. So the end of a worker takes all apart. */
-#ifdef Py_GIL_DISABLED
-static PyMutex list_lock;
-#define LIST_LOCK() PyMutex_Lock(&list_lock)
-#define LIST_UNLOCK() PyMutex_Unlock(&list_lock)
-#else
-#define LIST_LOCK() ((void)0)
-#define LIST_UNLOCK() ((void)0)
-#endif
-
-static void list_add(boc_state_t *st, template_t *t) {
-    LIST_LOCK();
-    if (t->at == NULL) {
-        t->next = st->templates;
-        t->at = &st->templates;
-        if (t->next != NULL)
-            t->next->at = &t->next;
-        st->templates = t;
-    }
-    LIST_UNLOCK();
-}
-
-static void list_take(template_t *t) {
-    LIST_LOCK();
-    if (t->at != NULL) {
-        *t->at = t->next;
-        if (t->next != NULL)
-            t->next->at = t->at;
-        t->at = NULL;
-    }
-    LIST_UNLOCK();
-}
-
-void boc__templates_forget(boc_state_t *st) {
-    for (template_t *t; (t = st->templates) != NULL;) {
-        list_take(t);
-        struct slot *fresh = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *fresh);
-        if (fresh == NULL)
-            continue;
-        /* Whatever lets go of the last reference to the code frees t: so t is left alone first. */
-        template_t old = {.watch = t->watch, .nwatch = t->nwatch, .reached = t->reached, .nreached = t->nreached};
-        struct slot *slots = t->slots;
-        uint32_t nslots = t->nslots;
-        boc_capset_t *set = t->set;
-        PyObject *globals = t->globals;
-        t->globals = NULL; /* the functions in it lead back to the code too; who schedules again makes a new template */
-        t->watch = NULL;
-        t->reached = NULL;
-        t->nwatch = t->nreached = 0;
-        t->slots = fresh;
-        t->set = NULL;
-        t->recipe = NULL;
-        boc__forget_watched(&old);
-        slots_free(slots, nslots);
-        boc__capset_drop(set);
-        Py_XDECREF(globals);
-    }
-}
-
-void boc__template_free(void *p) {
-    template_t *t = p;
-    if (t == NULL)
-        return;
-    list_take(t);
-    boc__forget_watched(t);
-    slots_free(t->slots, t->nslots);
-    Py_XDECREF(t->globals);
-    Py_XDECREF(t->texts);
-    boc__capset_drop(t->set);
-    PyMem_Free(t);
-}
+#define MOST_KEPT 100000 /* bytes */
 
 /* Does what a name holds decide which further names are reached? */
 static bool reaches_within(PyObject *v, int depth) {
@@ -138,7 +36,7 @@ static PyObject *shape_of(PyObject *v) {
     return PyFunction_Check(v) ? PyFunction_GET_CODE(v) : (PyObject *)Py_TYPE(v);
 }
 
-static bool same_shape(PyObject *shape, PyObject *v) { return shape != NULL && shape == shape_of(v); }
+static bool same_shape(const boc_memory_t *shape, PyObject *v) { return shape->object != NULL && boc__knows(shape, shape_of(v)); }
 
 static uint32_t name_id(PyObject *str) {
     Py_ssize_t n;
@@ -160,7 +58,10 @@ static int take_entry(PyObject *entry, watch_t *w, uint32_t *nwatch, reached_t *
         return boc__look_at(&r[(*nreached)++], container);
     w += (*nwatch)++;
     w->kind = (uint8_t)kind;
-    w->container = Py_NewRef(container);
+    if (kind == WATCH_TYPE)
+        boc__remember(&w->cls, container);
+    else
+        w->container = Py_NewRef(container);
     w->key = Py_NewRef(key);
     if (PyUnicode_CheckExact(key))
         PyUnicode_InternInPlace(&w->key);
@@ -226,10 +127,10 @@ static int analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *val
 }
 
 /* ---- captures of one schedule ------------------------------------------------------ */
-static PyObject *watched(watch_t *w) { /* borrowed, NULL: absent */
+static PyObject *watched(watch_t *w) { /* borrowed, NULL: absent, or gone */
     if (w->kind == WATCH_GLOBAL)
         return PyDict_GetItemWithError(w->container, w->key);
-    return w->container;
+    return boc__recall(&w->cls);
 }
 
 static uint32_t type_version(PyObject *cls) {
@@ -242,7 +143,7 @@ static uint32_t type_version(PyObject *cls) {
 static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
     if (w->kind == WATCH_TYPE) {
         PyObject *f = boc__py(st, PY_CHANGES);
-        PyObject *id = f ? PyObject_CallOneArg(f, w->container) : NULL;
+        PyObject *id = v == NULL ? Py_NewRef(Py_None) : f ? PyObject_CallOneArg(f, v) : NULL;
         if (id == NULL)
             return NULL;
         boc_capture_t *c = boc__capture_def(id == Py_None ? NULL : (unsigned char *)PyBytes_AS_STRING(id));
@@ -251,7 +152,7 @@ static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
         else
             c->is_patch = 1;
         Py_DECREF(id);
-        w->version = type_version(w->container);
+        w->version = v ? type_version(v) : 0;
         return c;
     }
     boc_capture_t *known = v ? boc__installed_capture(st, w->ns, w->name, v) : NULL;
@@ -264,24 +165,76 @@ static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
     return boc__capture_new(st, v, what);
 }
 
-/* 0: set is current; 1: another set was made; 2: analyse again; -1 */
-static int refresh(boc_state_t *st, template_t *t) {
-    bool changed = t->set == NULL;
+/* Does another value of a name, or its absence, change which names are reached? */
+static bool reaches_else(boc_state_t *st, watch_t *w, PyObject *v) {
+    PyObject *last = boc__recall(&w->last);
+    if (w->last.object != NULL && last == NULL)
+        return !same_shape(&w->shape, v);
+    if ((!boc__reaches(v) && !boc__reaches(last)) || same_shape(&w->shape, v))
+        return false;
+    return last == NULL || v == NULL || !boc__cown_check(st, v) || !boc__cown_check(st, last);
+}
+
+/* Was something set on a class that may use further names? -1 with an exception */
+static int leads_on(boc_state_t *st, PyObject *cls) {
+    PyObject *f = boc__py(st, PY_LEADS_ON);
+    PyObject *r = f ? PyObject_CallOneArg(f, cls) : NULL;
+    int more = r ? r == Py_True : -1;
+    Py_XDECREF(r);
+    return more;
+}
+
+/* 0: nothing changed; 1: something did, and is marked dirty; 2: analyse again; -1 */
+static int look(boc_state_t *st, template_t *t) {
+    int changed = t->set == NULL;
     for (uint32_t i = 0; i < t->nwatch; i++) {
         watch_t *w = &t->watch[i];
         PyObject *v = watched(w);
-        bool dirty = w->dirty || w->mutable || (w->kind == WATCH_TYPE ? w->version == 0 || w->version != type_version(v) : v != w->last);
-        if (!dirty)
-            continue;
-        if (w->kind == WATCH_GLOBAL && !w->dirty && v != w->last && (boc__reaches(v) || boc__reaches(w->last)) &&
-            !same_shape(w->shape, v) &&
-            !(w->last != NULL && v != NULL && boc__cown_check(st, v) && boc__cown_check(st, w->last)))
+        if (w->kind == WATCH_TYPE) {
+            if (!w->dirty && (v == NULL || (w->version != 0 && w->version == type_version(v))))
+                continue;
+            int more = w->dirty ? 0 : leads_on(st, v);
+            if (more != 0)
+                return more < 0 ? -1 : 2;
+        } else if (!w->dirty && !w->mutable) {
+            if (boc__knows(&w->last, v))
+                continue;
+            if (reaches_else(st, w, v))
+                return 2;
+        } else if (w->mutable && !w->dirty && boc__reaches(v) && !same_shape(&w->shape, v)) {
             return 2;
+        }
         w->dirty = true;
-        changed = true;
+        changed = 1;
     }
-    if (!changed)
-        return 0;
+    return changed;
+}
+
+/* Take the value of a name, or what was set on a class, anew. */
+static boc_capture_t *take_watched(boc_state_t *st, watch_t *w) {
+    PyObject *v = Py_XNewRef(watched(w));
+    boc_capture_t *c = watch_capture(st, w, v);
+    if (c != NULL) {
+        if (w->capture != NULL)
+            boc__capture_drop(w->capture);
+        w->capture = NULL;
+        w->mutable = c->mutable;
+        boc__remember(&w->shape, shape_of(v));
+        boc__remember(&w->last, w->mutable ? NULL : v);
+        if (!w->mutable) {
+            atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+            w->capture = c;
+        }
+    }
+    Py_XDECREF(v);
+    return c;
+}
+
+/* 0: set is current; 1: another set was made; 2: analyse again; -1 */
+static int refresh(boc_state_t *st, template_t *t) {
+    int rc = look(st, t);
+    if (rc != 1)
+        return rc;
     boc_capset_t *s = calloc(1, sizeof *s + t->nwatch * sizeof s->entry[0]);
     if (s == NULL) {
         PyErr_NoMemory();
@@ -293,34 +246,31 @@ static int refresh(boc_state_t *st, template_t *t) {
         watch_t *w = &t->watch[i];
         s->entry[i].ns = w->ns;
         s->entry[i].name = w->name;
-        if (!w->dirty) {
-            boc_capture_t *c = t->set->entry[i].capture;
+        boc_capture_t *c = w->capture;
+        if (!w->dirty && c != NULL)
             atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-            s->entry[i].capture = c;
-        } else {
-            PyObject *v = Py_XNewRef(watched(w));
-            s->entry[i].capture = watch_capture(st, w, v);
-            if (s->entry[i].capture == NULL) {
-                Py_XDECREF(v);
-                boc__capset_drop(s);
-                return -1;
-            }
-            w->mutable = s->entry[i].capture->mutable;
-            Py_XSETREF(w->shape, Py_XNewRef(shape_of(v)));
-            if (w->mutable) {
-                Py_CLEAR(w->last);
-                Py_XDECREF(v);
-            } else {
-                Py_XSETREF(w->last, v);
-            }
+        else if ((c = take_watched(st, w)) == NULL) {
+            boc__capset_drop(s);
+            return -1;
         }
-        s->any_mutable |= s->entry[i].capture->mutable;
+        s->entry[i].capture = c;
+        s->any_mutable |= c->mutable;
     }
     for (uint32_t i = 0; i < t->nwatch; i++)
         t->watch[i].dirty = false;
     boc__capset_drop(t->set);
     t->set = s;
     return 1;
+}
+
+/* The set for one behavior. One with mutable captures is of no use to the next, so it is not kept. */
+boc_capset_t *boc__set_of(template_t *t) {
+    boc_capset_t *s = t->set;
+    if (s != NULL && s->any_mutable)
+        t->set = NULL;
+    else
+        boc__capset_keep(s);
+    return s;
 }
 
 /* Value i of those that belong to the schedule itself: closure cells, captures after the cowns, keyword-only ones.
@@ -363,7 +313,22 @@ static void slot_text(template_t *t, PyFunctionObject *fn, uint32_t slot, char *
     Py_XDECREF(names);
 }
 
-/* A captured value that is no atom. Definitions are remembered by identity, the rest is encoded at each schedule. */
+/* Is a capture good for the next schedule too, if the value is the same object? A large one is not kept for that. */
+static bool lasts(const boc_capture_t *c) {
+    return c->is_def || (!c->mutable && (c->v.tag == V_BLOB || c->v.tag == V_RAWBYTES) && ((boc_blob_t *)c->v.u.p)->len <= MOST_KEPT);
+}
+
+static void give_capture(boc_capture_t *c, boc_value_t *out) {
+    if (!c->is_def) {
+        boc__value_copy(out, &c->v);
+        return;
+    }
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    out->tag = V_DEF;
+    out->u.p = c;
+}
+
+/* A captured value that is no atom. What cannot change is remembered by identity, the rest is encoded at each schedule. */
 static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint32_t slot, PyObject *v, boc_value_t *out,
                      bool *again) {
     memset(out, 0, sizeof *out);
@@ -373,38 +338,35 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
     }
     bool keep = slot < t->nslots;
     boc_capture_t *c;
-    if (keep && t->slots[slot].last == v) {
-        c = t->slots[slot].capture;
-        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-        out->tag = V_DEF;
-        out->u.p = c;
+    if (keep && boc__knows(&t->slots[slot].last, v)) {
+        give_capture(t->slots[slot].capture, out);
         return 0;
     }
-    if (boc__reaches(v) && !(keep && same_shape(t->slots[slot].shape, v))) {
+    if (boc__reaches(v) && !(keep && same_shape(&t->slots[slot].shape, v))) {
         *again = true;
         if (keep)
-            Py_XSETREF(t->slots[slot].shape, Py_XNewRef(shape_of(v)));
+            boc__remember(&t->slots[slot].shape, shape_of(v));
     }
     char what[120];
     slot_text(t, fn, slot, what, sizeof what);
     c = boc__capture_new(st, v, what);
     if (c == NULL)
         return -1;
-    if (!c->is_def) {
+    if (!c->is_def && !(keep && lasts(c))) {
         *out = c->v;
         c->v.tag = V_EMPTY;
         boc__capture_drop(c);
         return 0;
     }
+    give_capture(c, out);
     if (keep) {
-        Py_XSETREF(t->slots[slot].last, Py_NewRef(v));
+        boc__remember(&t->slots[slot].last, v);
         if (t->slots[slot].capture != NULL)
             boc__capture_drop(t->slots[slot].capture);
-        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
         t->slots[slot].capture = c;
+    } else {
+        boc__capture_drop(c);
     }
-    out->tag = V_DEF;
-    out->u.p = c;
     return 0;
 }
 
@@ -416,7 +378,7 @@ int boc__look_again(boc_state_t *st, template_t *t) {
     if (i == t->nreached)
         return 0;
     for (uint32_t k = 0; k < t->nslots; k++)
-        Py_CLEAR(t->slots[k].last);
+        boc__forget(&t->slots[k].last);
     PyObject *f = boc__py(st, PY_EDITED);
     PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
     Py_XDECREF(r);
@@ -650,8 +612,8 @@ boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result) {
     return NULL;
 }
 
-/* Closure cells and captures into job->dyn; *seen: list of those that reach further names. */
-static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spec_t *s, boc_job_t *job, PyObject **seen, bool *again) {
+/* Closure cells and captures into job->dyn. */
+static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spec_t *s, boc_job_t *job, bool *again) {
     uint32_t n = (uint32_t)job->nclosure + job->ndefaults + job->nkw;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t slot;
@@ -662,11 +624,6 @@ static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
             continue;
         Py_XINCREF(v);
         int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again);
-        if (rc == 0 && v != NULL && boc__reaches(v)) {
-            if (*seen == NULL)
-                *seen = PyList_New(0);
-            rc = *seen ? PyList_Append(*seen, v) : -1;
-        }
         Py_XDECREF(v);
         if (rc < 0)
             return -1;
@@ -674,11 +631,33 @@ static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
     return 0;
 }
 
+/* The same values for analyse(): they may lead to further names, containers by what is in them. */
+static PyObject *values_of(template_t *t, PyFunctionObject *fn, spec_t *s, uint32_t ndefaults) {
+    PyObject *all = PyList_New(0);
+    for (uint32_t i = 0; all != NULL && i < t->nfree + ndefaults + t->kwonly; i++) {
+        uint32_t slot;
+        PyObject *v = dyn_value(t, fn, s, ndefaults, i, &slot);
+        if ((v == NULL && PyErr_Occurred()) || (v != NULL && PyList_Append(all, v) < 0))
+            Py_CLEAR(all);
+    }
+    PyObject *values = all ? PyList_AsTuple(all) : NULL;
+    Py_XDECREF(all);
+    return values;
+}
+
+static PyObject *captures_of(spec_t *s) {
+    PyObject *values = PyTuple_New(s->ncaptures);
+    for (Py_ssize_t i = 0; values != NULL && i < s->ncaptures; i++)
+        PyTuple_SET_ITEM(values, i, Py_NewRef(s->captures[i]));
+    return values;
+}
+
 /* The template's recipe and set of names, brought up to date. A definition that encoding reaches may rebind names, hence rounds. */
-int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, PyObject *seen, bool again) {
+int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, spec_t *s, uint32_t ndefaults, bool again) {
     for (int round = 0; round < 8; round++) {
         if (again) {
-            PyObject *values = seen ? PyList_AsTuple(seen) : PyTuple_New(0);
+            PyObject *values = PyFunction_Check(func) ? values_of(t, (PyFunctionObject *)func, s, ndefaults)
+                                                      : captures_of(s);
             int rc = values ? analyse(st, t, func, values) : -1;
             Py_XDECREF(values);
             if (rc < 0)
@@ -744,7 +723,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         return NULL;
     }
     if (t->at == NULL)
-        list_add(st, t);
+        boc__template_list(st, t);
     int edited = t->nreached ? boc__look_again(st, t) : 0;
     boc_cown_t *result;
     boc_behavior_t *b = edited < 0 ? NULL : boc__allocate(s, ndyn, &result);
@@ -755,17 +734,15 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
     job->ndefaults = (uint8_t)ndefaults;
     job->nkw = (uint8_t)t->kwonly;
     bool again = t->recipe == NULL || edited;
-    PyObject *seen = NULL, *handle = NULL;
-    if (take_values(st, t, fn, s, job, &seen, &again) == 0 && boc__take_names(st, t, func, seen, again) == 0) {
+    PyObject *handle = NULL;
+    if (take_values(st, t, fn, s, job, &again) == 0 && boc__take_names(st, t, func, s, ndefaults, again) == 0) {
         job->recipe = t->recipe;
-        boc__capset_keep(t->set);
-        job->captures = t->set;
+        job->captures = boc__set_of(t);
         if (give_names(st, t, func, s, b) == 0) {
             result->name = b->name;
             handle = boc__submit(st, b, result);
         }
     }
-    Py_XDECREF(seen);
     if (handle == NULL) {
         boc__drop_behavior(b);
         boc_behavior_free(b);

@@ -9,10 +9,12 @@ enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3 }; /* mirrored in bo
 enum { KNOWN_NAMES = 6 };
 
 typedef struct watch {   /* one name that the body or what it reaches uses */
-    PyObject *container; /* dict, or the class whose attributes are watched */
+    PyObject *container; /* dict, NULL: a class is watched */
     PyObject *key;
-    PyObject *last;      /* its value at the last schedule, NULL: absent, or mutable */
-    PyObject *shape;     /* of that value, see shape_of() */
+    boc_memory_t cls;    /* the class whose attributes are watched */
+    boc_memory_t last;   /* the value at the last schedule; nothing: absent, or mutable */
+    boc_memory_t shape;  /* of that value, see shape_of() */
+    boc_capture_t *capture; /* of that value; NULL: none yet, or mutable */
     uint32_t ns, name, version;
     uint8_t kind;
     bool mutable, dirty;
@@ -26,8 +28,8 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     uint32_t nwatch;
     reached_t *reached;    /* functions that it leads to */
     uint32_t nreached;
-    boc_capset_t *set;     /* of the last schedule */
-    struct slot { PyObject *last, *shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
+    boc_capset_t *set;     /* of the last schedule, if nothing in it is mutable */
+    struct slot { boc_memory_t last, shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
     uint32_t nslots, nfree, argcount, kwonly;
     bool varargs, hinted, fresh; /* fresh: of a callable that was not analysed yet */
     uint32_t name;
@@ -58,9 +60,11 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s);
 PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s);
 void boc__template_free(void *p);
 void boc__forget_watched(template_t *t);
+void boc__template_list(boc_state_t *st, template_t *t); /* into the interpreter's list */
 bool boc__reaches(PyObject *v);
 int boc__look_again(boc_state_t *st, template_t *t);
-int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, PyObject *seen, bool again);
+int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, spec_t *s, uint32_t ndefaults, bool again);
+boc_capset_t *boc__set_of(template_t *t);
 PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id);
 boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result);
 PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result);

@@ -93,29 +93,29 @@ class DeepMark:
 
 
 edits = [0]  # how often a function was found edited
-_functions = IdentityMap()  # function -> [the number of edits it was looked at, its mark]
+_functions = IdentityMap()  # function -> its mark when its definition was made
 
 
 def remember(func: FunctionType) -> None:
     """Take note of what is in a function now."""
-    _functions.set(func, [edits[0], DeepMark(func)])
+    _functions.set(func, DeepMark(func))
 
 
 def is_unedited(func: FunctionType) -> bool:
-    """Whether a function is as it was remembered. It is looked into only after some function was edited."""
-    known: list[Any] | None = _functions.get(func)
-    if known is None:
-        return False
-    if known[0] != edits[0]:
-        if not known[1].fits(func):
-            return False
-        known[0] = edits[0]
-    return True
-
+    """Whether a function is as it was remembered."""
+    known: DeepMark | None = _functions.get(func)
+    if known is not None and known.fits(func):
+        return True
+    if known is not None:
+        edits[0] += 1
+    return False
 
 
 def as_before(known: list[Any]) -> bool:
-    """Whether names have their values still; `known`: [number of edits at the last look, Watched, ...]."""
+    """Whether names have their values still; `known`: [number of edits at the last look, Watched, ...].
+
+    The functions among them are looked into only after some function was found edited.
+    """
     watched: Watched = known[1]
     if not all(name in space and mark.is_of(space[name]) for space, name, mark in watched):
         return False

@@ -20,7 +20,7 @@ from boc._load import load, load_recipe
 from boc._names import namespace_dict, namespace_key
 from boc._reach import GLOBAL, Reach
 from boc._source import source_lines
-from boc._stable import classify
+from boc._stable import ATOMS, classify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _class_id(cls: type, outer: tuple[list[type], ...] = ()) -> bytes:
 
 def _remember(obj: Any, key: bytes) -> None:
     _load.ids.set(obj, key)
-    _load.own[key] = ref(obj)
+    _load.set_own(key, obj)
 
 
 def _function_id(func: FunctionType) -> bytes | None:
@@ -159,7 +159,7 @@ def _reference(obj: Any) -> bytes:
     if watched and isinstance(obj, type):
         _reach.sent[id(obj)] = (ref(obj), [(space, name) for space, name, _ in watched])
     if key not in _load.loaded:
-        _load.own[key] = ref(obj)
+        _load.set_own(key, obj)
     return key
 
 
@@ -212,6 +212,15 @@ def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], Watched]:
 def names_for(obj: Any) -> dict[str, dict[str, Any]]:
     """Return `{namespace key: {name: value}}` of the globals that a function or a class uses now."""
     return _used_names(obj)[0]
+
+
+def leads_on(cls: type) -> bool:
+    """Whether something was set on a class since it was sent that may use further names, like a method."""
+    before = _sent.get(cls)
+    return before is None or any(
+        type(value) not in ATOMS and (name not in before or not before[name].fits(value))
+        for name, value in _reduce.sent_attributes(cls).items()
+    )
 
 
 def changes(cls: type) -> bytes | None:

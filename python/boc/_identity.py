@@ -1,4 +1,4 @@
-"""A map keyed by identity that does not keep its keys alive, for classes, functions and code objects.
+"""Maps of classes, functions and code objects that keep nothing alive for good: by identity, and by id.
 
 `weakref.WeakKeyDictionary` compares by equality, which a metaclass may redefine and which is slow for code.
 No generic class here: `class A[T]` imports typing, and every worker would pay for it.
@@ -37,6 +37,48 @@ class IdentityMap:
                 del items[number]
 
         items[number] = (ref(key, drop), value)
+
+
+class Kept:
+    """`{id: object}` that keeps the latest objects alive, and finds the others as long as something else does."""
+
+    __slots__ = ("_found", "_most", "kept")
+
+    def __init__(self, most: int) -> None:
+        self.kept: dict[bytes, Any] = {}
+        self._found: dict[bytes, ref[Any]] = {}
+        self._most = most
+
+    def get(self, key: bytes) -> Any:
+        """Return the object with this id, or None."""
+        found = self.kept.get(key)
+        if found is None and (known := self._found.get(key)) is not None:
+            found = known()
+        return found
+
+    def __contains__(self, key: bytes | None) -> bool:
+        return key is not None and self.get(key) is not None
+
+    def add(self, key: bytes, value: Any) -> Any:
+        """Keep an object, unless there is one with this id; return the one that is kept."""
+        found = self.get(key)
+        if found is not None:
+            return found
+        self.kept[key] = value
+        if len(self.kept) > self._most:
+            for old in list(self.kept)[: self._most // 2]:
+                self._found[old] = ref(self.kept[old], self._dropper(old))
+                del self.kept[old]
+        return value
+
+    def _dropper(self, key: bytes) -> Any:
+        found = self._found
+
+        def drop(gone: Any) -> None:
+            if found.get(key) is gone:
+                del found[key]
+
+        return drop
 
 
 class Mark:

@@ -13,14 +13,14 @@ from __future__ import annotations
 import _pickle
 import marshal
 import sys
-from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType, WrapperDescriptorType
+from _weakref import ref
+from types import CellType, FunctionType, MappingProxyType, MethodType, WrapperDescriptorType
 
 from boc import _deep, _names, _store
-from boc._identity import IdentityMap
+from boc._identity import IdentityMap, Kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _weakref import ref
     from collections.abc import Callable
     from types import CodeType
     from typing import Any
@@ -28,30 +28,42 @@ if TYPE_CHECKING:
     Token = tuple[str, int]  # where something was made, and as which of those made there
     Maker = Callable[..., Any]
 
-loaded: dict[bytes, Any] = {}  # id -> object built here
+# Built here: those used lately, and the others as long as they live. Of a cell run ten thousand times the versions
+# that nothing uses any more go; one that comes back is built again.
+_MOST_BUILT = 512
+loaded = Kept(_MOST_BUILT)  # id -> object
+recipes = Kept(_MOST_BUILT)  # id -> code
 own: dict[bytes, ref[Any]] = {}  # id -> object that was defined here
 ids = IdentityMap()  # definition -> its id, for both
 carried = IdentityMap()  # definition built here -> id of the names that came with it
 tokens = IdentityMap()  # class or type variable -> its Token
 stale = IdentityMap()  # class -> whether references made before lack its last attributes
 patches = IdentityMap()  # class built here -> id of the attributes set last
-recipes: dict[bytes, tuple[CodeType, dict[str, Any]]] = {}
 recipe_ids = IdentityMap()  # code -> {namespace key: (id, globals)}
 
-_groups: dict[bytes, tuple[Any, ...]] = {}
-# (namespace key, name) -> (value that came with a definition, where and as which number it was taken)
-_names_set: dict[tuple[str, str], tuple[Any, tuple[str, int]]] = {}
+_groups: dict[bytes, tuple[ref[Any], ...]] = {}
+# (namespace key, name) -> (value that came with a definition, where and as which number it was taken); read in C too
+names_set: dict[tuple[str, str], tuple[Any, tuple[str, int]]] = {}
 _installed: set[bytes] = set()  # ids of names that were bound here
+_MOST_INSTALLED = 512  # remembered; binding them again changes nothing
 _patches: dict[bytes, tuple[type, dict[str, Any], list[str]]] = {}  # id -> class, attributes set, removed
 _MOST_PATCHES = 256  # remembered; a loop that sets an attribute makes one each time round
 _originals = IdentityMap()  # class -> its attributes before patches, the map itself for absent
 _context: list[bytes] = []  # names of the references being loaded, innermost last
 
 
+_kept = loaded.kept
+
+
+def set_own(key: bytes, obj: Any) -> None:
+    """Remember that the definition with this id was made here of this object."""
+    own[key] = ref(obj, lambda gone: own.pop(key, None) if own.get(key) is gone else None)
+
+
 def load(key: bytes) -> Any:
     """Return the definition with this id: the original where it was made, else one object per interpreter."""
-    found = loaded.get(key)
-    if found is not None:
+    found = _kept.get(key)
+    if found is not None or (found := loaded.get(key)) is not None:
         return found
     if key in _patches:
         return _load_patch(key)
@@ -68,10 +80,10 @@ def load(key: bytes) -> Any:
         return _pickle.loads(data[1:])
     else:
         found = _load_definition(kind, key, data)
-        found = loaded.setdefault(key, found)
+        found = loaded.add(key, found)
         _register(found, key)
         return found
-    return loaded.setdefault(key, found)
+    return loaded.add(key, found)
 
 
 def _load_definition(kind: bytes, key: bytes, data: bytes) -> Any:
@@ -86,9 +98,11 @@ def _load_definition(kind: bytes, key: bytes, data: bytes) -> Any:
 
 
 def _load_group(key: bytes, data: bytes) -> tuple[Any, ...]:
-    members = _groups.get(key)
-    if members is None:
-        members = _groups.setdefault(key, _pickle.loads(data[1:]))
+    # Classes of a group refer to each other: all of them live, or none.
+    members = tuple(member() for member in _groups.get(key, ()))
+    if not members or any(member is None for member in members):
+        members = _pickle.loads(data[1:])
+        _groups[key] = tuple(ref(member) for member in members)
     return members
 
 
@@ -111,6 +125,8 @@ def install_names(key: bytes) -> None:
     """Bind the names that came with a definition where nothing else bound them, and remember which."""
     if not key or key in _installed:
         return
+    if len(_installed) >= _MOST_INSTALLED:
+        _installed.clear()
     _installed.add(key)
     taken, spaces = load(key)
     for space, values in spaces.items():
@@ -119,12 +135,12 @@ def install_names(key: bytes) -> None:
         target = _names.namespace_dict(space)
         for name, value in values.items():
             if name in target:
-                before = _names_set.get((space, name))
+                before = names_set.get((space, name))
                 # What a body captured itself is newer than what travels with a value.
                 if before is None or before[0] is not target[name] or not _is_later(taken, before[1]):
                     continue
             target[name] = value
-            _names_set[space, name] = (value, taken)
+            names_set[space, name] = (value, taken)
 
 
 def _is_later(taken: tuple[str, int], before: tuple[str, int]) -> bool:
@@ -183,8 +199,8 @@ def _show_in_main(cls: type) -> None:
 
 def load_recipe(key: bytes) -> tuple[CodeType, dict[str, Any]]:
     """Return the code and the dict of globals of a function's recipe; one code object per interpreter."""
-    found = recipes.get(key)
-    if found is None:
+    code = recipes.get(key)
+    if code is None:
         data = _store.fetch(key)
         if data[:1] != b"R":
             raise RuntimeError("the store holds no recipe under this id")
@@ -196,9 +212,10 @@ def load_recipe(key: bytes) -> tuple[CodeType, dict[str, Any]]:
             except ImportError:
                 # The body that needs it says so at the line that uses it.
                 continue
-        found = recipes.setdefault(key, (marshal.loads(code_bytes), globals_))
-        recipe_ids.set(found[0], {space: (key, globals_)})
-    return found
+        code = recipes.add(key, marshal.loads(code_bytes))
+        if recipe_ids.get(code) is None:
+            recipe_ids.set(code, {space: (key, globals_)})
+    return code, next(globals_ for known, globals_ in recipe_ids.get(code).values() if known == key)
 
 
 def function(
@@ -355,32 +372,3 @@ def partial_method(
 ) -> Any:
     """Make a functools.partialmethod, which from 3.14 on does not pickle by itself."""
     return kind(func, *arguments, **keywords)
-
-
-class Absent(ModuleType):
-    """Stands for a module that cannot be imported here: a body that uses it gets the error, others run."""
-
-    def __init__(self, name: str, error: ImportError) -> None:
-        super().__init__(name)
-        self.__dict__["_error"] = error
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        raise ImportError(*self._error.args, name=self._error.name, path=self._error.path)
-
-
-def module_value(name: str, epoch: int = 0) -> ModuleType:
-    """Import a module that something captured, or return what says at its first use why it cannot be had."""
-    try:
-        return _names.module(name, epoch)
-    except ImportError as error:
-        return Absent(name, error)
-
-
-def named(module: str, qualname: str, epoch: int) -> Any:
-    """Return a function or class of a module that was reloaded `epoch` times at its origin."""
-    found: Any = _names.module(module, epoch)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    return found

@@ -66,11 +66,14 @@ class Reach:
             self._value(self._todo.pop())
 
     def _code(self, code: CodeType, globals_: dict[str, Any]) -> None:
-        for name in _scan.imported_names(code):
+        imported = _scan.imported_names(code)
+        for name in imported:
             module = sys.modules.get(name)
             if type(module) is ModuleType:  # its cowns are main's for the body too
                 self._module(module)
         names = _scan.global_names(code)
+        if imported and globals_.get("__package__"):
+            names = (*names, "__package__")  # where a relative import begins
         if not names or _names.is_sealed(globals_):
             return
         key = _names.namespace_key(globals_)

@@ -19,7 +19,7 @@ from types import (
     ModuleType,
 )
 
-from boc import _annotations, _load, _names, _scan, _stable, _store, _typed
+from boc import _annotations, _byname, _load, _names, _scan, _stable, _store, _typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def reduce(obj: Any, of_class: OfClass, of_function: Callable[[FunctionType], An
 
 def _named(obj: Any) -> Any:
     if sys.version_info < (3, 13) and obj.__module__ == "_pydatetime":  # what workers have in place of the C classes
-        return _load.named, ("datetime", obj.__qualname__, 0)
+        return _byname.named, ("datetime", obj.__qualname__, 0)
     epoch = _names.reloads(obj.__module__)
-    return (_load.named, (obj.__module__, obj.__qualname__, epoch)) if epoch else NotImplemented
+    return (_byname.named, (obj.__module__, obj.__qualname__, epoch)) if epoch else NotImplemented
 
 
 def _static_type(cls: type) -> Any:
@@ -238,7 +238,7 @@ def _reduce_module(module: ModuleType) -> Any:
     name = module.__name__
     if sys.modules.get(name) is module and _names.importable(name):
         epoch = _names.reloads(name)
-        return _load.module_value, ((name, epoch) if epoch else (name,))
+        return _byname.module_value, ((name, epoch) if epoch else (name,))
     return NotImplemented
 
 
@@ -316,7 +316,7 @@ def _reduce_wrapped(wrapped: Any) -> Any:
 _HANDLERS: dict[type, Callable[[Any], Any]] = {
     CellType: _reduce_cell,
     ModuleType: _reduce_module,
-    _load.Absent: lambda absent: (_load.module_value, (absent.__name__,)),
+    _byname.Absent: lambda absent: (_byname.module_value, (absent.__name__,)),
     MethodType: _reduce_method,
     property: _reduce_property,
     classmethod: _reduce_wrapped,

@@ -231,6 +231,43 @@ def test_methods_edited_later_are_seen_in_the_same_class(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_method_set_later_brings_the_names_that_it_uses(tmp_path):
+    program = """
+    c = Cown(0)
+    class A:
+        def m(self): return 1
+    limit, table = 5, {'f': lambda: limit}
+    def body(c): return A().m()
+    def ask(f): return when(c)(f).result()
+    print(ask(body))
+    A.m = lambda self: (limit, abs(-3), extra())
+    def extra(): return limit + 1
+    print(ask(body))
+    limit = 6
+    abs = lambda x: 'abs'
+    print(ask(body))
+    def held(c, t=table): return t['f']()
+    print(ask(held))
+    limit = [7]
+    print(ask(held), ask(lambda c: limit), ask(held))
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["1", "(5, 3, 6)", "(6, 'abs', 7)", "6", "[7] [7] [7]"]
+
+
+def test_an_edited_function_is_seen_by_a_body_that_is_new(tmp_path):
+    program = """
+    c = Cown(0)
+    def helper(x=1): return x, getattr(helper, 'note', None)
+    print(when(c)(lambda c: helper()).result())
+    helper.__defaults__ = (2,)
+    helper.note = 3
+    print(when(c)(lambda c: helper()).result())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["(1, None)", "(2, 3)"]
+
+
 def test_names_of_builtins_bound_later_and_globals_deleted_later(tmp_path):
     program = """
     c = Cown(0)
@@ -400,6 +437,159 @@ def test_cowns_at_the_top_of_a_module_are_those_of_main_everywhere(tmp_path):
     wait()
     """
     assert run(program, folder=tmp_path) == ["3", "6 (13, [50, 2])"]
+
+
+def test_a_package_run_as_a_program_imports_relatively(tmp_path):
+    package = tmp_path / "kitchen"
+    package.mkdir()
+    (package / "__init__.py").write_text("size = 3\n")
+    (package / "tools.py").write_text("from . import size\nclass Tool:\n    def use(self): return size\n")
+    (package / "__main__.py").write_text(
+        textwrap.dedent("""
+        from boc import Cown, wait, when
+        from .tools import Tool
+        from . import tools
+        class Local(Tool):
+            def use(self): return super().use() * 10
+        def helper():
+            from .tools import size
+            return size
+        c = Cown(Tool())
+        @when(c)
+        def body(c):
+            from . import tools as again
+            return c.value.use(), tools.size, Local().use(), again.size, helper()
+        print(body.result())
+        wait()
+        """)
+    )
+    path = str(Path(boc.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": path, "BOC_WORKERS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-m", "kitchen"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "(3, 3, 30, 3, 3)\n", done.stderr
+
+
+def test_scheduling_a_known_function_serialises_nothing(tmp_path):
+    program = """
+    import enum, json, sys
+    class Base:
+        limit = 3
+        def add(self, x): return x + self.limit
+    class Colour(enum.Enum):
+        RED = 1
+    K, text, pair = 3, 'x' * 100, (Base, Colour.RED, (1, 'a'))
+    def helper(x, y=(1, 2)): return Base().add(x) + K
+    c = Cown(0)
+    def make(n, f):
+        @when(c)
+        def body(c, k=pair):
+            return json.dumps(helper(n)), f(n), text, pair, Colour.RED is k[1]
+        return body
+    first = make(1, helper).result()
+    called = []
+    def note(frame, event, arg):
+        if event == 'call' and frame.f_code.co_name != 'make':
+            called.append(frame.f_code.co_qualname)
+    sys.setprofile(note)
+    made = [make(n, helper) for n in range(100)]
+    sys.setprofile(None)
+    print(first[4], called, made[7].result()[:2])
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["True [] ('13', 13)"]
+
+
+def test_an_instance_costs_its_data_not_its_class(tmp_path):
+    program = """
+    from boc.debug import live
+    class Small:
+        def __init__(self, v): self.v = v
+    class Large:
+        text = 'x' * 10_000
+        def __init__(self, v): self.v = v
+        def method(self): return self.text + 'y' * 1000
+    def size(value):
+        before = live()['encoded_bytes']
+        kept.append(Cown(value))
+        return live()['encoded_bytes'] - before
+    kept = []
+    small, large = size(Small(1)), size(Large(1))
+    print(0 < small < 200, small == large)
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["True True"]
+
+
+def test_versions_that_nothing_uses_any_more_go(tmp_path):
+    cell = textwrap.dedent("""
+        class Often:
+            def __init__(self, v): self.v = v
+            def add(self, x): return helper(self.v + x)
+        def helper(x): return x + K
+        c = Cown(Often(1))
+        @when(c)
+        def body(c): return c.value.add(1), type(c.value) is Often
+        """)
+    program = f"""
+    import gc
+    text = {cell!r}
+    boc.start(1)
+    K = 1
+    for i in range(700):
+        exec(text)
+        if i == 0:
+            kept, first = c, Often
+    print(body.result())
+    @when(kept)
+    def old(kept): return kept.value.add(1), type(kept.value) is Often
+    print(old.result())
+    def alive():
+        gc.collect()
+        return sum(1 for o in gc.get_objects() if issubclass(type(o), type) and o.__name__ == 'Often')
+    @when()
+    def there(): return alive()
+    print(alive() <= 3, there.result() < 600)
+    wait()
+    print(type(kept.result()) is first)
+    """
+    assert run(program, folder=tmp_path) == ["(3, True)", "(3, False)", "True True", "True"]
+
+
+def test_one_copy_of_a_large_capture_and_a_hint(tmp_path):
+    program = """
+    from boc.debug import live
+    table = list(range(20_000))
+    def ask():
+        big = {'table': table}
+        c = Cown(0)
+        with c:
+            pending = [when(c)(lambda c: len(table) + len(big['table'])) for _ in range(20)]
+            print(live()['encoded_bytes'] < 500_000)
+        return {p.result() for p in pending}
+    print(ask())
+    table.append(1)
+    print(ask())
+    quiesce()
+    print(live()['encoded_bytes'] < 1000)
+    wait()
+    """
+    folder = tmp_path
+    assert run(program, folder=folder) == ["True", "{40000}", "True", "{40002}", "True"]
+
+
+def test_a_large_capture_gives_a_hint_once(script):
+    done = script("""
+        from boc import Cown, wait, when
+        table = list(range(400_000))
+        c = Cown(0)
+        for _ in range(3):
+            @when(c)
+            def body(c): return len(table)
+        wait()
+        """)
+    assert done.stderr.count("'table'") == 1 and "MB" in done.stderr and "Cown" in done.stderr
 
 
 def test_a_module_edited_and_reloaded(tmp_path):

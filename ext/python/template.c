@@ -1,0 +1,110 @@
+/* The life of what is known of a body: it hangs on the code object, dies with it, and is taken apart when a worker ends. */
+#include "when.h"
+
+static void watch_clear(watch_t *w) {
+    Py_CLEAR(w->container);
+    Py_CLEAR(w->key);
+    boc__forget(&w->cls);
+    boc__forget(&w->last);
+    boc__forget(&w->shape);
+    if (w->capture != NULL)
+        boc__capture_drop(w->capture);
+    w->capture = NULL;
+}
+
+void boc__forget_watched(template_t *t) {
+    for (uint32_t i = 0; i < t->nwatch; i++)
+        watch_clear(&t->watch[i]);
+    PyMem_Free(t->watch);
+    t->watch = NULL;
+    t->nwatch = 0;
+    for (uint32_t i = 0; i < t->nreached; i++)
+        boc__look_away(&t->reached[i]);
+    PyMem_Free(t->reached);
+    t->reached = NULL;
+    t->nreached = 0;
+}
+
+static void slots_free(struct slot *slots, uint32_t n) {
+    for (uint32_t i = 0; slots != NULL && i < n; i++) {
+        boc__forget(&slots[i].last);
+        boc__forget(&slots[i].shape);
+        if (slots[i].capture != NULL)
+            boc__capture_drop(slots[i].capture);
+    }
+    PyMem_Free(slots);
+}
+
+/* ---- the list of an interpreter's templates ---------------------------------------------
+ * A body that captures the function around it leads from its code object over its template to that function and back to the
+ * code, and the collector does not see it: code objects are none of its. So the end of a worker takes all apart. */
+#ifdef Py_GIL_DISABLED
+static PyMutex list_lock;
+#define LIST_LOCK() PyMutex_Lock(&list_lock)
+#define LIST_UNLOCK() PyMutex_Unlock(&list_lock)
+#else
+#define LIST_LOCK() ((void)0)
+#define LIST_UNLOCK() ((void)0)
+#endif
+
+void boc__template_list(boc_state_t *st, template_t *t) {
+    LIST_LOCK();
+    if (t->at == NULL) {
+        t->next = st->templates;
+        t->at = &st->templates;
+        if (t->next != NULL)
+            t->next->at = &t->next;
+        st->templates = t;
+    }
+    LIST_UNLOCK();
+}
+
+static void list_take(template_t *t) {
+    LIST_LOCK();
+    if (t->at != NULL) {
+        *t->at = t->next;
+        if (t->next != NULL)
+            t->next->at = t->at;
+        t->at = NULL;
+    }
+    LIST_UNLOCK();
+}
+
+void boc__templates_forget(boc_state_t *st) {
+    for (template_t *t; (t = st->templates) != NULL;) {
+        list_take(t);
+        struct slot *fresh = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *fresh);
+        if (fresh == NULL)
+            continue;
+        /* Whatever lets go of the last reference to the code frees t: so t is left alone first. */
+        template_t old = {.watch = t->watch, .nwatch = t->nwatch, .reached = t->reached, .nreached = t->nreached};
+        struct slot *slots = t->slots;
+        uint32_t nslots = t->nslots;
+        boc_capset_t *set = t->set;
+        PyObject *globals = t->globals;
+        t->globals = NULL; /* the functions in it lead back to the code too; who schedules again makes a new template */
+        t->watch = NULL;
+        t->reached = NULL;
+        t->nwatch = t->nreached = 0;
+        t->slots = fresh;
+        t->set = NULL;
+        t->recipe = NULL;
+        boc__forget_watched(&old);
+        slots_free(slots, nslots);
+        boc__capset_drop(set);
+        Py_XDECREF(globals);
+    }
+}
+
+void boc__template_free(void *p) {
+    template_t *t = p;
+    if (t == NULL)
+        return;
+    list_take(t);
+    boc__forget_watched(t);
+    slots_free(t->slots, t->nslots);
+    Py_XDECREF(t->globals);
+    Py_XDECREF(t->texts);
+    boc__capset_drop(t->set);
+    PyMem_Free(t);
+}
