@@ -58,9 +58,17 @@ void boc_request_set(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t para
     boc_request_move(b, i, c, param, mode);
 }
 
+void boc_request_lend(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode) {
+    boc_request_t *r = &b->req[i];
+    r->cown = c;
+    r->param = param;
+    r->mode = mode;
+    r->lent = 1;
+}
+
 void boc_behavior_free(boc_behavior_t *b) {
     for (uint32_t i = 0; i < b->nreq; i++) {
-        if (b->req[i].cown != NULL) {
+        if (b->req[i].cown != NULL && !b->req[i].lent) {
             boc_cown_release(b->req[i].cown);
         }
     }

@@ -99,14 +99,15 @@ uint32_t boc_cown_queue(const boc_cown_t *c);     /* 0 idle, 1 held, 2 held and 
 enum { BOC_WRITE = 0, BOC_READ = 1 };
 
 struct boc_request {
-    boc_cown_t *cown;         /* owns a reference */
+    boc_cown_t *cown;         /* owns a reference, unless lent */
     _Atomic uintptr_t state;  /* core's: see queue.c */
     boc_request_t *link;      /* core's: list of fetches at a home */
     uint16_t index;           /* place in behavior.req, to find the behavior */
     uint16_t param;           /* host's: which parameter it was */
     uint8_t mode;             /* BOC_WRITE or BOC_READ */
     uint8_t turn;             /* core's: in line for the cown's turn, see turn.c */
-    uint8_t spare[2];
+    uint8_t lent;             /* core's: the cown lives by its scheduler's reference, then by that of the one before it */
+    uint8_t spare[1];
 };
 
 enum {                        /* boc_behavior.flags */
@@ -162,6 +163,10 @@ void boc_request_set(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t para
    BOC_COWN_RESULT makes it b's result: from here on b->id == c->id. So set a result before anybody
    else can request it. */
 void boc_request_move(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode);
+
+/* The same, and no reference is counted where none is needed: c must live until boc_schedule has returned, by the
+   caller's own. Not for results. */
+void boc_request_lend(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode);
 
 /* Two-phase schedule on the calling thread. The runtime must run (BOC_ESTATE). parent: id of the
    behavior whose body schedules, 0 from outside. After it returned 0 the behavior is the core's. */

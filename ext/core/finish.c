@@ -22,11 +22,13 @@ void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
         if (boc__unlikely(b->req[i].turn != 0)) {
             boc__turn_pass(t, &b->req[i]);
         }
-        boc__queue_leave(t, &b->req[i]);
+        b->req[i].lent = boc__queue_leave(t, &b->req[i]);
     }
     if (boc__likely(!forget)) {
         for (uint32_t i = 0; i < n; i++) {
-            boc__cown_drop(t, b->req[i].cown);
+            if (!b->req[i].lent) {
+                boc__cown_drop(t, b->req[i].cown);
+            }
         }
         if (!boc__hidden(b) && boc__rt.call->drop_behavior != NULL) {
             boc__rt.call->drop_behavior(b);

@@ -17,7 +17,9 @@
  *  Q4 between a writer's leaving and the next writer's grant stand only readers, each granted as soon as its
  *     predecessor is;
  *  Q5 cown.seq is bumped by whoever grants a writer or opens a group of readers, always before the grant,
- *     while nobody else holds the cown.
+ *     while nobody else holds the cown;
+ *  Q6 a granted request, and every reader, owns a reference to the cown. A writer that waits need not (lent): who is
+ *     granted before it keeps the cown alive, and hands its own reference on with the grant.
  */
 #include "queue.h"
 
@@ -35,6 +37,10 @@ static uintptr_t link_to(boc_request_t *r) {
 
 /* No predecessor, so no writer is active. Readers that left the queue may be. */
 static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
+    if (first->lent) {
+        boc_cown_retain(c); /* Q6: nobody is there to get one from */
+        first->lent = 0;
+    }
     if (first->mode == BOC_READ) {
         if (boc__add(&c->readers, 2) == 0) {
             c->seq++;
@@ -117,18 +123,22 @@ void boc__queue_open(boc__thread_t *t, boc_request_t *first) {
     }
 }
 
-static void grant_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *w) {
+/* By one who leaves; true: w has its reference now. */
+static bool grant_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *w) {
     uint64_t seq = ++c->seq;
+    bool passed = w->lent;
+    w->lent = 0;
     boc__store_rlx(&c->writer, w);
     boc__granted(t, w, seq);
+    return passed;
 }
 
-static void leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+static bool leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
     uintptr_t s = boc__load_acq(&r->state);
     if (next_of(s) == NULL) {
         boc_request_t *me = r;
         if (boc__load_rlx(&c->tail) == r && boc__cas(&c->tail, &me, NULL)) {
-            return;
+            return false;
         }
         boc__spin_until(next_of(s = boc__load_acq(&r->state)) != NULL);
     }
@@ -136,12 +146,12 @@ static void leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
         boc__store_rlx(&c->readers, 2); /* Q3: it was 0; open publishes it */
         c->seq++;
         boc__queue_open(t, next_of(s));
-    } else {
-        grant_writer(t, c, next_of(s));
+        return false;
     }
+    return grant_writer(t, c, next_of(s));
 }
 
-static void leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+static bool leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
     uintptr_t s = boc__load_acq(&r->state);
     bool linked = (s & ~(uintptr_t)(MARKED | ACTIVE)) != 0;
     if (!linked) {
@@ -161,14 +171,11 @@ static void leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
     if (left == 1) { /* Q2: the last of its group, and a writer waits */
         boc_request_t *w = boc__load_rlx(&c->writer);
         boc__store_rlx(&c->readers, 0);
-        grant_writer(t, c, w);
+        return grant_writer(t, c, w);
     }
+    return false;
 }
 
-void boc__queue_leave(boc__thread_t *t, boc_request_t *r) {
-    if (r->mode == BOC_READ) {
-        leave_reader(t, r->cown, r);
-    } else {
-        leave_writer(t, r->cown, r);
-    }
+bool boc__queue_leave(boc__thread_t *t, boc_request_t *r) {
+    return r->mode == BOC_READ ? leave_reader(t, r->cown, r) : leave_writer(t, r->cown, r);
 }

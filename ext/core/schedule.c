@@ -29,6 +29,7 @@ static void request_copy(boc_request_t *to, const boc_request_t *from) {
     to->cown = from->cown;
     to->param = from->param;
     to->mode = from->mode;
+    to->lent = from->lent;
 }
 
 static void request_swap(boc_request_t *x, boc_request_t *y) {
@@ -96,7 +97,9 @@ static inline uint32_t prepare(boc_behavior_t *b) {
             if (b->req[i].mode == BOC_WRITE) {
                 b->req[k].mode = BOC_WRITE;
             }
-            boc_cown_release(b->req[i].cown); /* never the last one: req[k] has another */
+            if (!b->req[i].lent) {
+                boc_cown_release(b->req[i].cown); /* never the last one: req[k] has another, or it is lent */
+            }
         }
         if (++k < n && has_result(b)) {
             request_copy(&b->req[k], &b->req[n]);
@@ -105,6 +108,12 @@ static inline uint32_t prepare(boc_behavior_t *b) {
         b->nreq = (uint16_t)(n + has_result(b));
         for (uint32_t i = 0; i < b->nreq; i++) {
             b->req[i].index = (uint16_t)i;
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (b->req[i].lent && b->req[i].mode == BOC_READ) {
+            boc_cown_retain(b->req[i].cown); /* readers leave in any order: each needs its own */
+            b->req[i].lent = 0;
         }
     }
     if (has_result(b)) {
@@ -200,23 +209,23 @@ static void schedule_short(boc__thread_t *t, boc_behavior_t *b, uint64_t parent,
     }
 }
 
-/* One cown's part of a behavior or of a batch; first..last are chained. Grants what can be granted now: the
-   guards keep every count above 0. True: first is a writer and was granted. */
+/* One cown's part of a behavior or of a batch; first..last are chained. Readers that can be are granted now: the
+   guards keep every count above 0. True: first is a writer and was granted; the caller counts it. */
 static bool splice(boc__thread_t *t, boc_request_t *first, boc_request_t *last, uint64_t *pred) {
     bool granted = boc__queue_enter(first->cown, first, last, false, pred);
     if (granted && first->mode == BOC_READ) {
         boc__queue_open(t, first);
         return false;
     }
-    if (granted) {
-        boc__sub(&boc_behavior_of(first)->count, 1);
-    }
     return granted;
 }
 
-/* Drops the guard; whoever takes the count to zero makes the behavior runnable. */
-static void guard_drop(boc__thread_t *t, boc_behavior_t *b, bool told) {
-    if (boc__sub(&b->count, 1) != 1) {
+/* Drops the guard and the grants that the scheduler itself has seen; whoever takes the count to zero makes the
+   behavior runnable. Nobody else can lower it if that is all that is left. */
+static void guard_drop(boc__thread_t *t, boc_behavior_t *b, int32_t by, bool told) {
+    if (boc__load_acq(&b->count) == by) {
+        boc__store_rlx(&b->count, 0);
+    } else if (boc__sub(&b->count, by) != by) {
         return;
     }
     if (!told && boc__tracing(t)) {
@@ -273,7 +282,7 @@ static void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, 
                        (uint8_t)(schedule_flags(b) | (ready ? BOC__TF_READY : 0)));
         boc__trace_commit(ring, n + 1);
     }
-    guard_drop(t, b, ready);
+    guard_drop(t, b, (int32_t)granted + 1, ready);
 }
 
 int boc_schedule(boc_behavior_t *b, uint64_t parent) {
@@ -343,6 +352,9 @@ static void batch_splice(boc__thread_t *t, place_t *p, uint32_t k) {
         }
         uint64_t pred = 0;
         bool writes = splice(t, p[i].r, p[j - 1].r, &pred);
+        if (writes) {
+            boc__sub(&boc_behavior_of(p[i].r)->count, 1);
+        }
         for (uint32_t m = i; t->ring != NULL && m < j; m++) {
             bool now = writes && m == i;
             boc__trace_one(t->ring, t->grant_stamp, BOC_T_request, boc_behavior_of(p[m].r)->id, p[m].cown,
@@ -383,7 +395,7 @@ int boc_schedule_batch(boc_behavior_t **b, uint32_t n, uint64_t parent) {
         boc__queue_mark(p[i].r);
     }
     for (uint32_t i = 0; i < n; i++) {
-        guard_drop(t, b[i], false);
+        guard_drop(t, b[i], 1, false);
     }
     free(p);
     boc__drain(t);
@@ -434,7 +446,7 @@ int boc_acquire(boc_behavior_t *b, uint16_t *home) {
     if (boc__load_rlx(&c->home) != 0) {
         *home = boc__load_rlx(&c->home);
         t->grant_stamp = boc__ticks();
-        boc__queue_leave(t, r);
+        r->lent = boc__queue_leave(t, r);
         boc_behavior_free(in);
         boc__drain(t);
         return BOC_EBUSY;
@@ -456,7 +468,7 @@ void boc_acquire_end(boc_behavior_t *b) {
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, t->grant_stamp, BOC_T_end, b->id, 0, 0, 0);
     }
-    boc__queue_leave(t, &in->req[0]);
+    in->req[0].lent = boc__queue_leave(t, &in->req[0]);
     boc_behavior_free(in);
     boc_behavior_free(b);
     boc__drain(t);

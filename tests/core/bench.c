@@ -72,7 +72,7 @@ static int chain(boc_behavior_t *b) {
     }
     boc_behavior_t *next = make(b->nreq, chain, n - 1);
     for (uint32_t i = 0; i < b->nreq; i++) {
-        boc_request_set(next, i, b->req[i].cown, 0, b->req[i].mode);
+        boc_request_lend(next, i, b->req[i].cown, 0, b->req[i].mode);
     }
     boc_schedule(next, b->id);
     return 0;

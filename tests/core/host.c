@@ -133,14 +133,14 @@ boc_behavior_t *task_new(uint32_t nreq, void (*fn)(task_t *), void *arg, uint64_
 void when(void (*fn)(task_t *), void *arg, uint64_t n, uint32_t nreq, boc_cown_t **c) {
     boc_behavior_t *b = task_new(nreq, fn, arg, n);
     for (uint32_t i = 0; i < nreq; i++) {
-        boc_request_set(b, i, c[i], (uint16_t)i, BOC_WRITE);
+        boc_request_lend(b, i, c[i], (uint16_t)i, BOC_WRITE);
     }
     CHECK_EQ(boc_schedule(b, 0), BOC_OK);
 }
 
 void when1(void (*fn)(task_t *), void *arg, uint64_t n, boc_cown_t *c, uint8_t mode) {
     boc_behavior_t *b = task_new(1, fn, arg, n);
-    boc_request_set(b, 0, c, 0, mode);
+    boc_request_lend(b, 0, c, 0, mode);
     CHECK_EQ(boc_schedule(b, 0), BOC_OK);
 }
 

@@ -92,7 +92,7 @@ static boc_behavior_t *make(uint32_t depth) {
     for (uint32_t i = 0; i < k; i++) {
         uint32_t c = sys_draw(ncowns);
         bool reads = use.reads && sys_draw(3) != 0;
-        boc_request_set(b, i, cowns[c], (uint16_t)i, reads ? BOC_READ : BOC_WRITE);
+        (sys_draw(2) ? boc_request_set : boc_request_lend)(b, i, cowns[c], (uint16_t)i, reads ? BOC_READ : BOC_WRITE);
         *(reads ? &n->read : &n->write) |= 1u << c;
     }
     n->read &= ~n->write;
