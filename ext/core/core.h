@@ -116,6 +116,7 @@ enum {                        /* boc_behavior.flags */
                                  short, not block, not call the host; no value is live then */
     BOC_B_RESULT = 4,         /* the last request is a result cown: fresh, held from birth */
     BOC_B_URGENT = 8,         /* passes the step gate (main's own requests) */
+    BOC_B_NARROW = 0x80,      /* core's: not every worker may run it */
 };
 enum { BOC_ST_PENDING = 0, BOC_ST_RUNNING = 1, BOC_ST_DONE = 2, BOC_ST_CANCELLED = 3 };
 enum { BOC_RAN = 0, BOC_LATER = 1 };
@@ -124,6 +125,7 @@ enum { BOC_RAN = 0, BOC_LATER = 1 };
 #define BOC_KIND_PROCESS 2u
 #define BOC_KIND_THREAD 4u
 #define BOC_KIND_ANY 0xffu
+#define BOC_KINDS 7u                 /* those that a host may be of, each one bit */
 
 struct boc_behavior {
     _Atomic(boc_behavior_t *) next;  /* run queue link */
@@ -144,6 +146,7 @@ struct boc_behavior {
     _Atomic uint8_t begun;           /* core's: somebody begins it, see behavior.c */
     uint8_t bound : 1;               /* core's: a live value waits for it at target */
     uint8_t passed : 2;              /* core's: 1 the step gate let it through, 2 its judge stopped it once */
+    uint8_t narrow : 3;              /* core's, with BOC_B_NARROW: which lane, see state.h */
     uint8_t size;                    /* core's: in its allocator's units */
     uint32_t extra;                  /* byte offset of the host's part */
     boc_request_t req[];
@@ -223,6 +226,7 @@ typedef struct boc_callbacks {
 typedef struct boc_options {
     uint32_t workers;
     const boc_host_t *host;
+    const boc_host_t *const *hosts; /* one for each worker, of any kinds; NULL: host for all */
     const boc_callbacks_t *callbacks;
     uint32_t trace_events;  /* ring size per thread, power of two; 0: off */
     void (*before_workers)(void); /* on the starter thread, before the first worker's enter (preloading) */

@@ -46,6 +46,11 @@ static bool work_somewhere(boc_worker_t *w) {
             }
             boc__porter_arm(v); /* wakes somebody if v's body turns out to be long */
         }
+        for (uint32_t k = BOC__LANES; k < boc__lanes(); k++) {
+            if (boc__may_take(w, k) && !boc__lane_empty(boc__lane(v, k))) {
+                return true;
+            }
+        }
     }
     return false;
 }
@@ -68,7 +73,7 @@ void boc__park(boc_worker_t *w) {
         }
     }
     boc__thread_t *t = w->thread;
-    const boc_host_t *host = boc__rt.host;
+    const boc_host_t *host = w->host;
     if (host->park != NULL) {
         host->park(w->index);
     }
@@ -102,9 +107,13 @@ static bool rests(boc_worker_t *w) {
     if (boc__load_acq(&w->phase) == BOC__W_ENDED) {
         return true;
     }
+    for (uint32_t k = 0; k < boc__lanes(); k++) {
+        if (!boc__lane_empty(boc__lane(w, k))) {
+            return false;
+        }
+    }
     boc_request_t *r = boc__load_acq(&w->fetches);
-    return boc__idle_is(w->index) && boc__lane_empty(&w->lane[BOC__FREE]) && boc__lane_empty(&w->lane[BOC__BOUND]) &&
-           (r == NULL || r == BOC__CLOSED) && boc__load_acq(&w->serving) == 0 && boc__load_acq(&w->mail) == NULL;
+    return boc__idle_is(w->index) && (r == NULL || r == BOC__CLOSED) && boc__load_acq(&w->serving) == 0 && boc__load_acq(&w->mail) == NULL;
 }
 
 /* A worker that gave work to one already looked at has woken it: then the sums differ. */

@@ -92,7 +92,7 @@ static uint16_t target_of(const boc_behavior_t *b) {
     }
     for (uint32_t i = 0; i < b->nreq; i++) {
         uint16_t home = boc__load_acq(&b->req[i].cown->home);
-        if (home != 0 && b->req[i].mode == BOC_WRITE &&
+        if (home != 0 && b->req[i].mode == BOC_WRITE && (boc__worker(home - 1u)->host->kind & b->kinds) &&
             boc__load_acq(&boc__worker(home - 1u)->phase) == BOC__W_UP) { /* not one that is ending */
             return home;
         }
@@ -120,7 +120,7 @@ void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
         }
         live &= UINT16_MAX;
     }
-    uint32_t unusual = live | boc__load_rlx(&boc__gate_shut) | (b->flags & (BOC_B_NATIVE | BOC_B_PINNED));
+    uint32_t unusual = live | boc__load_rlx(&boc__gate_shut) | (b->flags & (BOC_B_NATIVE | BOC_B_PINNED | BOC_B_NARROW));
     if (boc__likely(unusual == 0) && slot_is_free(t)) { /* the common way, at once */
         t->worker->pending = b;
         boc__count_up(&t->worker->n.pending);
@@ -177,8 +177,9 @@ void boc__leftovers(boc__thread_t *t) {
     for (uint32_t i = 0; i < n; i++) {
         boc_worker_t *w = boc__worker(i);
         if (w != NULL) {
-            cancel_list(t, boc__lane_take_all(&w->lane[BOC__FREE]));
-            cancel_list(t, boc__lane_take_all(&w->lane[BOC__BOUND]));
+            for (uint32_t k = 0; k < boc__lanes(); k++) {
+                cancel_list(t, boc__lane_take_all(boc__lane(w, k)));
+            }
         }
     }
     cancel_list(t, boc__pinned_take_all());
@@ -256,8 +257,55 @@ static void push_outside(boc__thread_t *t, boc_behavior_t *b) {
     late(t);
 }
 
+/* Whom to give it: its live values' home, this one, one that sleeps, or the next in turn; of those that may run it. */
+static boc_worker_t *narrow_worker(boc__thread_t *t, const boc_behavior_t *b, uint8_t kinds) {
+    if (b->target != 0) {
+        return boc__worker(b->target - 1u);
+    }
+    if (t->worker != NULL && (t->worker->host->kind & kinds)) {
+        return t->worker;
+    }
+    uint32_t i = boc__idle_of(kinds), n = boc__load_acq(&boc__rt.nworkers);
+    if (i != 0) {
+        return boc__worker(i - 1);
+    }
+    do {
+        i = t->next_worker++ % n;
+    } while (!(boc__worker(i)->host->kind & kinds));
+    return boc__worker(i);
+}
+
+static void push_narrow(boc__thread_t *t, boc_behavior_t *b) {
+    uint8_t kinds = boc__rt.narrow[b->narrow];
+    boc_worker_t *w = narrow_worker(t, b, kinds);
+    if (w == t->worker) {
+        if (slot_is_free(t)) {
+            w->pending = b;
+            boc__count_up(&w->n.pending);
+            return;
+        }
+        boc__lane_put(boc__lane_for(w, b), b);
+        boc__count_up(&w->n.pushed_local);
+    } else {
+        boc__lane_post(boc__lane_for(w, b), b);
+        if (boc__wake_worker(w)) {
+            late(t);
+            return;
+        }
+    }
+    boc__fence(); /* the put before the look for sleepers */
+    boc__wake_kinds(kinds);
+    if (w != t->worker) {
+        late(t);
+    }
+}
+
 void boc__push(boc__thread_t *t, boc_behavior_t *b) {
-    if (boc__unlikely(b->flags & BOC_B_PINNED)) {
+    if (boc__unlikely(b->flags & (BOC_B_PINNED | BOC_B_NARROW))) {
+        if (b->flags & BOC_B_NARROW) {
+            push_narrow(t, b);
+            return;
+        }
         boc__pinned_push(t, b);
         late(t);
         return;

@@ -27,6 +27,38 @@ static boc__lock_t enter_lock;
 static boc__os_thread_t *starter;
 
 /* ---- start ----------------------------------------------------------------------------- */
+/* The kinds of all workers, and the masks that are less than all of them. False: a host of no one known kind. */
+static bool kinds_set(const boc_options_t *o) {
+    uint8_t kinds = 0;
+    for (uint32_t i = 0; i < o->workers; i++) {
+        const boc_host_t *host = o->hosts != NULL ? o->hosts[i] : o->host;
+        if (host == NULL || (host->kind & ~BOC_KINDS) != 0 || __builtin_popcount(host->kind) != 1) {
+            return false;
+        }
+        kinds |= host->kind;
+    }
+    boc__rt.kinds = kinds;
+    boc__rt.nnarrow = 0;
+    for (uint8_t mask = 1; mask < BOC_KINDS; mask++) {
+        if ((mask & ~kinds) == 0 && mask != kinds) {
+            boc__rt.narrow_of[mask] = boc__rt.nnarrow;
+            boc__rt.narrow[boc__rt.nnarrow++] = mask;
+        }
+    }
+    return true;
+}
+
+static bool narrow_lanes(boc_worker_t *w) {
+    if (boc__rt.nnarrow != 0 && w->more == NULL) {
+        w->more = aligned_alloc(64, BOC__NARROW * sizeof *w->more);
+        if (w->more == NULL) {
+            return false;
+        }
+        memset(w->more, 0, BOC__NARROW * sizeof *w->more);
+    }
+    return true;
+}
+
 static boc_worker_t *worker_make(uint32_t i) {
     boc_worker_t *w = boc__worker(i);
     if (w == NULL || boc__load_acq(&w->verdict) == BOC__V_ABANDONED) { /* that one's thread may still look at it */
@@ -43,6 +75,9 @@ static boc_worker_t *worker_make(uint32_t i) {
         }
         w->thread->worker = w;
     }
+    if (!narrow_lanes(w)) {
+        return NULL; /* a new record stays: that of its thread, which others may look at, points to it */
+    }
     w->os = NULL;
     w->in_a_row = w->tick = w->turn = 0;
     w->victim = i;
@@ -54,8 +89,9 @@ static boc_worker_t *worker_make(uint32_t i) {
     boc__store_rlx(&w->porter, 0);
     boc__store_rlx(&w->phase, BOC__W_NEW);
     memset(&w->n, 0, sizeof w->n);
-    boc__store_rlx(&w->lane[BOC__FREE].posted, 0);
-    boc__store_rlx(&w->lane[BOC__BOUND].posted, 0);
+    for (uint32_t k = 0; k < boc__lanes(); k++) {
+        boc__store_rlx(&boc__lane(w, k)->posted, 0);
+    }
     return w;
 }
 
@@ -96,11 +132,14 @@ static void starter_main(void *arg) {
 }
 
 int boc_start(const boc_options_t *o) {
-    if (o->workers == 0 || o->workers > BOC_MAX_WORKERS || o->host == NULL || o->callbacks == NULL) {
+    if (o->workers == 0 || o->workers > BOC_MAX_WORKERS || (o->host == NULL && o->hosts == NULL) || o->callbacks == NULL) {
         return BOC_EINVAL;
     }
     if (boc__load_acq(&boc__rt.state) != BOC__STOPPED) {
         return BOC_ESTATE;
+    }
+    if (!kinds_set(o)) {
+        return BOC_EINVAL;
     }
     boc__me(); /* the caller's record, before any other thread's */
     boc__clock_init();
@@ -110,10 +149,10 @@ int boc_start(const boc_options_t *o) {
         if (w == NULL) {
             return BOC_ENOMEM;
         }
+        w->host = o->hosts != NULL ? o->hosts[i] : o->host;
         boc__store_rel(&boc__rt.worker[i], w);
     }
     boc__idle_reset();
-    boc__rt.host = o->host;
     boc__rt.call = o->callbacks;
     boc__rt.before_workers = o->before_workers;
     boc__rt.porter = boc__porter_main;

@@ -128,8 +128,13 @@ static int admit(boc__thread_t *t, boc_behavior_t *b) {
     if (boc__unlikely(boc__load_acq(&boc__rt.state) != BOC__RUNNING)) {
         return BOC_ESTATE;
     }
-    if (boc__unlikely((b->kinds & boc__rt.host->kind) == 0) && !(b->flags & (BOC_B_NATIVE | BOC_B_PINNED))) {
-        return BOC_EINVAL;
+    uint8_t kinds = b->kinds & boc__rt.kinds;
+    if (boc__unlikely(kinds != boc__rt.kinds) && !(b->flags & (BOC_B_NATIVE | BOC_B_PINNED))) {
+        if (kinds == 0) {
+            return BOC_EINVAL;
+        }
+        b->flags |= BOC_B_NARROW;
+        b->narrow = boc__rt.narrow_of[kinds] & 7;
     }
     if (boc__unlikely(t->worker != NULL && boc__load_rlx(&t->worker->verdict) == BOC__V_ABANDONED)) {
         return BOC_ESTATE; /* a body that was given up goes on alone */

@@ -34,7 +34,9 @@ int boc_worker_stats(uint32_t worker, boc_stats_t *out) {
         return BOC_EINVAL;
     }
     out->pushed_local = boc__load_acq(&w->n.pushed_local);
-    out->pushed_remote = boc__load_rlx(&w->lane[BOC__FREE].posted) + boc__load_rlx(&w->lane[BOC__BOUND].posted);
+    for (uint32_t i = 0; i < boc__lanes(); i++) {
+        out->pushed_remote += boc__load_rlx(&boc__lane(w, i)->posted);
+    }
     out->dispatched_to_pending = boc__load_acq(&w->n.pending);
     out->popped_local = boc__load_acq(&w->n.popped);
     out->popped_via_steal = boc__load_acq(&w->n.stolen);

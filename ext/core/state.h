@@ -19,14 +19,26 @@
 #define BOC__YOUNG_NS 50000 /* nor, after this, what is bound to its worker from other workers */
 #endif
 
+/* ---- kinds ----
+ * A behavior says what kinds of workers may run it. Where all of this runtime's may, it stands in a free or a bound
+ * lane. Else it is narrow: for each mask of kinds that is less than all, each worker has one more lane, in which stands
+ * only what workers of that mask may run. So
+ *  K1 what is in a lane of a worker, or in its pending slot, that worker may run; a thief looks only into lanes whose
+ *     mask has its kind;
+ *  K2 before a worker sleeps it looks into all lanes that it may take from; who puts into a narrow lane wakes, of the
+ *     workers of that mask, one that sleeps, whoever else searches.
+ * With workers of one kind there are no narrow lanes and nothing is asked. */
+#define BOC__NARROW (BOC_KINDS - 1u) /* masks of three kinds, but for none and all */
+
 /* ---- a worker ---- */
-enum { BOC__FREE = 0, BOC__BOUND = 1 };
+enum { BOC__FREE = 0, BOC__BOUND = 1, BOC__LANES = 2 /* the narrow ones come behind */ };
 enum { BOC__W_NEW = 0, BOC__W_UP = 1, BOC__W_ENDED = 2 };
 enum { BOC__V_NONE = 0, BOC__V_ASKED = 1, BOC__V_GO_ON = 2, BOC__V_ABANDONED = 3 };
 
 struct boc_worker {
     uint32_t index;
     _Atomic uint32_t phase;   /* BOC__W_... */
+    const boc_host_t *host;
     boc__thread_t *thread;
     boc__os_thread_t *os;
     /* the loop's own */
@@ -43,7 +55,8 @@ struct boc_worker {
     _Atomic int64_t run_since; /* ticks */
     _Atomic uint32_t verdict;  /* BOC__V_...: stop's question whether the body is stuck */
     /* lanes: behaviors that any worker may take, and those whose live values are here */
-    boc__lane_t lane[2];
+    boc__lane_t lane[BOC__LANES];
+    boc__lane_t *more;        /* narrow lanes, by place in boc__rt.narrow; NULL: all workers are of one kind */
     _Alignas(64) _Atomic uint32_t wake; /* sleeps while 0 */
     _Atomic(boc_request_t *) fetches;   /* posted by others, newest first */
     _Atomic(boc_mail_t *) mail;
@@ -71,7 +84,10 @@ typedef struct boc__runtime {
     uint32_t searchers;         /* how many may search at once */
     uint32_t spin;              /* rounds of looking before a worker sleeps; 0 on one core */
     _Atomic uint32_t nended;    /* workers whose thread is through */
-    const boc_host_t *host;
+    uint8_t kinds;              /* of all workers */
+    uint8_t nnarrow;            /* masks in narrow[]: 0 with one kind */
+    uint8_t narrow[BOC__NARROW];
+    uint8_t narrow_of[BOC_KINDS + 1]; /* the place of a mask there */
     const boc_callbacks_t *call;
     void (*before_workers)(void);
     void (*porter)(void *worker); /* what a home's porter does (fetch.c) */
@@ -81,6 +97,23 @@ extern boc__runtime_t boc__rt;
 
 static inline boc_worker_t *boc__worker(uint32_t i) {
     return boc__load_rlx(&boc__rt.worker[i]);
+}
+
+static inline uint32_t boc__lanes(void) {
+    return BOC__LANES + boc__rt.nnarrow;
+}
+
+static inline boc__lane_t *boc__lane(boc_worker_t *w, uint32_t i) {
+    return i < BOC__LANES ? &w->lane[i] : &w->more[i - BOC__LANES];
+}
+
+/* The lane for b at w, which may run it. */
+static inline boc__lane_t *boc__lane_for(boc_worker_t *w, const boc_behavior_t *b) {
+    return boc__unlikely(b->flags & BOC_B_NARROW) ? &w->more[b->narrow] : &w->lane[b->bound ? BOC__BOUND : BOC__FREE];
+}
+
+static inline bool boc__may_take(const boc_worker_t *w, uint32_t lane) {
+    return lane < BOC__LANES || (boc__rt.narrow[lane - BOC__LANES] & w->host->kind);
 }
 
 /* Cancelled, alone or with all. */

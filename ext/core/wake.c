@@ -62,6 +62,26 @@ bool boc__wake_worker(boc_worker_t *w) {
     return true;
 }
 
+uint32_t boc__idle_of(uint8_t kinds) {
+    for (uint32_t i = 0; i < words(); i++) {
+        for (uint64_t rest = boc__load_acq(&idle[i]); rest != 0; rest &= rest - 1) {
+            uint32_t w = i * 64 + (uint32_t)__builtin_ctzll(rest);
+            if (boc__worker(w)->host->kind & kinds) {
+                return w + 1;
+            }
+        }
+    }
+    return 0;
+}
+
+void boc__wake_kinds(uint8_t kinds) {
+    for (uint32_t i; (i = boc__idle_of(kinds)) != 0;) {
+        if (boc__wake_worker(boc__worker(i - 1))) {
+            return;
+        }
+    }
+}
+
 void boc__wake_any(void) {
     if (!boc__idle_any()) {
         return;

@@ -2,11 +2,11 @@
  *
  * Invariants
  *  W1 fairness: at most BOC__IN_A_ROW behaviors come from the pending slot between two that come from a lane;
- *     the two lanes take turns; every BOC__TICK dispatches from a lane (or 0.1 ms) the token fires: what was
- *     posted is admitted to the order, and one other worker is looked at: if it stands still, one behavior
- *     comes over (else none: values are warm where they are, and an idle worker takes more). So with n behaviors in
- *     its lanes a worker starts what is posted to it after at most (2n + BOC__TICK + 2) * (BOC__IN_A_ROW + 1)
- *     starts (tests/core/test_fair.c);
+ *     the lanes take turns; every BOC__TICK dispatches from a lane (or 0.1 ms) the token fires: what was posted is
+ *     admitted to the order, and one other worker is looked at: if it stands still, one behavior comes over (else none:
+ *     values are warm where they are, and an idle worker takes more). So with n behaviors in its L lanes (2; more with
+ *     workers of several kinds) a worker starts what is posted to it after at most
+ *     (L n + BOC__TICK + 2) * (BOC__IN_A_ROW + 1) starts (tests/core/test_fair.c);
  *  W2 fetches and mail are served at every boundary, before the next body;
  *  W3 a worker begins to search only while fewer do than half of what the cores can run, or when it saw work as
  *     it was about to sleep; never while it has work.
@@ -40,15 +40,20 @@ static void tell(boc_worker_t *w) {
     if (!boc__lane_empty(&w->lane[BOC__BOUND])) {
         boc__tell_bound(w);
     }
+    for (uint32_t i = BOC__LANES; i < boc__lanes(); i++) {
+        if (!boc__lane_empty(boc__lane(w, i))) {
+            boc__wake_kinds(boc__rt.narrow[i - BOC__LANES]);
+        }
+    }
 }
 
 static boc_behavior_t *from_lanes(boc_worker_t *w) {
     boc_behavior_t *b = NULL;
     bool moved = false;
-    for (int i = 0; i < 2 && b == NULL; i++) {
+    for (uint32_t i = 0, n = boc__lanes(); i < n && b == NULL; i++) {
         uint32_t turn = w->turn;
-        w->turn = turn ^ 1;
-        b = boc__lane_take(&w->lane[turn], &moved);
+        w->turn = turn + 1 < n ? turn + 1 : 0;
+        b = boc__lane_take(boc__lane(w, turn), &moved);
     }
     if (boc__unlikely(moved)) {
         tell(w);
@@ -60,6 +65,11 @@ static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool on
     boc_behavior_t *b = NULL;
     boc__count_up(&w->n.attempts);
     uint32_t n = boc__lane_steal(&victim->lane[BOC__FREE], one ? NULL : &w->lane[BOC__FREE], one ? 1 : 32, &b);
+    for (uint32_t i = BOC__LANES; n == 0 && i < boc__lanes(); i++) {
+        if (boc__may_take(w, i)) {
+            n = boc__lane_steal(boc__lane(victim, i), one ? NULL : boc__lane(w, i), one ? 1 : 32, &b);
+        }
+    }
     if (n == 0 && boc__may_take_bound(victim)) {
         n = boc__lane_steal(&victim->lane[BOC__BOUND], one ? NULL : &w->lane[BOC__BOUND], 1, &b);
         if (n > 1) {
@@ -109,8 +119,9 @@ static boc_behavior_t *token(boc_worker_t *w) {
     w->admitted = w->stamp;
     boc__count_up(&w->n.arm);
     bool moved = false;
-    boc__lane_admit(&w->lane[BOC__FREE], &moved);
-    boc__lane_admit(&w->lane[BOC__BOUND], &moved);
+    for (uint32_t i = 0; i < boc__lanes(); i++) {
+        boc__lane_admit(boc__lane(w, i), &moved);
+    }
     if (moved) {
         tell(w);
     }
@@ -139,7 +150,7 @@ static boc_behavior_t *next(boc_worker_t *w) {
     boc__count_up(&w->n.popped);
     if (b != NULL) { /* its turn is over: to the end of the lane, then the queue's turn */
         w->pending = NULL;
-        boc__lane_put(&w->lane[b->bound ? BOC__BOUND : BOC__FREE], b);
+        boc__lane_put(boc__lane_for(w, b), b);
         tell(w);
     }
     return queued;
@@ -236,7 +247,7 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
     boc__store_rlx(&w->body, b);
     boc__store_rel(&w->run_id, id);
     t->in_body = true;
-    int rc = boc__rt.host->run(w->index, b);
+    int rc = w->host->run(w->index, b);
     t->in_body = false;
     boc__store_rel(&w->run_id, 0);
     if (boc__unlikely(given_up(w))) {
@@ -337,7 +348,7 @@ void boc__worker_up(boc_worker_t *w, int rc) {
 void boc__worker_main(void *arg) {
     boc_worker_t *w = arg;
     boc__thread_t *t = w->thread;
-    const boc_host_t *host = boc__rt.host;
+    const boc_host_t *host = w->host;
     boc__thread_bind(t);
     w->cpu_every = boc__ns_to_ticks(1000000);
     w->cpu_long = boc__ns_to_ticks(200000);

@@ -41,6 +41,7 @@ static void leave_all(boc_behavior_t *b, uint16_t home) {
 static int host_run(uint32_t worker, boc_behavior_t *b) {
     task_t *task = task_of(b);
     CHECK_EQ(boc_self(), worker);
+    CHECK(b->kinds & (test_hosts != NULL ? test_hosts[worker] : &test_host)->kind);
     CHECK_EQ(boc__load_rlx(&b->state), BOC_ST_RUNNING);
     for (uint32_t i = 0; i < b->nreq; i++) {
         uint16_t home = b->req[i].cown->home;
@@ -88,6 +89,8 @@ static void host_porter(uint32_t home) {
 }
 
 boc_host_t test_host = {.kind = BOC_KIND_INTERPRETER, .run = host_run};
+boc_host_t test_process_host = {.kind = BOC_KIND_PROCESS, .run = host_run};
+const boc_host_t *const *test_hosts;
 boc_callbacks_t test_callbacks = {
     .cancelled = host_cancelled,
     .drop_behavior = host_drop_behavior,
@@ -98,7 +101,7 @@ boc_callbacks_t test_callbacks = {
 };
 
 void test_start(uint32_t workers) {
-    boc_options_t o = {.workers = workers, .host = &test_host, .callbacks = &test_callbacks, .trace_events = test_trace_events};
+    boc_options_t o = {.workers = workers, .host = &test_host, .hosts = test_hosts, .callbacks = &test_callbacks, .trace_events = test_trace_events};
     test_ran = test_cancelled = test_dropped = test_encoded = 0;
     CHECK_EQ(boc_start(&o), BOC_OK);
 }

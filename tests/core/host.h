@@ -47,6 +47,8 @@ extern _Atomic uint64_t test_ran, test_cancelled, test_dropped, test_encoded, te
 extern bool test_live_values; /* after each body the written cowns are live where it ran */
 
 extern uint32_t test_trace_events;
+extern const boc_host_t *const *test_hosts; /* of workers of several kinds; NULL: test_host for all */
+extern boc_host_t test_process_host;          /* as test_host, of another kind */
 
 void test_start(uint32_t workers);
 void test_stop(void);

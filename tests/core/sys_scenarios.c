@@ -27,7 +27,7 @@ static boc_cown_t *cowns[COWNS];
 static uint32_t ncowns;
 
 static struct { /* what the scenario allows */
-    bool reads, batches, results, natives, pinned, nested, slow, alone;
+    bool reads, batches, results, natives, pinned, nested, slow, kinds, alone;
 } use;
 
 /* On each cown: the batches in the order in which their behaviors ran there. */
@@ -97,6 +97,9 @@ static boc_behavior_t *make(uint32_t depth) {
         *(reads ? &n->read : &n->write) |= 1u << c;
     }
     n->read &= ~n->write;
+    if (use.kinds) {
+        b->kinds = sys_draw(3) == 0 ? BOC_KIND_ANY : sys_draw(2) ? BOC_KIND_PROCESS : BOC_KIND_INTERPRETER;
+    }
     if (use.results && kind == 0) {
         boc_cown_t *result = boc_cown_new(BOC_COWN_RESULT);
         test_cowns++;
@@ -647,6 +650,68 @@ static void meeting(void) {
     end(false);
 }
 
+/* Workers of two kinds: nobody runs what it may not (the host looks), and nobody sleeps over what it may. */
+static const boc_host_t *hosts[4];
+
+static void draw_hosts(uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        hosts[i] = i == 0 || (i > 1 && sys_draw(2)) ? &test_host : &test_process_host;
+    }
+    test_hosts = hosts;
+}
+
+static void kinds(void) {
+    use.kinds = use.nested = true;
+    use.natives = sys_draw(2);
+    use.reads = sys_draw(2);
+    use.slow = sys_draw(2);
+    test_live_values = sys_draw(2);
+    uint32_t workers = 2 + sys_draw(3);
+    draw_hosts(workers);
+    begin(workers);
+    uint32_t first = 8, second = 8;
+    boc__os_thread_t *other = boc__os_thread_start(producer, &second, "producer");
+    producer(&first);
+    boc__os_thread_join(other);
+    end(false);
+}
+
+/* As many as there are workers that may run them, and each waits for the others. */
+static void spawn_narrow(task_t *t) {
+    for (uint32_t i = 0; i < group; i++) {
+        boc_behavior_t *b = task_new(0, meet, NULL, 1);
+        b->kinds = (uint8_t)(uintptr_t)t->arg;
+        SYS_CHECK(boc_schedule(b, 0) == BOC_OK);
+    }
+}
+
+static void kinds_meet(void) {
+    uint32_t workers = 3 + sys_draw(2), of[2] = {0, 0};
+    draw_hosts(workers);
+    for (uint32_t i = 0; i < workers; i++) {
+        of[hosts[i] == &test_process_host]++;
+    }
+    begin(workers);
+    for (uint32_t i = 0; i < 6; i++) {
+        uint32_t process = sys_draw(2);
+        uint8_t kind = process ? BOC_KIND_PROCESS : BOC_KIND_INTERPRETER;
+        met = 0;
+        group = of[process];
+        for (uint32_t k = sys_draw(80); k > 0; k--) {
+            boc__os_yield();
+        }
+        task_t from_here = {.arg = (void *)(uintptr_t)kind};
+        if (sys_draw(2)) {
+            spawn_narrow(&from_here);
+        } else {
+            when(spawn_narrow, from_here.arg, 0, 0, NULL);
+        }
+        wait_all();
+        SYS_CHECK(met == group);
+    }
+    end(false);
+}
+
 static void mixed(void) {
     use.nested = true;
     use.reads = sys_draw(2);
@@ -664,5 +729,5 @@ const scenario_t scenarios[] = {
     {"queue", queue},     {"readers", readers},       {"turns", turns},       {"leaving", leaving}, {"batches", batches},
     {"parking", parking}, {"meeting", meeting},       {"pinned", pinned},     {"homes", homes},     {"fetches", fetches},
     {"robbed", robbed},   {"cancels", cancels},       {"cancel_one", cancel_one}, {"cancel_race", cancel_race}, {"acquires", acquires},
-    {"stops", stops},     {"stuck", stuck},     {"mixed", mixed},           {NULL, NULL},
+    {"stops", stops},     {"stuck", stuck},     {"kinds", kinds},         {"kinds_meet", kinds_meet}, {"mixed", mixed},           {NULL, NULL},
 };
