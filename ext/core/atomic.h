@@ -14,6 +14,11 @@
 #define boc__likely(x) __builtin_expect(!!(x), 1)
 #define boc__unlikely(x) __builtin_expect(!!(x), 0)
 
+/* The longer ways of hot functions, kept apart from them: inside they would cost the short way registers. And one text
+   for two ways that differ in a constant. */
+#define boc__apart __attribute__((noinline))
+#define boc__within inline __attribute__((always_inline))
+
 #if defined(__SANITIZE_THREAD__)
 #define BOC__TSAN 1
 #elif defined(__has_feature)

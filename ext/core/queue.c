@@ -64,22 +64,14 @@ static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
     return false;
 }
 
-bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, bool alone, uint64_t *pred_id) {
-    boc_request_t *pred = boc__swap(&c->tail, last);
-    if (pred == NULL) {
-        return enter_empty(c, first, alone);
-    }
+static boc__apart uintptr_t wait_marked(boc_request_t *pred) {
     uintptr_t s;
     boc__spin_until((s = boc__load_acq(&pred->state)) & MARKED);
-    *pred_id = boc_behavior_of(pred)->id;
-    if (alone) { /* all cowns of this behavior are exchanged: it is through with phase 2 */
-        boc__store_rel(&first->state, boc__load_rlx(&first->state) | MARKED);
-    }
-    if (pred->mode != BOC_READ || first->mode != BOC_READ) {
-        /* nobody else writes there any more; but for a reader's grant, whose ACTIVE only readers look for */
-        boc__store_rel(&pred->state, s | link_to(first));
-        return false;
-    }
+    return s;
+}
+
+/* A reader behind a reader. */
+static bool enter_group(boc_cown_t *c, boc_request_t *first, boc_request_t *pred, uintptr_t s) {
     for (;;) {
         if (s & ACTIVE) {
             boc__add(&c->readers, 2); /* before pred may leave: it waits for NEXT_R */
@@ -90,6 +82,27 @@ bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, 
             return false; /* whoever grants pred grants first */
         }
     }
+}
+
+bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, bool alone, uint64_t *pred_id) {
+    boc_request_t *pred = boc__swap(&c->tail, last);
+    if (pred == NULL) {
+        return enter_empty(c, first, alone);
+    }
+    uintptr_t s = boc__load_acq(&pred->state);
+    if (boc__unlikely(!(s & MARKED))) {
+        s = wait_marked(pred);
+    }
+    *pred_id = boc_behavior_of(pred)->id;
+    if (alone) { /* all cowns of this behavior are exchanged: it is through with phase 2 */
+        boc__store_rel(&first->state, boc__load_rlx(&first->state) | MARKED);
+    }
+    if (pred->mode != BOC_READ || first->mode != BOC_READ) {
+        /* nobody else writes there any more; but for a reader's grant, whose ACTIVE only readers look for */
+        boc__store_rel(&pred->state, s | link_to(first));
+        return false;
+    }
+    return enter_group(c, first, pred, s);
 }
 
 void boc__queue_chain(boc_request_t *r, boc_request_t *next) {

@@ -105,6 +105,23 @@ static bool slot_is_free(boc__thread_t *t) {
     return me != NULL && !t->in_body && me->pending == NULL && boc__load_rlx(&me->phase) == BOC__W_UP;
 }
 
+/* Not into the pending slot at once. live: homes of its values, and bits above if it reads. */
+static boc__apart void ready_otherwise(boc__thread_t *t, boc_behavior_t *b, uint32_t live) {
+    if (live >> 16 != 0) {
+        if (!boc__turns_take(b, 0)) {
+            return;
+        }
+        live &= UINT16_MAX;
+    }
+    if (live != 0) {
+        b->target = target_of(b);
+        if (!fetch_all(t, b)) {
+            return;
+        }
+    }
+    boc__enqueue(t, b);
+}
+
 void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
     if (boc__unlikely(boc__stale(b))) {
         boc__inplace(t, b);
@@ -114,25 +131,13 @@ void boc__ready(boc__thread_t *t, boc_behavior_t *b) {
     for (uint32_t i = 0; i < n; i++) { /* its last holder's store: ours since the grant */
         live |= boc__load_rlx(&b->req[i].cown->home) | (uint32_t)b->req[i].mode << 16;
     }
-    if (boc__unlikely(live >> 16 != 0)) {
-        if (!boc__turns_take(b, 0)) {
-            return;
-        }
-        live &= UINT16_MAX;
-    }
     uint32_t unusual = live | boc__load_rlx(&boc__gate_shut) | (b->flags & (BOC_B_NATIVE | BOC_B_PINNED | BOC_B_NARROW));
     if (boc__likely(unusual == 0) && slot_is_free(t)) { /* the common way, at once */
         t->worker->pending = b;
         boc__count_up(&t->worker->n.pending);
         return;
     }
-    if (boc__unlikely(live != 0)) {
-        b->target = target_of(b);
-        if (!fetch_all(t, b)) {
-            return;
-        }
-    }
-    boc__enqueue(t, b);
+    ready_otherwise(t, b, live);
 }
 
 /* It has waited for turns and has them all. */

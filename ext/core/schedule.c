@@ -167,8 +167,7 @@ static void trace_result(boc__thread_t *t, const boc_behavior_t *b, int64_t now)
 }
 
 /* One cown, or none: no sort, no guard, no array. */
-static void schedule_short(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
-    bool tracing = boc__tracing(t);
+static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n, bool tracing) {
     int64_t now = tracing ? boc__ticks() : 0;
     t->grant_stamp = now;
     if (tracing && has_result(b)) {
@@ -214,6 +213,18 @@ static void schedule_short(boc__thread_t *t, boc_behavior_t *b, uint64_t parent,
     }
 }
 
+static boc__apart void schedule_traced(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
+    schedule_one(t, b, parent, n, true);
+}
+
+static boc__within void schedule_short(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
+    if (boc__tracing(t)) {
+        schedule_traced(t, b, parent, n);
+    } else {
+        schedule_one(t, b, parent, n, false);
+    }
+}
+
 /* One cown's part of a behavior or of a batch; first..last are chained. Readers that can be are granted now: the
    guards keep every count above 0. True: first is a writer and was granted; the caller counts it. */
 static bool splice(boc__thread_t *t, boc_request_t *first, boc_request_t *last, uint64_t *pred) {
@@ -242,7 +253,7 @@ static void guard_drop(boc__thread_t *t, boc_behavior_t *b, int32_t by, bool tol
 /* Few writers: the schedule record stands before those of its requests, and knows READY. */
 #define FEW 16u
 
-static void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
+static boc__apart void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
     boc__ring_t *ring = boc__tracing(t) ? t->ring : NULL;
     int64_t now = ring != NULL ? boc__ticks() : 0;
     bool few = n <= FEW;
