@@ -1,22 +1,12 @@
 /* A behavior before and apart from its queues: made, begun, cancelled. Its end is in finish.c.
  *
- * state: PENDING -> RUNNING (begin) -> DONE, or PENDING -> CANCELLED.
- *
- * Beginning is common, cancelling is rare, so beginning pays with plain stores:
- *  B1 a beginner stores `begun`, then looks at `cancelling`; a canceller raises `cancelling`, has every running thread
- *     pass a barrier, then looks at `begun`. So the beginner sees the canceller, or the canceller the beginner;
- *  B2 a canceller who sees `begun` leaves it alone: too late. Else it decides by CAS, and so does every beginner who
- *     sees a canceller;
- *  B3 a beginner who sees none looks at the state after that: a canceller who is through has left it there.
- * Where the system has no such barrier, boc__os_barrier lets so much time pass that stores have arrived.
- *
+ * state: PENDING -> RUNNING (begin) -> DONE, or PENDING -> CANCELLED; one CAS decides between the two.
  * A cancelled behavior keeps its place in the queues; at its turn the host gives its result a value, on
  * whatever thread made it ready, and it is finished like any other.
  */
 #include "behavior.h"
 
 #include "gate.h"
-#include "platform.h"
 #include "state.h"
 #include "tracing.h"
 
@@ -110,16 +100,7 @@ static bool claim(boc_behavior_t *b) {
         boc__cas(&b->state, &pending, BOC_ST_CANCELLED);
         return false;
     }
-    boc__store_rlx(&b->begun, 1);
-    boc__compiler_fence(); /* begun before the look: boc_cancel's boc__os_barrier does the rest for both of us */
-    if (boc__unlikely(boc__load_acq(&boc__rt.cancelling) != 0)) {
-        return boc__cas(&b->state, &pending, BOC_ST_RUNNING);
-    }
-    if (boc__unlikely(boc__load_rlx(&b->state) != BOC_ST_PENDING)) {
-        return false;
-    }
-    boc__store_rel(&b->state, BOC_ST_RUNNING);
-    return true;
+    return boc__cas(&b->state, &pending, BOC_ST_RUNNING);
 }
 
 bool boc__begin(boc__thread_t *t, boc_behavior_t *b) {
@@ -144,11 +125,7 @@ bool boc_begin(boc_behavior_t *b) {
 
 int boc_cancel(boc_behavior_t *b) {
     uint8_t pending = BOC_ST_PENDING;
-    boc__add(&boc__rt.cancelling, 1);
-    boc__os_barrier(); /* whoever began before has told so, whoever begins from here on asks */
-    bool won = boc__load_acq(&b->begun) == 0 && boc__cas(&b->state, &pending, BOC_ST_CANCELLED);
-    boc__sub(&boc__rt.cancelling, 1);
-    if (!won) {
+    if (!boc__cas(&b->state, &pending, BOC_ST_CANCELLED)) {
         return BOC_ESTATE;
     }
     boc__gate_swept();

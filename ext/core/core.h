@@ -143,9 +143,8 @@ struct boc_behavior {
     uint8_t kinds;                   /* mask of the kinds it may run on */
     uint8_t flags;
     _Atomic uint8_t state;           /* BOC_ST_... */
-    _Atomic uint8_t begun;           /* core's: somebody begins it, see behavior.c */
+    uint8_t passed;                  /* core's: 1 the step gate let it through, 2 its judge stopped it once */
     uint8_t bound : 1;               /* core's: a live value waits for it at target */
-    uint8_t passed : 2;              /* core's: 1 the step gate let it through, 2 its judge stopped it once */
     uint8_t narrow : 3;              /* core's, with BOC_B_NARROW: which lane, see state.h */
     uint8_t size;                    /* core's: in its allocator's units */
     uint32_t extra;                  /* byte offset of the host's part */

@@ -75,7 +75,6 @@ enum { BOC__STOPPED = 0, BOC__RUNNING = 1, BOC__STOPPING = 2 };
 typedef struct boc__runtime {
     _Atomic uint32_t state;
     _Atomic uint32_t epoch;     /* of boc_cancel_all */
-    _Atomic uint32_t cancelling; /* threads in boc_cancel */
     _Atomic uint32_t nworkers;
     _Atomic uint32_t nup;       /* workers whose enter succeeded */
     _Atomic uint32_t nfailed;

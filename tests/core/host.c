@@ -1,7 +1,6 @@
 /* The test host: see host.h. A cown's value word keeps who is inside: readers in units of 2, a writer as 1. */
 #include "host.h"
 
-#include "atomic.h"
 #include "platform.h"
 
 _Atomic uint64_t test_ran, test_cancelled, test_dropped, test_encoded, test_cowns;
@@ -42,7 +41,7 @@ static int host_run(uint32_t worker, boc_behavior_t *b) {
     task_t *task = task_of(b);
     CHECK_EQ(boc_self(), worker);
     CHECK(b->kinds & (test_hosts != NULL ? test_hosts[worker] : &test_host)->kind);
-    CHECK_EQ(boc__load_rlx(&b->state), BOC_ST_RUNNING);
+    CHECK_EQ(b->state, BOC_ST_RUNNING);
     for (uint32_t i = 0; i < b->nreq; i++) {
         uint16_t home = b->req[i].cown->home;
         CHECK(home == 0 || home == worker + 1);
