@@ -1,8 +1,10 @@
 /* Ticks and nanoseconds. Ticks are the TSC where the kernel trusts it, else CLOCK_MONOTONIC itself.
  *
- * Pairs (ticks, ns) are taken when somebody reads the trace; a moment is converted on the line between the two
- * pairs around it, the latest pair moves along until it is a second from the one before. So times agree with
- * CLOCK_MONOTONIC also while that is being slewed. A duration uses the last known ratio.
+ * Knots (ticks, ns) are taken now and then when somebody has copied records; a moment is converted on the line
+ * between the two knots around it, one behind the last knot by the ratio of the last second or so. So times agree
+ * with CLOCK_MONOTONIC also while that is being slewed. What was once given out stays: before a new knot changes
+ * the line behind the last, a knot is set where the line was used up to. So what is read now and what is read later
+ * stand in the order of their ticks, but for what is older than some hundred knots.
  */
 #include "fork.h"
 #include "lock.h"
@@ -10,53 +12,84 @@
 
 #include <string.h>
 
-#define PAIRS 256
+#define KNOTS 256
+#define APART_NS 50000000 /* from a knot to the next, in the long run */
 
 typedef struct {
     int64_t ticks, ns;
-} pair_t;
+} knot_t;
 
 static boc__lock_t lock;
-static pair_t pair[PAIRS];
-static int npairs;
+static knot_t knot[KNOTS], first;
+static int nknots;
+static int64_t used; /* ticks up to which the line was used */
 static _Atomic uint64_t ns_per_tick; /* 32.32 fixed point */
 
-static pair_t pair_now(void) {
-    pair_t best = {0, 0};
-    int64_t narrow = INT64_MAX;
-    for (int i = 0; i < 3; i++) { /* the try with the least between the two readings of the TSC */
+/* Between two readings of the TSC, as few ticks as ever were between them, or nearly; false: interrupted each time. */
+static bool look(knot_t *out) {
+    static int64_t narrowest = INT64_MAX;
+    for (int i = 0; i < 10; i++) {
         int64_t a = boc__ticks(), ns = boc__os_now(), b = boc__ticks();
-        if (b - a < narrow) {
-            narrow = b - a;
-            best = (pair_t){a + (b - a) / 2, ns};
+        if (b - a < narrowest) {
+            narrowest = b - a;
+        }
+        if (i >= 2 && b - a <= 2 * narrowest) {
+            *out = (knot_t){a + (b - a) / 2, ns};
+            return true;
         }
     }
-    return best;
+    return false;
 }
 
-static void ratio_set(pair_t a, pair_t b) {
-    if (b.ticks > a.ticks) {
-        boc__store_rlx(&ns_per_tick, (uint64_t)(((unsigned __int128)(b.ns - a.ns) << 32) / (uint64_t)(b.ticks - a.ticks)));
-    }
+static uint64_t ratio(knot_t a, knot_t b) {
+    return (uint64_t)(((unsigned __int128)(b.ns - a.ns) << 32) / (uint64_t)(b.ticks - a.ticks));
+}
+
+/* ns per tick behind knot i; tail: behind the last. */
+static uint64_t slope(const knot_t *k, int n, int i, uint64_t tail) {
+    return i + 1 < n ? ratio(k[i], k[i + 1]) : tail;
+}
+
+static int64_t at(knot_t k, uint64_t slope, int64_t ticks) {
+    return k.ns + (int64_t)(((__int128)(ticks - k.ticks) * slope) >> 32);
 }
 
 void boc__clock_init(void) {
     boc__lock(&lock);
-    if (npairs == 0) {
+    if (nknots == 0) {
         boc__tsc = boc__os_has_tsc();
+        boc__store_rlx(&ns_per_tick, 1ull << 32);
         if (boc__tsc) {
-            pair[0] = pair_now();
-            while (boc__os_now() - pair[0].ns < 20000) { /* enough for a ratio to 1 %, until the first tuning */
+            knot_t now;
+            while (!look(&first)) {
             }
-            pair[1] = pair_now();
-            ratio_set(pair[0], pair[1]);
-        } else {
-            pair[1] = (pair_t){1, 1};
-            boc__store_rlx(&ns_per_tick, 1ull << 32);
+            while (!look(&now) || now.ns - first.ns < 20000) { /* a ratio to 1 %, until it is tuned */
+            }
+            boc__store_rlx(&ns_per_tick, ratio(first, now));
         }
-        npairs = 2;
+        knot[nknots++] = first;
     }
     boc__unlock(&lock);
+}
+
+static void knot_add(knot_t k) {
+    if (nknots == KNOTS) { /* thin out the older half */
+        int n = 0;
+        for (int i = 0; i < KNOTS; i += i < KNOTS / 2 ? 2 : 1) {
+            knot[n++] = knot[i];
+        }
+        nknots = n;
+    }
+    knot[nknots++] = k;
+}
+
+/* The knot a second before the last, or the earliest: from there the ratio is taken. */
+static knot_t second_ago(void) {
+    int i = nknots - 1;
+    while (i > 0 && knot[nknots - 1].ns - knot[i].ns < 1000000000) {
+        i--;
+    }
+    return knot[i];
 }
 
 void boc__clock_tune(void) {
@@ -64,19 +97,26 @@ void boc__clock_tune(void) {
         return;
     }
     boc__lock(&lock);
-    pair_t now = pair_now();
-    if (now.ns - pair[npairs - 2].ns > 1000000000) {
-        if (npairs == PAIRS) { /* thin out what is long ago */
-            for (int i = 1; i < PAIRS / 2; i++) {
-                pair[i] = pair[2 * i];
-            }
-            npairs = PAIRS / 2;
-        }
-        pair[npairs++] = now;
+    knot_t now, last = knot[nknots - 1];
+    int64_t apart = last.ns - first.ns < APART_NS ? last.ns - first.ns : APART_NS; /* at first the ratio is rough */
+    if (!look(&now) || now.ticks <= last.ticks || now.ns - last.ns < apart) {
+        int64_t ticks = boc__ticks();
+        used = ticks > used ? ticks : used;
     } else {
-        pair[npairs - 1] = now;
+        if (used > last.ticks) {
+            knot_t stay = {used, at(last, boc__load_rlx(&ns_per_tick), used)};
+            knot_add(stay);
+            now.ns = now.ns > stay.ns ? now.ns : stay.ns;
+        }
+        if (now.ticks > knot[nknots - 1].ticks) {
+            knot_add(now);
+        }
+        knot_t from = second_ago();
+        if (knot[nknots - 1].ns > from.ns) {
+            boc__store_rlx(&ns_per_tick, ratio(from, knot[nknots - 1]));
+        }
+        used = knot[nknots - 1].ticks;
     }
-    ratio_set(pair[npairs - 2], pair[npairs - 1]);
     boc__unlock(&lock);
 }
 
@@ -85,40 +125,39 @@ int64_t boc__ticks_to_ns(int64_t ticks) {
         return ticks;
     }
     boc__lock(&lock);
-    int i = npairs - 2;
-    while (i > 0 && ticks < pair[i].ticks) {
+    int i = nknots - 1;
+    while (i > 0 && ticks < knot[i].ticks) {
         i--;
     }
-    pair_t a = pair[i], b = pair[i + 1];
+    int64_t ns = at(knot[i], slope(knot, nknots, i, boc__load_rlx(&ns_per_tick)), ticks);
     boc__unlock(&lock);
-    __int128 span = (__int128)(ticks - a.ticks) * (b.ns - a.ns);
-    return a.ns + (int64_t)(span / (b.ticks - a.ticks));
+    return ns;
 }
 
-/* The same for many: one look at the pairs, and a multiplication in place of each division. */
+/* The same for many: one look at the knots, and a multiplication in place of each division. */
 void boc__ticks_to_times(boc_record_t *r, size_t n) {
     if (!boc__tsc) {
         return;
     }
-    pair_t copy[PAIRS];
+    knot_t copy[KNOTS];
     boc__lock(&lock);
-    int count = npairs;
-    memcpy(copy, pair, sizeof *copy * (size_t)count);
+    int count = nknots;
+    uint64_t tail = boc__load_rlx(&ns_per_tick);
+    memcpy(copy, knot, sizeof *copy * (size_t)count);
     boc__unlock(&lock);
-    int at = -1; /* the segment of the record before: most stay in it */
-    uint64_t ratio = 0;
+    int was = -1; /* the segment of the record before: most stay in it */
+    uint64_t rise = 0;
     for (size_t k = 0; k < n; k++) {
         int64_t ticks = r[k].time;
-        int i = at >= 0 && (at == count - 2 || ticks < copy[at + 1].ticks) ? at : count - 2;
+        int i = was >= 0 && (was == count - 1 || ticks < copy[was + 1].ticks) ? was : count - 1;
         while (i > 0 && ticks < copy[i].ticks) {
             i--;
         }
-        if (i != at) {
-            at = i;
-            ratio = (uint64_t)(((unsigned __int128)(copy[i + 1].ns - copy[i].ns) << 32) /
-                               (uint64_t)(copy[i + 1].ticks - copy[i].ticks));
+        if (i != was) {
+            was = i;
+            rise = slope(copy, count, i, tail);
         }
-        r[k].time = copy[i].ns + (int64_t)(((__int128)(ticks - copy[i].ticks) * ratio) >> 32);
+        r[k].time = at(copy[i], rise, ticks);
     }
 }
 

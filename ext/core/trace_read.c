@@ -79,7 +79,6 @@ static size_t read_ring(boc__ring_t *r, uint64_t *at, boc_record_t *out, size_t 
 
 size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint64_t *lost) {
     size_t got = 0;
-    boc__clock_tune();
     for (uint32_t k = 0; k < BOC__RINGS && got < max; k++) {
         uint32_t i = (c->first + k) % BOC__RINGS;
         boc__ring_t *r = boc__load_acq(&boc__rings[i]);
@@ -103,6 +102,7 @@ size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint
             c->first = i; /* it may have more: it comes first next time */
         }
     }
+    boc__clock_tune(); /* behind the copies: what was read lies before the latest pair, so its times are final */
     boc__ticks_to_times(out, got);
     return got;
 }

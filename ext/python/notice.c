@@ -491,9 +491,13 @@ static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
         PyErr_SetString(PyExc_TimeoutError, "notice_sync(): this thread's writes were not applied in time");
         return NULL;
     }
-    if (rc < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    if (rc < 0 || boc__st() != boc__main_state)
+        return rc < 0 ? NULL : Py_NewRef(Py_None);
+    /* On main also what the mutator said of them is out. */
+    PyObject *service = PyImport_ImportModule("boc._service");
+    PyObject *said = service ? PyObject_CallMethod(service, "say", NULL) : NULL;
+    Py_XDECREF(service);
+    return said;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

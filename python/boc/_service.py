@@ -113,6 +113,12 @@ def _take() -> None:
 
 def drain() -> None:
     """Handle everything that is queued now, on this thread."""
+    say()
+    _apply_notices()
+
+
+def say() -> None:
+    """Handle everything but the noticeboard's writes, which may take long, on this thread."""
     seen, since = _handled, time.monotonic()
     while not _lock.acquire(timeout=0.05):
         # Another thread writes. If it gets nowhere, this one may hold the very lock that it needs.
@@ -127,7 +133,6 @@ def drain() -> None:
         _lock.release()
     if flushed is not None:
         flushed()
-    _apply_notices()
 
 
 def _handle_all() -> None:

@@ -71,6 +71,35 @@ static void test_four(void) {
     test_stop();
 }
 
+/* An end and the next start may share one reading of the clock. They stand in order also if one of them is read
+ * earlier than the other, with a tuning of the clock in between. */
+static void test_order_over_reads(void) {
+    test_start(1);
+    boc_trace_cursor_t *cur = boc_trace_open();
+    boc_trace_read(cur, record, 200000, lost);
+    boc_cown_t *c = cown();
+    for (int i = 0; i < 1000; i++) {
+        boc_behavior_t *b = task_new(1, nothing, NULL, 0);
+        boc_request_set(b, 0, c, 0, BOC_WRITE);
+        CHECK_EQ(boc_schedule(b, 0), BOC_OK);
+    }
+    test_wait();
+    int64_t last = 0;
+    size_t seen = 0;
+    while (boc_trace_read(cur, record, 1, lost) != 0) {
+        if (record[0].thread == 0 && (record[0].kind == BOC_T_start || record[0].kind == BOC_T_end)) {
+            CHECK(record[0].time >= last);
+            last = record[0].time;
+            seen++;
+        }
+    }
+    CHECK_EQ(seen, 2000);
+    CHECK(last <= boc_now() + 20000);
+    boc_cown_release(c);
+    boc_trace_close(cur);
+    test_stop();
+}
+
 /* Every behavior: one schedule, one start, one end; on each cown the sequence numbers are 1, 2, 3 ... */
 static void test_all_there(void) {
     test_start(2);
@@ -203,6 +232,7 @@ static void test_names(void) {
 
 int main(void) {
     test_four();
+    test_order_over_reads();
     test_all_there();
     test_overtaken();
     test_names();
