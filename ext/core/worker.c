@@ -158,13 +158,14 @@ static boc_behavior_t *next(boc_worker_t *w) {
 
 /* ---- search ------------------------------------------------------------------------ */
 /* Pushes while this one searched woke nobody, relying on it. If it was the last and found something, somebody
-   else shall see to the rest. */
+   else shall see to the rest; and if others search on, they may be of kinds that may not run the rest. */
 static void search_end(boc_worker_t *w, bool found) {
     if (!w->searching) {
         return;
     }
     w->searching = false;
-    if (boc__sub(&boc__rt.searching, 1) == 1 && found && boc__idle_any()) {
+    bool last = boc__sub(&boc__rt.searching, 1) == 1;
+    if (found && (last || boc__rt.nnarrow != 0) && boc__idle_any()) {
         uint32_t n = boc__load_acq(&boc__rt.nworkers);
         for (uint32_t i = 0; i < n; i++) {
             tell(boc__worker(i));
