@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-from harness import Kernel, Ran
+from books import cells, find, run_all
+from harness import Ran
 
 pytest.importorskip("matplotlib")
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "cooking.ipynb"
-CELLS: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-
-
-def text(cell: dict[str, Any]) -> str:
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
-
 
 @pytest.fixture(scope="module")
-def ran() -> Iterator[list[tuple[str, Ran]]]:
-    kernel = Kernel()
-    try:
-        yield [(text(c), kernel.run(text(c), timeout=60)) for c in CELLS if c["cell_type"] == "code"]
-    finally:
-        kernel.close()
-
-
-def find(ran: list[tuple[str, Ran]], start: str) -> Ran:
-    return next(r for source, r in ran if source.startswith(start))
+def ran() -> list[tuple[str, Ran]]:
+    return run_all("cooking")
 
 
 def test_it_is_saved_without_outputs() -> None:
-    assert [c for c in CELLS if c.get("outputs") or c.get("execution_count")] == []
+    assert [c for c in cells("cooking") if c.get("outputs") or c.get("execution_count")] == []
 
 
 def test_no_cell_fails_and_nothing_unseen_is_left(ran: list[tuple[str, Ran]]) -> None:
