@@ -26,7 +26,7 @@ void boc__callables_clear(boc_state_t *st) {
 }
 
 /* Of a bound method by its function and the object's class, of an instance by the function that it runs, else by the
-   callable itself. Who comes next to the same place takes it over. */
+   callable itself. Who comes next to the same place takes it over. To be given back by boc__template_leave. */
 static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
     if (st->callables == NULL && (st->callables = PyMem_Calloc(CALLABLES, sizeof *st->callables)) == NULL) {
         PyErr_NoMemory();
@@ -42,6 +42,16 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
     else if (key == NULL || !PyFunction_Check(key))
         Py_XSETREF(key, Py_NewRef(func));
     struct boc_callable *c = &st->callables[(((uintptr_t)key >> 4) ^ ((uintptr_t)type >> 5)) % CALLABLES];
+    if (!boc__template_take(&c->t)) {
+        Py_DECREF(key);
+        template_t *t = PyMem_Calloc(1, sizeof *t);
+        if (t == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        t->once = t->fresh = true;
+        return t;
+    }
     if (c->key == key && c->type == type) {
         Py_DECREF(key);
         return &c->t;
@@ -52,6 +62,7 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
     Py_XSETREF(c->key, key);
     Py_XSETREF(c->type, (PyTypeObject *)Py_NewRef(type));
     c->t.fresh = true;
+    atomic_init(&c->t.busy, true);
     return &c->t;
 }
 
@@ -77,13 +88,8 @@ static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *
     return 0;
 }
 
-PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
-    if (s->ncaptures > 255) {
-        PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind");
-        return NULL;
-    }
-    template_t *t = template_of_callable(st, func);
-    int edited = t == NULL ? -1 : t->nreached ? boc__look_again(st, t) : 0;
+static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spec_t *s) {
+    int edited = t->nreached ? boc__look_again(st, t) : 0;
     boc_cown_t *result;
     boc_behavior_t *b = edited < 0 ? NULL : boc__allocate(s, 1 + (uint32_t)s->ncaptures, &result);
     if (b == NULL)
@@ -106,5 +112,18 @@ PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
         boc__drop_behavior(b);
         boc_behavior_free(b);
     }
+    return handle;
+}
+
+PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s) {
+    if (s->ncaptures > 255) {
+        PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind");
+        return NULL;
+    }
+    template_t *t = template_of_callable(st, func);
+    if (t == NULL)
+        return NULL;
+    PyObject *handle = schedule_by(st, t, func, s);
+    boc__template_leave(t);
     return handle;
 }

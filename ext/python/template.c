@@ -35,6 +35,18 @@ static void slots_free(struct slot *slots, uint32_t n) {
     PyMem_Free(slots);
 }
 
+/* ---- one schedule at a time ---------------------------------------------------------------
+ * To bring a template up to date runs Python, which lets other threads of main in, and may schedule the same body again.
+ * Whoever comes meanwhile takes a template of its own, for once: nobody waits, so nobody can wait for ever. */
+bool boc__template_take(template_t *t) { return !atomic_exchange_explicit(&t->busy, true, memory_order_acquire); }
+
+void boc__template_leave(template_t *t) {
+    if (t->once)
+        boc__template_free(t);
+    else
+        atomic_store_explicit(&t->busy, false, memory_order_release);
+}
+
 /* ---- the list of an interpreter's templates ---------------------------------------------
  * A body that captures the function around it leads from its code object over its template to that function and back to the
  * code, and the collector does not see it: code objects are none of its. So the end of a worker takes all apart. */
@@ -73,6 +85,8 @@ static void list_take(template_t *t) {
 void boc__templates_forget(boc_state_t *st) {
     for (template_t *t; (t = st->templates) != NULL;) {
         list_take(t);
+        if (atomic_load_explicit(&t->busy, memory_order_acquire))
+            continue; /* it comes back into the list at its next schedule */
         struct slot *fresh = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *fresh);
         if (fresh == NULL)
             continue;

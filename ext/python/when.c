@@ -385,13 +385,15 @@ int boc__look_again(boc_state_t *st, template_t *t) {
     return r ? 1 : -1;
 }
 
+/* To be given back by boc__template_leave. */
 static template_t *template_of(boc_state_t *st, PyObject *func) {
     PyObject *code = PyFunction_GET_CODE(func), *globals = PyFunction_GET_GLOBALS(func);
     void *extra = NULL;
     if (PyUnstable_Code_GetExtra(code, st->code_extra, &extra) < 0)
         return NULL;
     template_t *t = extra;
-    if (t != NULL && t->globals == globals)
+    bool once = t != NULL && !boc__template_take(t);
+    if (t != NULL && !once && t->globals == globals)
         return t;
     t = PyMem_Calloc(1, sizeof *t);
     if (t == NULL) {
@@ -399,6 +401,8 @@ static template_t *template_of(boc_state_t *st, PyObject *func) {
         return NULL;
     }
     PyCodeObject *co = (PyCodeObject *)code;
+    t->once = once;
+    atomic_init(&t->busy, true);
     t->globals = Py_NewRef(globals);
     t->argcount = (uint32_t)co->co_argcount;
     t->kwonly = (uint32_t)co->co_kwonlyargcount;
@@ -406,7 +410,7 @@ static template_t *template_of(boc_state_t *st, PyObject *func) {
     t->nfree = (uint32_t)co->co_nfreevars;
     t->nslots = t->nfree + t->argcount + t->kwonly;
     t->slots = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *t->slots);
-    if (t->slots == NULL || PyUnstable_Code_SetExtra(code, st->code_extra, t) < 0) {
+    if (t->slots == NULL || (!once && PyUnstable_Code_SetExtra(code, st->code_extra, t) < 0)) {
         boc__template_free(t);
         return NULL;
     }
@@ -695,20 +699,7 @@ static int give_names(boc_state_t *st, template_t *t, PyObject *func, spec_t *s,
     return 0;
 }
 
-PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
-    if (importing(st))
-        return PyObject_CallNoArgs((PyObject *)st->cown_type);
-    if (!PyCallable_Check(func)) {
-        PyErr_Format(PyExc_TypeError, "@when(...) decorates a function, not %.100s", Py_TYPE(func)->tp_name);
-        return NULL;
-    }
-    if (boc__not_in_update() < 0 || boc__ensure_started() < 0)
-        return NULL;
-    if (!PyFunction_Check(func))
-        return boc__schedule_callable(st, func, s);
-    template_t *t = template_of(st, func);
-    if (t == NULL)
-        return NULL;
+static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spec_t *s) {
     PyFunctionObject *fn = (PyFunctionObject *)func;
     uint32_t ndef = fn->func_defaults ? (uint32_t)PyTuple_GET_SIZE(fn->func_defaults) : 0;
     Py_ssize_t given = s->nargs + s->ncaptures;
@@ -722,7 +713,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         PyErr_SetString(PyExc_ValueError, "a behavior can have at most 255 captures of a kind and 60,000 cowns");
         return NULL;
     }
-    if (t->at == NULL)
+    if (t->at == NULL && !t->once)
         boc__template_list(st, t);
     int edited = t->nreached ? boc__look_again(st, t) : 0;
     boc_cown_t *result;
@@ -747,5 +738,24 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         boc__drop_behavior(b);
         boc_behavior_free(b);
     }
+    return handle;
+}
+
+PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
+    if (importing(st))
+        return PyObject_CallNoArgs((PyObject *)st->cown_type);
+    if (!PyCallable_Check(func)) {
+        PyErr_Format(PyExc_TypeError, "@when(...) decorates a function, not %.100s", Py_TYPE(func)->tp_name);
+        return NULL;
+    }
+    if (boc__not_in_update() < 0 || boc__ensure_started() < 0)
+        return NULL;
+    if (!PyFunction_Check(func))
+        return boc__schedule_callable(st, func, s);
+    template_t *t = template_of(st, func);
+    if (t == NULL)
+        return NULL;
+    PyObject *handle = schedule_by(st, t, func, s);
+    boc__template_leave(t);
     return handle;
 }

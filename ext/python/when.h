@@ -32,6 +32,8 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     struct slot { boc_memory_t last, shape; boc_capture_t *capture; } *slots; /* definitions in closure cells and defaults */
     uint32_t nslots, nfree, argcount, kwonly;
     bool varargs, hinted, fresh; /* fresh: of a callable that was not analysed yet */
+    bool once;             /* for one schedule, because somebody else is at the one that stays */
+    _Atomic bool busy;     /* a schedule is at it */
     uint32_t name;
     PyObject *named_for;   /* only compared */
     PyObject *texts;       /* of the arguments in the @when line */
@@ -59,6 +61,8 @@ typedef struct spec {
 PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s);
 PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s);
 void boc__template_free(void *p);
+bool boc__template_take(template_t *t);  /* false: another schedule is at it */
+void boc__template_leave(template_t *t); /* frees one for once */
 void boc__forget_watched(template_t *t);
 void boc__template_list(boc_state_t *st, template_t *t); /* into the interpreter's list */
 bool boc__reaches(PyObject *v);

@@ -13,6 +13,7 @@ waiting thread itself holds the lock of.
 from __future__ import annotations
 
 import marshal
+import os
 import sys
 import threading
 import time
@@ -54,7 +55,7 @@ _notice_lock = threading.RLock()
 _items: deque[Item] = deque()  # taken from C, not handled yet
 _notices: deque[Item] = deque()
 _handled = 0
-_thread: threading.Thread | None = None
+_threads: dict[int, threading.Thread] = {}  # by process, so that a fork begins anew
 _stopping = False
 _complained: set[str] = set()
 _hinted: set[str] = set()
@@ -70,16 +71,18 @@ def start() -> None:
 
     While the program ends CPython makes no thread more; then waits, and the end, handle what is queued.
     """
-    global _thread, _stopping
-    if _thread is not None and _thread.is_alive():
+    global _stopping
+    pid = os.getpid()
+    if pid in _threads:
         return
     _stopping = False
     thread = threading.Thread(target=_run, name="boc-service", daemon=True)
+    if _threads.setdefault(pid, thread) is not thread:
+        return  # another thread was first
     try:
         thread.start()
     except RuntimeError:
-        return
-    _thread = thread
+        del _threads[pid]
 
 
 def stop() -> None:
@@ -91,8 +94,9 @@ def stop() -> None:
     _stopping = True
     _core.service_wake()
     drain()
-    if _thread is not None and _thread is not threading.current_thread():
-        _thread.join(_STUCK_S)  # not for ever: it may be in a user's log handler
+    thread = _threads.pop(os.getpid(), None)
+    if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+        thread.join(_STUCK_S)  # not for ever: it may be in a user's log handler
 
 
 def _run() -> None:

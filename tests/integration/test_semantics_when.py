@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import functools
 import logging
+import threading
 
 import boc
 import pytest
@@ -431,3 +432,23 @@ def test_a_thousand_cowns_and_a_thousand_times_one():
 
     assert total.result() == 499500
     assert same.result() == (1000, 3)
+
+
+def test_threads_that_schedule_one_body_for_the_first_time_at_once():
+    """What is known of a body is made once; who comes while it is made must not share it half made."""
+    for _ in range(30):
+        space = {"when": boc.when, "Cown": Cown, "scale": 3}
+        exec("def add(i):\n    @when(Cown(i))\n    def f(c):\n        return c.value * scale\n    return f", space)
+        gate = threading.Barrier(4)
+        got = []
+
+        def run(i, add=space["add"], gate=gate, got=got):
+            gate.wait()
+            got.append(add(i).result(20))
+
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert sorted(got) == [0, 3, 6, 9]

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import marshal
+import os
 import sys
 import threading
 import time
@@ -61,10 +62,10 @@ def test_the_thread_delivers_without_a_wait(core):
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):
         _service.start()
-        thread = _service._thread
+        thread = _service._threads[os.getpid()]
         assert thread.name == "boc-service" and thread.daemon
         _service.start()
-        assert _service._thread is thread
+        assert _service._threads[os.getpid()] is thread
         core.emit(_kinds.OUT, "x\n")
         deadline = time.monotonic() + 10
         while stream.getvalue() != "x\n":
