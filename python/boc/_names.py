@@ -52,9 +52,11 @@ def namespace_key(globals_: dict[str, Any]) -> str:
         if getattr(module, "__dict__", None) is globals_ and importable(name):
             epoch = _specs[name][2]
             return f"mod:{name}@{epoch}" if epoch else f"mod:{name}"
-    key = _new_key()
-    _spaces[key] = globals_
-    _space_keys[id(globals_)] = key
+    fresh = _new_key()
+    _spaces[fresh] = globals_  # before anybody can know the key
+    key = _space_keys.setdefault(id(globals_), fresh)
+    if key != fresh:
+        del _spaces[fresh]  # another thread was first
     return key
 
 

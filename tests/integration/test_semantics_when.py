@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import functools
 import logging
+import sys
 import threading
 
 import boc
@@ -436,19 +437,27 @@ def test_a_thousand_cowns_and_a_thousand_times_one():
 
 def test_threads_that_schedule_one_body_for_the_first_time_at_once():
     """What is known of a body is made once; who comes while it is made must not share it half made."""
-    for _ in range(30):
-        space = {"when": boc.when, "Cown": Cown, "scale": 3}
-        exec("def add(i):\n    @when(Cown(i))\n    def f(c):\n        return c.value * scale\n    return f", space)
-        gate = threading.Barrier(4)
-        got = []
+    was = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(60):
+            schedule_at_once()
+    finally:
+        sys.setswitchinterval(was)
 
-        def run(i, add=space["add"], gate=gate, got=got):
-            gate.wait()
-            got.append(add(i).result(20))
 
-        threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        assert sorted(got) == [0, 3, 6, 9]
+def schedule_at_once():
+    space = {"when": boc.when, "Cown": Cown, "scale": 3}
+    exec("def add(i):\n    @when(Cown(i))\n    def f(c):\n        return c.value * scale\n    return f", space)
+    gate, got = threading.Barrier(4), []
+
+    def run(i):
+        gate.wait()
+        got.append(space["add"](i).result(20))
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(got) == [0, 3, 6, 9]
