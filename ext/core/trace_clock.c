@@ -17,6 +17,7 @@
 
 typedef struct {
     int64_t ticks, ns;
+    uint64_t slope; /* ns per tick behind it, 32.32 fixed point: what was used once is kept, to the bit */
 } knot_t;
 
 static boc__lock_t lock;
@@ -34,7 +35,7 @@ static bool look(knot_t *out) {
             narrowest = b - a;
         }
         if (i >= 2 && b - a <= 2 * narrowest) {
-            *out = (knot_t){a + (b - a) / 2, ns};
+            *out = (knot_t){a + (b - a) / 2, ns, 0};
             return true;
         }
     }
@@ -46,13 +47,8 @@ static uint64_t ratio(knot_t a, knot_t b) {
     return (uint64_t)(((unsigned __int128)(b.ns - a.ns) << 32) / (uint64_t)(b.ticks - a.ticks));
 }
 
-/* ns per tick behind knot i; tail: behind the last. */
-static uint64_t slope(const knot_t *k, int n, int i, uint64_t tail) {
-    return i + 1 < n ? ratio(k[i], k[i + 1]) : tail;
-}
-
-static int64_t at(knot_t k, uint64_t slope, int64_t ticks) {
-    return k.ns + (int64_t)(((__int128)(ticks - k.ticks) * slope) >> 32);
+static int64_t at(knot_t k, int64_t ticks) {
+    return k.ns + (int64_t)(((__int128)(ticks - k.ticks) * k.slope) >> 32);
 }
 
 void boc__clock_init(void) {
@@ -68,6 +64,7 @@ void boc__clock_init(void) {
             }
             boc__store_rlx(&ns_per_tick, ratio(first, now));
         }
+        first.slope = boc__load_rlx(&ns_per_tick);
         knot[nknots++] = first;
     }
     boc__unlock(&lock);
@@ -77,7 +74,11 @@ static void knot_add(knot_t k) {
     if (nknots == KNOTS) { /* thin out the older half */
         int n = 0;
         for (int i = 0; i < KNOTS; i += i < KNOTS / 2 ? 2 : 1) {
-            knot[n++] = knot[i];
+            knot[n] = knot[i];
+            if (i < KNOTS / 2) {
+                knot[n].slope = ratio(knot[i], knot[i + 2]);
+            }
+            n++;
         }
         nknots = n;
     }
@@ -105,17 +106,19 @@ void boc__clock_tune(void) {
         used = ticks > used ? ticks : used;
     } else {
         if (used > last.ticks) {
-            knot_t stay = {used, at(last, boc__load_rlx(&ns_per_tick), used)};
-            knot_add(stay);
-            now.ns = now.ns > stay.ns ? now.ns : stay.ns;
+            knot_add((knot_t){used, at(last, used), 0});
         }
-        if (now.ticks > knot[nknots - 1].ticks) {
+        knot_t *from = &knot[nknots - 1];
+        if (now.ticks > from->ticks) {
+            now.ns = now.ns > from->ns ? now.ns : from->ns;
+            from->slope = ratio(*from, now);
             knot_add(now);
         }
-        knot_t from = second_ago();
-        if (knot[nknots - 1].ns > from.ns) {
-            boc__store_rlx(&ns_per_tick, ratio(from, knot[nknots - 1]));
+        knot_t ago = second_ago(), *end = &knot[nknots - 1];
+        if (end->ns > ago.ns) {
+            boc__store_rlx(&ns_per_tick, ratio(ago, *end));
         }
+        end->slope = boc__load_rlx(&ns_per_tick);
         used = knot[nknots - 1].ticks;
     }
     boc__unlock(&lock);
@@ -130,12 +133,12 @@ int64_t boc__ticks_to_ns(int64_t ticks) {
     while (i > 0 && ticks < knot[i].ticks) {
         i--;
     }
-    int64_t ns = at(knot[i], slope(knot, nknots, i, boc__load_rlx(&ns_per_tick)), ticks);
+    int64_t ns = at(knot[i], ticks);
     boc__unlock(&lock);
     return ns;
 }
 
-/* The same for many: one look at the knots, and a multiplication in place of each division. */
+/* The same for many, with one look at the knots. */
 void boc__ticks_to_times(boc_record_t *r, size_t n) {
     if (!boc__tsc) {
         return;
@@ -143,22 +146,18 @@ void boc__ticks_to_times(boc_record_t *r, size_t n) {
     knot_t copy[KNOTS];
     boc__lock(&lock);
     int count = nknots;
-    uint64_t tail = boc__load_rlx(&ns_per_tick);
     memcpy(copy, knot, sizeof *copy * (size_t)count);
     boc__unlock(&lock);
-    int was = -1; /* the segment of the record before: most stay in it */
-    uint64_t rise = 0;
+    int i = count - 1; /* of the record before: most stay in its segment */
     for (size_t k = 0; k < n; k++) {
         int64_t ticks = r[k].time;
-        int i = was >= 0 && (was == count - 1 || ticks < copy[was + 1].ticks) ? was : count - 1;
+        if (i + 1 < count && ticks >= copy[i + 1].ticks) {
+            i = count - 1;
+        }
         while (i > 0 && ticks < copy[i].ticks) {
             i--;
         }
-        if (i != was) {
-            was = i;
-            rise = slope(copy, count, i, tail);
-        }
-        r[k].time = at(copy[i], rise, ticks);
+        r[k].time = at(copy[i], ticks);
     }
 }
 
