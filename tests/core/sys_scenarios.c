@@ -161,6 +161,9 @@ static void wait_all(void) {
         SYS_CHECK(rc == BOC_EINTR || rc == BOC_EPINNED);
         pump();
     }
+    for (uint32_t i = 0; i < nodes; i++) { /* nobody else schedules any more */
+        SYS_CHECK(node[i].end != 0);
+    }
 }
 
 static void begin(uint32_t workers) {
