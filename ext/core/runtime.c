@@ -89,6 +89,8 @@ static boc_worker_t *worker_make(uint32_t i) {
     boc__store_rlx(&w->porter, 0);
     boc__store_rlx(&w->phase, BOC__W_NEW);
     memset(&w->n, 0, sizeof w->n);
+    w->started_before = boc__load_rlx(&w->thread->started);
+    w->finished_before = boc__load_rlx(&w->thread->finished);
     for (uint32_t k = 0; k < boc__lanes(); k++) {
         boc__store_rlx(&boc__lane(w, k)->posted, 0);
     }

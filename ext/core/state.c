@@ -47,8 +47,8 @@ int boc_worker_stats(uint32_t worker, boc_stats_t *out) {
     out->fairness_arm_fires = boc__load_acq(&w->n.arm);
     out->fetches = boc__load_acq(&w->n.fetches);
     out->porter_fetches = boc__load_acq(&w->n.porter_fetches);
-    out->started = boc__load_acq(&w->thread->started);
-    out->finished = boc__load_acq(&w->thread->finished);
+    out->started = boc__load_acq(&w->thread->started) - w->started_before;
+    out->finished = boc__load_acq(&w->thread->finished) - w->finished_before;
     out->busy_ns = (uint64_t)boc__ticks_span((int64_t)boc__load_acq(&w->n.busy_ticks));
     return BOC_OK;
 }

@@ -311,6 +311,10 @@ def test_scheduler_stats():
     assert all(wanted <= set(one) for one in stats)
     popped = sum(one["popped_local"] + one["popped_via_steal"] for one in stats)
     assert 0 < popped <= 60
+    assert sum(one["started"] for one in stats) == sum(one["finished"] for one in stats) == 50
+    stop()
+    start(2)
+    assert all(not any(v for k, v in one.items() if k in ("started", "finished")) for one in boc.scheduler_stats())
 
 
 def test_stacks():

@@ -111,6 +111,8 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     busy = [w.busy for w in lanes if w.name.startswith("worker")]
     if busy and runs:
         bits.append(f"Workers were busy {percent(sum(busy) / len(busy))} of the time.")
+    if cancelled := sum(r.cancelled for r in names):
+        bits.append(f"{plural(cancelled, 'behavior')} cancelled.")
     lost = sum(trace.lost.values())
     if lost or not trace.before:
         bits.append(f"{plural(lost, 'event')} lost." if lost else "No event was lost.")

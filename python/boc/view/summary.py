@@ -61,7 +61,7 @@ _RULES = """
 font-variant-numeric:tabular-nums;overflow-x:auto}
 & h3{font-size:15px;margin:0 0 2px;color:inherit}
 & p{margin:0 0 14px;color:var(--boc-muted)}
-& table{border-collapse:collapse;width:100%;margin:0 0 18px;border:0}
+& table{border-collapse:collapse;table-layout:auto;width:100%;margin:0 0 18px;border:0}
 & tr{background:none!important}
 & th{font-weight:600;font-size:11.5px;color:var(--boc-muted);text-align:right;padding:2px 0 4px 14px;
 border:0;border-bottom:1px solid var(--boc-rule);white-space:nowrap}
