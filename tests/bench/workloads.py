@@ -39,6 +39,7 @@ def grown(key: str, title: str, which: str, scale: int) -> Workload:
 
 
 RING = "w04_ring.py"
+WAYS = ("wait", "result", "quiesce", "await", "with", "pump", "receive", "notice_sync", "sleep", "loop")
 TOUCHED = {"int": "an int", "dict": "a dict of 3", "table": "a dict of 10,000", "instance": "an instance",
            "bytes": "100 bytes", "megabyte": "1 MB of bytes"}
 
@@ -80,6 +81,8 @@ WORKLOADS = (
     less("W15", "core alone, one cown", "w15_core.py", None, "one", "ns", bound=40, peer=False),
     less("W15", "core alone, two cowns", "w15_core.py", None, "two", "ns", bound=90, peer=False),
     *(touch(kind, where) for where in ("one", "across") for kind in TOUCHED),
+    less("W18", "interrupt of a body, p99 of 200", "w18_interrupt.py", "body", "p99", "ms", bound=10, peer=False),
+    *(less("W18", f"Ctrl-C: {way}, p99 of 200", "w18_interrupt.py", way, "p99", "ms", bound=100, peer=False) for way in WAYS),
     *(grown("G1", f"{n:,} pending", "pending", n) for n in (10000, 1000000)),
     *(grown("G2", f"{n:,} cowns", "cowns", n) for n in (1000, 1000000)),
     *(grown("G3", f"{n:,} cowns in a when", "wide", n) for n in (10, 1000)),

@@ -7,6 +7,7 @@ import io
 import linecache
 import logging
 import pickle
+import re
 import sys
 import threading
 import timeit
@@ -364,7 +365,7 @@ def test_attribute_error_suggestion_without_the_object():
 
     knife = Knife()
     back = trip(catch(lambda: knife.sharpnes))
-    assert "Did you mean: 'sharpness'?" in shown(back)
+    assert re.search(r"Did you mean:? '\.?sharpness'", shown(back))  # 3.15 has other words for it
     assert repr(back.obj) == repr(knife)
 
 

@@ -1,0 +1,147 @@
+"""Ctrl-C ends every way to wait on the main thread, and the runtime goes on.
+
+What is waited for cannot end before the test lets it go, which it does after the interrupt was seen. So a wait that is over
+was ended by the interrupt, however slow the machine is.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from programs import environ, source
+
+# Each with f running, which ends when something comes through `go`.
+WAYS = {
+    "wait": "boc.wait()",
+    "wait with a time": "boc.wait(1000)",
+    "quiesce": "boc.quiesce()",
+    "stop": "boc.stop(cancel=False)",
+    "result": "f.result()",
+    "result with a time": "f.result(1000)",
+    "gather": "boc.gather([f])",
+    "as_completed": "next(boc.as_completed([f]))",
+    "receive": "boc.receive('never')",
+    "receive with a time": "boc.receive(['never', 'at all'], 1000)",
+    "notice_sync": """
+        def slow(old): os.read(go, 1)
+        boc.notice_update("slow", slow)
+        boc.notice_sync(1000)
+    """,
+    "notice_read": """
+        def slow(old): os.read(go, 1)
+        boc.notice_update("slow", slow)
+        boc.notice_read("slow")
+    """,
+    "await": """
+        import asyncio
+        async def main(): await f
+        asyncio.run(main())
+    """,
+    "quiesced": """
+        import asyncio
+        asyncio.run(boc.quiesced())
+    """,
+    "pump": """
+        @when(PinnedCown(0))
+        def on_main(c):
+            while True: pass
+        boc.pump()
+    """,
+    "a wait that pumps": """
+        @when(PinnedCown(0))
+        def on_main(c): time.sleep(1000)
+        boc.quiesce()
+    """,
+    "time.sleep": "time.sleep(1000)",
+    "a loop": "while True: pass",
+}
+
+PROGRAM = """
+begun, begin = os.pipe()
+go, let_go = os.pipe()
+c = Cown(0)
+@when(c)
+def f(c):
+    os.write(begin, b".")
+    os.read(go, 1)
+    return "ended"
+os.read(begun, 1)
+def waits():
+    {waits}
+try:
+    print("waiting", flush=True)
+    waits()
+    print("ended by itself", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", f.done(), flush=True)
+for _ in range(2):
+    os.write(let_go, b".")
+@when(Cown(1))
+def g(c): return c.value
+print("usable", g.result(20), f.result(20))
+boc.wait()
+"""
+
+
+def asleep(pid: int) -> bool:
+    """Whether the main thread of a process is blocked in the kernel."""
+    with open(f"/proc/{pid}/task/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "S"
+
+
+def interrupted(code: str, blocks: bool) -> list[str]:
+    """Run code, send SIGINT once it says "waiting" and, if it blocks, once it is seen to sleep; what it printed then."""
+    child = subprocess.Popen([sys.executable, "-u", "-c", source(code)], env=environ(), stdout=subprocess.PIPE, text=True,
+                             stdin=subprocess.DEVNULL)
+    assert child.stdout is not None
+    with child:
+        try:
+            assert child.stdout.readline() == "begun\n"
+            assert child.stdout.readline() == "waiting\n"
+            while blocks and not asleep(child.pid):
+                time.sleep(0.001)
+            child.send_signal(signal.SIGINT)
+            out, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()
+    assert child.returncode == 0, out
+    return out.splitlines()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_ends_the_wait(way: str) -> None:
+    code = PROGRAM.format(waits=WAYS[way].strip().replace("\n    ", "\n"))
+    assert interrupted(code, blocks=way not in ("a loop", "pump")) == ["interrupted False", "usable 1 ended"]
+
+
+def test_ctrl_c_ends_with_c_whose_value_is_kept_by_a_worker() -> None:
+    """The value lives in an interpreter whose GIL a C call keeps: there is no hold before that ends."""
+    said = interrupted("""
+        import re
+        boc.start(workers=1)
+        begun, begin = os.pipe()
+        c = Cown([0])
+        @when(c)
+        def keeps(c): c.value.append(1)
+        boc.quiesce()
+        @when(Cown(0))
+        def f(_):
+            os.write(begin, b".")
+            re.match("(a+)+$", "a" * 60 + "b")
+        os.read(begun, 1)
+        time.sleep(0.2)  # until it is inside: what is inside gives no sign
+        try:
+            print("waiting", flush=True)
+            with c: print("held", flush=True)
+        except KeyboardInterrupt:
+            print("interrupted", f.done(), flush=True)
+        boc.stop()
+        @when(Cown(1))
+        def g(c): return c.value
+        print("usable", g.result(20))
+    """, blocks=True)
+    assert said == ["interrupted False", "usable 1"]
