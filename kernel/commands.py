@@ -323,6 +323,7 @@ class BocMagics(Magics):
 
         `%%boc profile` runs a cell, waits for its behaviors and shows where the time went.
         """
+        __tracebackhide__ = True
         try:
             words = shlex.split(line)
         except ValueError as error:
@@ -347,8 +348,8 @@ class BocMagics(Magics):
         except (RuntimeError, ValueError, TypeError, OSError) as error:
             raise UsageError(f"%boc {name}: {error}") from None
 
-    def complete(self, before: str) -> list[str]:
-        """What may stand at the end of `before`, the text behind `%boc `."""
+    def complete(self, before: str) -> list[str] | None:
+        """What may stand at the end of `before`, the text behind `%boc `; None: the name of a file."""
         words = before.split()
         word = "" if not before or before[-1].isspace() else words.pop()
         if not words:
@@ -356,6 +357,8 @@ class BocMagics(Magics):
         command = available().get(words[0])
         if command is None:
             return []
+        if command.usage.endswith(" FILE"):
+            return None
         offered = [o.rstrip("=") for o in command.options]
         if words[0] == "gantt":
             offered += ["worker", "cown", "behavior"]

@@ -6,6 +6,7 @@ IPython's own completers are kept out of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +15,9 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, context_
 
 from .header import OPTIONS
 from .when import is_cown
+
+_MAGIC = re.compile(r"\s*(?:[\w\s,.]+=\s*)?%(?P<cell>%)?(?P<name>when|boc)\s+(?P<rest>.*)$")
+_CELL = ("profile",)
 
 
 def _cown_names(namespace: dict[str, Any]) -> list[str]:
@@ -32,9 +36,11 @@ def _last_word(text: str) -> str:
     return text[at:]
 
 
-def header_words(before: str, namespace: dict[str, Any]) -> list[str]:
-    """What may stand at the end of `before`, the header up to the cursor without `%%when`."""
+def header_words(before: str, namespace: dict[str, Any]) -> list[str] | None:
+    """What may stand at the end of `before`, the header up to the cursor without `%%when`; None: any expression."""
     word = _last_word(before)
+    if any(c in word for c in ".[("):
+        return None
     previous = before[: len(before) - len(word)].replace("=", " ").split()
     last = previous[-1] if previous else ""
     if last == "--on":
@@ -46,8 +52,15 @@ def header_words(before: str, namespace: dict[str, Any]) -> list[str]:
     return [n for n in _cown_names(namespace) if n.startswith(word)]
 
 
+class _Only(list[SimpleCompletion]):
+    """All that there is to offer, also if that is nothing: IPython asks others where a list is empty."""
+
+    def __len__(self) -> int:
+        return max(1, super().__len__())
+
+
 def make_matcher(
-    namespace: Callable[[], dict[str, Any]], commands: Callable[[str], Iterable[str]]
+    namespace: Callable[[], dict[str, Any]], commands: Callable[[str], Iterable[str] | None]
 ) -> Callable[[CompletionContext], Any]:
     """A matcher for `Completer.custom_matchers`. `commands(before)`: the words after `%boc`."""
 
@@ -55,17 +68,19 @@ def make_matcher(
     def boc_matcher(context: CompletionContext) -> dict[str, Any]:
         line = context.line_with_cursor
         before = line[: context.cursor_position]
-        stripped = before.lstrip()
-        first = context.cursor_line == _first(context)
-        if first and stripped.startswith("%%when") and stripped[6:7].isspace():
-            words: Iterable[str] = header_words(stripped[7:], namespace())
-        elif stripped.startswith("%boc ") or (first and stripped.startswith("%%boc ")):
-            words = commands(stripped.partition(" ")[2])
-        else:
+        words: Iterable[str] | None = None
+        header = _MAGIC.match(before)
+        if header is not None and header["cell"]:
+            if _is_header(context):
+                words = header_words(header["rest"], namespace()) if header["name"] == "when" else _CELL
+        elif header is not None and header["name"] == "boc":
+            words = commands(header["rest"])
+        if words is None:
             return {"completions": [], "suppress": False}
+        word = _last_word(before)
         return {
-            "completions": [SimpleCompletion(text=w, type="boc") for w in words],
-            "matched_fragment": _last_word(before),
+            "completions": _Only(SimpleCompletion(text=w, type="boc") for w in words if w.startswith(word)),
+            "matched_fragment": word,
             "suppress": True,
         }
 
@@ -73,9 +88,7 @@ def make_matcher(
     return matcher
 
 
-def _first(context: CompletionContext) -> int:
-    """The number of the first line that is not empty."""
-    for number, line in enumerate(context.full_text.split("\n")):
-        if line.strip():
-            return number
-    return 0
+def _is_header(context: CompletionContext) -> bool:
+    """Whether nothing but other cell magics stands above the cursor's line (`%%time`)."""
+    above = context.full_text.split("\n")[: context.cursor_line]
+    return all(not line.strip() or line.lstrip().startswith("%%") for line in above)

@@ -7,23 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 import boc
 
+from .when import Shown
+
 if TYPE_CHECKING:
     from .commands import BocMagics
 
 
 def _run(shell: Any, filename: str, text: str, above: int) -> None:
     """Run the lines of a cell as the cell itself would, with their own line numbers."""
+    __tracebackhide__ = True
     lines = text.splitlines(keepends=True)
     blank = 0
     while blank < len(lines) and not lines[blank].strip():
         blank += 1
     python = shell.transform_cell("".join(lines[blank:]))
-    tree = ast.parse("\n" * (above + blank) + python, filename)
-    tree = shell.transform_ast(tree)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, filename, "exec"), shell.user_ns)
-    if last is not None:
-        exec(compile(ast.Interactive([last]), filename, "single"), shell.user_ns)
+    try:
+        tree = ast.parse("\n" * (above + blank) + python, filename)
+        tree = shell.transform_ast(tree)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        parts = [compile(tree, filename, "exec")]
+        if last is not None:
+            parts.append(compile(ast.Interactive([last]), filename, "single"))
+    except SyntaxError as error:
+        raise Shown(error, shell) from None
+    for code in parts:
+        exec(code, shell.user_ns)
 
 
 def profile(magics: BocMagics, text: str) -> Any:

@@ -55,6 +55,11 @@ class Router:
         self.unseen = Unseen(cells, self._unseen)
         self._rendering = threading.Lock()
 
+    @property
+    def captures(self) -> bool:
+        """The program catches what is displayed (`%%capture`)."""
+        return self.shell.display_pub is not self.display_pub
+
     # ---- what the service calls -------------------------------------------
     def __call__(self, kind: int, payload: Any, origin: int, name: str) -> bool:
         """Take one thing that a body sent. True: it has found its cell."""
@@ -78,9 +83,10 @@ class Router:
         elif kind == _kinds.RAISED:
             self.unseen.raised(payload, cell, name)
         elif kind == _kinds.DISPLAY:
-            if self.shell.display_pub is not self.display_pub:
-                return False
             data, metadata, transient, update = _display.unpack(payload[0])
+            if self.captures:
+                self.shell.display_pub.publish(data, metadata, transient=transient, update=update)
+                return True
             content = {"data": data, "metadata": metadata, "transient": transient}
             self.outbox.post(cell, "update_display_data" if update else "display_data", content)
         else:
@@ -141,6 +147,9 @@ class Router:
         """The lines of a traceback as this notebook shows its own."""
         with self._rendering:
             try:
+                if isinstance(error, BaseExceptionGroup):  # IPython's own would leave out what is in it
+                    text = self._with_cells("".join(traceback.format_exception(error)))
+                    return [f"behavior {name}:", text] if name else [text]
                 tb = self.shell.InteractiveTB
                 lines = list(tb.structured_traceback(type(error), error, error.__traceback__))
             except Exception:
@@ -148,9 +157,14 @@ class Router:
         return [f"behavior {name}:", *lines] if name else lines
 
     def _with_cells(self, text: str) -> str:
-        """File names of cells as people know them: `Cell In[3]:2`."""
+        """File names of cells as people know them: `Cell In[3]:2`, `Cell In[3], line 2`."""
         known = getattr(self.shell.compile, "_filename_map", {})
-        return re.sub(r"[^\s:]+\.py(?=:\d)", lambda m: f"Cell In[{known[m[0]]}]" if m[0] in known else m[0], text)
+
+        def named(found: re.Match[str]) -> str:
+            number = known.get(found[1] or found[2])
+            return found[0] if number is None else f"Cell In[{number}]"
+
+        return re.sub(r'File "([^"]+\.py)"(?=, line)|([^\s:]+\.py)(?=:\d)', named, text)
 
     # ---- parents of this thread's own output -----------------------------------
     def enter(self, cell: Cell) -> list[Callable[[], None]]:

@@ -99,7 +99,7 @@ class Displays:
         cell = self.cells.running()
         expected, self._expected = self._expected, None
         final = expected is not cown and (cown.done() or not _core._look(cown)[0] & RESULT)
-        if cell is None or final:
+        if cell is None or final or (self.router is not None and self.router.captures):
             raise NotImplementedError
         mark = uuid.uuid4().hex
         self.shell.display_pub.publish(cown_bundle(cown), {}, transient={"display_id": mark})

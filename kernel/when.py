@@ -20,18 +20,18 @@ from .show import Displays
 _log = logging.getLogger("boc")
 
 
-class _Shown(Exception):
+class Shown(Exception):
     """An error of the cell's text, shown as Python shows its own."""
 
-    def __init__(self, error: SyntaxError, lines: list[str]) -> None:
+    def __init__(self, error: SyntaxError, shell: Any) -> None:
         super().__init__(str(error))
-        self._lines = lines
+        self._lines: list[str] = shell.SyntaxTB.structured_traceback(type(error), error, [])
 
     def _render_traceback_(self) -> list[str]:
         return self._lines
 
 
-_Shown.__name__ = _Shown.__qualname__ = "SyntaxError"
+Shown.__name__ = Shown.__qualname__ = "SyntaxError"
 
 
 def is_cown(value: Any) -> bool:
@@ -118,7 +118,7 @@ class WhenMagics(Magics):
                 _core._can_move,
             )
         except CellSyntaxError as error:
-            raise _Shown(error.error, self._syntax_error(error.error)) from None
+            raise Shown(error.error, self.shell) from None
         except CellError as error:
             raise UsageError(str(error)) from None
         source.remember()
@@ -168,10 +168,6 @@ class WhenMagics(Magics):
                 break
             frame = frame.f_back
         return Source(f"<%%when {hash(text) & 0xFFFFFFFF:x}>", f"%%when {line}\n{text}", 1)
-
-    def _syntax_error(self, error: SyntaxError) -> list[str]:
-        lines: list[str] = self.shell.SyntaxTB.structured_traceback(type(error), error, [])
-        return lines
 
     def _hint(self, name: str, source: Source) -> None:
         if (name, source.filename) in self._hinted:

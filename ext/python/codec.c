@@ -230,7 +230,8 @@ static bool is_part_of_definition(PyTypeObject *t) {
     static const char *const named[] = {"functools._lru_cache_wrapper", "typing.TypeVar", "typing.ParamSpec",
                                         "typing.TypeVarTuple", "typing.TypeAliasType", "partialmethod", "Field", "_FIELD_BASE",
                                         "_MISSING_TYPE", "_KW_ONLY_TYPE", "_HAS_DEFAULT_FACTORY_CLASS",
-                                        "WeakKeyDictionary", "WeakValueDictionary", "WeakSet", "timezone"};
+                                        "WeakKeyDictionary", "WeakValueDictionary", "WeakSet", "timezone",
+                                        "Figure"};
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (t->tp_name[0] == named[i][0] && strcmp(t->tp_name, named[i]) == 0)
             return true;

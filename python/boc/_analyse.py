@@ -110,7 +110,7 @@ def check_rebinding(body: FunctionType | None) -> None:
         statement, name = found
         raise _refusal(
             code,
-            f"behavior '{code.co_name}' rebinds the outer name '{name}' ({statement} {name}), but a behavior "
+            f"behavior '{body.__name__}' rebinds the outer name '{name}' ({statement} {name}), but a behavior "
             f"has copies of what it captures. Put '{name}' in a Cown and assign its .value, return the new "
             f"value, or take it as a trailing parameter with a default ({name}={name})",
         )

@@ -327,6 +327,14 @@ _HANDLERS: dict[type, Callable[[Any], Any]] = {
     MemberDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),
 }
 # By name, so that no worker imports these modules for nothing. A string is the object's own global name.
+def _reduce_figure(figure: Any) -> Any:
+    """A copy of a figure is a value: it does not open a window, nor is it shown with the next cell, as pyplot's are."""
+    made, arguments, state, *rest = figure.__reduce_ex__(2)
+    if isinstance(state, dict):
+        state.pop("_restore_to_pylab", None)  # it is our copy: __getstate__ makes one
+    return made, arguments, state, *rest
+
+
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("functools", "_lru_cache_wrapper"): _reduce_cache,
     ("functools", "partialmethod"): lambda method: (
@@ -345,5 +353,6 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("weakref", "WeakValueDictionary"): lambda table: (type(table), (dict(table),)),
     # Workers of 3.12 have this in place of the C class, which has another state.
     ("_pydatetime", "timezone"): lambda zone: (type(zone), zone.__getinitargs__()),
+    ("matplotlib.figure", "Figure"): _reduce_figure,
     ("_weakrefset", "WeakSet"): lambda table: (type(table), (list(table),)),
 }

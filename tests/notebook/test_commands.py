@@ -124,7 +124,10 @@ def test_profile_runs_the_cell_waits_and_reports(kernel: Kernel) -> None:
     assert any(r["data"]["text/plain"] == "'last'" for r in results)
     assert kernel.value("season.done()") is True
     bad = kernel.run("%%boc profile\nx = 1\n1 / 0", ok=False)
-    assert "----> 3 1 / 0" in bad.errors[0]
+    assert "----> 3 1 / 0" in bad.errors[0] and "profile.py" not in bad.errors[0]
+    wrong = kernel.run("%%boc profile\nx = 1\nawait x", ok=False)
+    assert wrong.errors[0].startswith("  Cell In[") and "line 3\n    await x" in wrong.errors[0]
+    assert "SyntaxError: 'await' outside function" in wrong.errors[0] and ".py" not in wrong.errors[0]
     assert "profile" in kernel.run("%%boc measure\n1", ok=False).text
 
 

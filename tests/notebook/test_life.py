@@ -191,6 +191,16 @@ def test_a_figure_of_a_pinned_body_is_shown_under_its_cell(kernel: Kernel) -> No
     assert kernel.value("plt.get_fignums()") == []
 
 
+def test_a_figure_in_a_result_is_shown_once(kernel: Kernel) -> None:
+    pytest.importorskip("matplotlib")
+    kernel.run("import matplotlib.pyplot as plt")
+    ran = kernel.run("%%when -> drawn --on main --wait\nplt.plot([1, 2])")
+    asked = kernel.run("copy = drawn.result()\ncopy[0].figure.axes[0].lines[0].get_ydata().tolist()")
+    assert len([d for d in ran.data("display_data") if "image/png" in d["data"]]) == 1
+    assert asked.data("display_data") == [] and "[1, 2]" in asked.text
+    assert kernel.value("plt.get_fignums()") == []
+
+
 # ---- subshells ------------------------------------------------------------------------------
 def test_a_cell_in_a_subshell(kernel: Kernel) -> None:
     if "supported_features" not in kernel.client.kernel_info(reply=True, timeout=10)["content"]:

@@ -54,6 +54,15 @@ def test_redirection_catches_what_bodies_print(kernel: Kernel) -> None:
     assert ran.out == "" and kernel.value("held.stdout") == "held\n"
 
 
+def test_a_capturing_cell_catches_displays_and_the_result(kernel: Kernel) -> None:
+    ran = kernel.run("%%capture held\n%%when --wait\nprint('said')\ndisplay('shown')\n6 * 7")
+    kernel.run("quiesce()")
+    assert [m["content"] for m in ran.messages] == []
+    assert kernel.value("held.stdout") == "said\n"
+    shown = kernel.value("[o.data['text/plain'] for o in held.outputs if o.data]")
+    assert shown[0] == "'shown'" and "42" in shown[1] and len(shown) == 2
+
+
 def test_an_unseen_exception_appears_once_under_its_cell(kernel: Kernel) -> None:
     ran = kernel.run("@when()\ndef broken():\n    time.sleep(0.1)\n    return [][3]")
     later = kernel.run("time.sleep(0.3); quiesce()")
@@ -63,6 +72,13 @@ def test_an_unseen_exception_appears_once_under_its_cell(kernel: Kernel) -> None
     again = kernel.run("broken.result()", ok=False)
     assert again.reply["ename"] == "IndexError"
     assert len(ran.errors) == 1
+
+
+def test_an_unseen_group_shows_what_is_in_it(kernel: Kernel) -> None:
+    ran = kernel.run("@when()\ndef several():\n    raise ExceptionGroup('both', [ValueError('one'), KeyError('two')])")
+    (error,) = kernel.until(lambda: ran.errors)
+    assert "ValueError: one" in error and "KeyError: 'two'" in error
+    assert "Cell In[" in error and "line 3, in several" in error and "ipykernel" not in error
 
 
 def test_one_that_the_cell_looks_at_is_not_reported(kernel: Kernel) -> None:

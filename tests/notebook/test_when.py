@@ -161,7 +161,7 @@ def test_a_display_can_be_updated_by_the_body(kernel: Kernel) -> None:
         ("%%when knife\n%time 1", "%time 1"),
         ("%%when knife\nname = input()", "input()"),
         ("%%when knife\nyield 3", "generator"),
-        ("%%when knife\nglobal pinch\npinch = 1", "pinch"),
+        ("%%when knife\nglobal pinch\npinch = 1", "behavior 'cell"),
     ],
 )
 def test_a_wrong_cell_is_one_short_message_and_schedules_nothing(kernel: Kernel, cell: str, says: str) -> None:
@@ -203,8 +203,12 @@ def test_completion_and_help(kernel: Kernel) -> None:
     assert offers("%%when knife, kn") == ["knife", "knives"]
     assert offers("%%when knife --w") == ["--wait"]
     assert offers("%%when knife --on ma") == ["main"]
+    assert offers("%%when ket") == [] and offers("%%when knife -> ") == [] and offers("%%when knife as k") == []
+    assert "append" in offers("%%when knives.")
+    assert offers("%%time\n\n%%when knife, kniv") == ["knives"]
     assert offers("%%when knife\nprin", 17) == ["print"]
-    assert set(offers("%boc sta")) == {"status", "start", "stacks"}
+    assert set(offers("%boc sta")) == set(offers("was = %boc sta")) == {"status", "start", "stacks"}
+    assert offers("%%boc ") == ["profile"] and offers("%boc status ") == []
     (page,) = kernel.run("%%when?").reply["payload"]
     text = page["data"]["text/plain"]
     assert "cowns" in text and "--wait" in text and "result" in text
