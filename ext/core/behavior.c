@@ -3,6 +3,11 @@
  * state: PENDING -> RUNNING (begin) -> DONE, or PENDING -> CANCELLED; one CAS decides between the two.
  * A cancelled behavior keeps its place in the queues; at its turn the host gives its result a value, on
  * whatever thread made it ready, and it is finished like any other.
+ *
+ * Invariants
+ *  B1 a behavior is cancelled alone only by who owns a reference to its result, or before it is scheduled. So if it has
+ *     no result, or is the last to own it, the state is its worker's alone, and it begins by a plain store;
+ *  B2 it is cancelled with all by its epoch, which nobody writes after it was scheduled.
  */
 #include "behavior.h"
 
@@ -93,6 +98,15 @@ static void cancelled(boc_behavior_t *b) {
     }
 }
 
+/* Can somebody be about to cancel it? Acquire: what those did who let its result go. */
+static bool cancellable(const boc_behavior_t *b) {
+    if (!(b->flags & BOC_B_RESULT)) {
+        return false;
+    }
+    boc_cown_t *result = b->req[b->nreq - 1u].cown;
+    return boc__load_acq(&result->refs) != 1 || (result->flags & BOC_COWN_WEAK);
+}
+
 /* PENDING -> RUNNING, unless it was cancelled. No trace, no callback. */
 static bool claim(boc_behavior_t *b) {
     uint8_t pending = BOC_ST_PENDING;
@@ -100,7 +114,14 @@ static bool claim(boc_behavior_t *b) {
         boc__cas(&b->state, &pending, BOC_ST_CANCELLED);
         return false;
     }
-    return boc__cas(&b->state, &pending, BOC_ST_RUNNING);
+    if (cancellable(b)) {
+        return boc__cas(&b->state, &pending, BOC_ST_RUNNING);
+    }
+    if (boc__unlikely(boc__load_rlx(&b->state) != BOC_ST_PENDING)) {
+        return false;
+    }
+    boc__store_rlx(&b->state, BOC_ST_RUNNING); /* B1 */
+    return true;
 }
 
 bool boc__begin(boc__thread_t *t, boc_behavior_t *b) {
@@ -125,6 +146,9 @@ bool boc_begin(boc_behavior_t *b) {
 
 int boc_cancel(boc_behavior_t *b) {
     uint8_t pending = BOC_ST_PENDING;
+    if (!(b->flags & BOC_B_RESULT)) {
+        return BOC_EINVAL;
+    }
     if (!boc__cas(&b->state, &pending, BOC_ST_CANCELLED)) {
         return BOC_ESTATE;
     }

@@ -180,7 +180,8 @@ int boc_schedule_batch(boc_behavior_t **b, uint32_t n, uint64_t parent);
    pinned run, by the host for those that said BOC_LATER. */
 void boc_finish(boc_behavior_t *b);
 /* PENDING -> CANCELLED: keeps its place in the queues, is not run, host.cancelled is called in its
-   place. Returns BOC_OK, or BOC_ESTATE if it runs or ended. The caller keeps b alive (cown.lock). */
+   place. Returns BOC_OK, or BOC_ESTATE if it runs or ended; BOC_EINVAL: it has no result. The caller owns a reference to
+   the result, and keeps b alive (cown.lock). */
 int boc_cancel(boc_behavior_t *b);
 void boc_cancel_all(void);  /* every behavior scheduled before now that has not started */
 

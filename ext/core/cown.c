@@ -9,8 +9,7 @@ boc_cown_t *boc_cown_new(uint8_t flags) {
     if (c == NULL) {
         return NULL;
     }
-    *c = (boc_cown_t){.id = boc__id(t), .flags = flags};
-    boc__store_rlx(&c->refs, 1);
+    *c = (boc_cown_t){.id = boc__id(t), .flags = flags, .refs = 1};
     boc__tally(&t->cowns, 1);
     return c;
 }

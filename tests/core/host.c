@@ -1,6 +1,7 @@
 /* The test host: see host.h. A cown's value word keeps who is inside: readers in units of 2, a writer as 1. */
 #include "host.h"
 
+#include "atomic.h"
 #include "platform.h"
 
 _Atomic uint64_t test_ran, test_cancelled, test_dropped, test_encoded, test_cowns;
@@ -41,7 +42,7 @@ static int host_run(uint32_t worker, boc_behavior_t *b) {
     task_t *task = task_of(b);
     CHECK_EQ(boc_self(), worker);
     CHECK(b->kinds & (test_hosts != NULL ? test_hosts[worker] : &test_host)->kind);
-    CHECK_EQ(b->state, BOC_ST_RUNNING);
+    CHECK_EQ(boc__load_rlx(&b->state), BOC_ST_RUNNING);
     for (uint32_t i = 0; i < b->nreq; i++) {
         uint16_t home = b->req[i].cown->home;
         CHECK(home == 0 || home == worker + 1);
@@ -131,6 +132,16 @@ boc_behavior_t *task_new(uint32_t nreq, void (*fn)(task_t *), void *arg, uint64_
     CHECK(b != NULL);
     *task_of(b) = (task_t){.fn = fn, .arg = arg, .n = n};
     return b;
+}
+
+boc_cown_t *result_of(boc_behavior_t *b) {
+    boc_cown_t *result = boc_cown_new(BOC_COWN_RESULT);
+    CHECK(result != NULL);
+    test_cowns++;
+    boc_cown_retain(result);
+    b->flags |= BOC_B_RESULT;
+    boc_request_move(b, b->nreq - 1u, result, 0, BOC_WRITE);
+    return result;
 }
 
 void when(void (*fn)(task_t *), void *arg, uint64_t n, uint32_t nreq, boc_cown_t **c) {

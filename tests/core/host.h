@@ -57,6 +57,7 @@ void test_wait(void);
 /* ---- shorthands ---- */
 boc_cown_t *cown(void);
 boc_behavior_t *task_new(uint32_t nreq, void (*fn)(task_t *), void *arg, uint64_t n);
+boc_cown_t *result_of(boc_behavior_t *b); /* makes b's last request its result; a reference is the caller's */
 void when(void (*fn)(task_t *), void *arg, uint64_t n, uint32_t nreq, boc_cown_t **c);
 void when1(void (*fn)(task_t *), void *arg, uint64_t n, boc_cown_t *c, uint8_t mode);
 static inline task_t *task_of(boc_behavior_t *b) {

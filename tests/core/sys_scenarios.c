@@ -456,8 +456,9 @@ static void cancel_one(void) {
     for (uint32_t i = 0; i < 5; i++) {
         node_t *n = &node[nodes++];
         *n = (node_t){.write = 1};
-        n->b = task_new(1, task_body, n, 0);
+        n->b = task_new(2, task_body, n, 0);
         boc_request_set(n->b, 0, cowns[0], 0, BOC_WRITE);
+        boc_cown_t *result = result_of(n->b);
         n->begin = sys_step();
         SYS_CHECK(boc_schedule(n->b, 0) == BOC_OK);
         n->placed = sys_step();
@@ -465,6 +466,7 @@ static void cancel_one(void) {
             cancelled++;
             SYS_CHECK(boc_cancel(n->b) == BOC_OK);
         }
+        boc_cown_release(result);
     }
     boc_acquire_end(hold);
     wait_all();
@@ -472,22 +474,25 @@ static void cancel_one(void) {
     end(false);
 }
 
-/* Cancelled just as it begins: one of the two, and the canceller knows which. It ends by our hand, so it stays. */
+/* Cancelled just as it begins: one of the two, and the canceller knows which; or its result is let go at that moment.
+ * It ends by our hand, so it stays. */
 static void cancel_race(void) {
     begin(1 + sys_draw(2));
     for (uint32_t i = 0; i < 60; i++) {
         node_t *n = &node[nodes++];
         *n = (node_t){.write = 1, .yields = 1};
-        n->b = task_new(1, task_body, n, 0);
+        n->b = task_new(2, task_body, n, 0);
         task_of(n->b)->later = true;
         boc_request_set(n->b, 0, cowns[0], 0, BOC_WRITE);
+        boc_cown_t *result = result_of(n->b);
         n->begin = sys_step();
         SYS_CHECK(boc_schedule(n->b, 0) == BOC_OK);
         n->placed = sys_step();
         for (uint32_t k = sys_draw(30); k > 0; k--) {
             boc__os_yield();
         }
-        bool late = boc_cancel(n->b) != BOC_OK;
+        bool late = sys_draw(4) == 0 || boc_cancel(n->b) != BOC_OK;
+        boc_cown_release(result);
         while (n->end == 0) {
             boc__os_yield();
         }

@@ -92,11 +92,18 @@ int main(void) {
     boc_cown_t *c[10];
     uint64_t id[10];
     boc_behavior_t *b[10];
+    boc_cown_t *result = NULL;
     boc_gate_close();
     CHECK(boc_gate_closed());
     for (uint64_t i = 0; i < 10; i++) {
         c[i] = cown();
-        b[i] = ready(i, 0, c[i]);
+        if (i == 3) {
+            b[i] = task_new(2, leave, NULL, i);
+            boc_request_set(b[i], 0, c[i], 0, BOC_WRITE);
+            result = result_of(b[i]);
+        } else {
+            b[i] = ready(i, 0, c[i]);
+        }
         id[i] = b[i]->id;
         CHECK_EQ(boc_schedule(b[i], 0), BOC_OK);
     }
@@ -121,6 +128,7 @@ int main(void) {
     CHECK_EQ(boc_gate_step(id[7]), BOC_EMPTY);
     CHECK_EQ(boc_wait_quiescent(boc_now() + 1000000, false), BOC_ETIME);
     CHECK_EQ(boc_cancel(b[3]), BOC_OK); /* passes the gate, by itself */
+    boc_cown_release(result);
     int64_t end = boc_now() + 10000000000;
     while (boc_gate_held(NULL, 0) != 7) {
         CHECK(boc_now() < end);

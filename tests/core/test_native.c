@@ -108,14 +108,20 @@ static void test_cancel(void) {
     _Atomic bool let_go = false;
     when1(hold, &let_go, 0, c, BOC_WRITE);
     boc_behavior_t *b[10];
+    boc_cown_t *result[10];
     for (int i = 0; i < 10; i++) {
-        b[i] = task_new(1, slow, NULL, 0);
+        b[i] = task_new(i == 9 ? 1 : 2, slow, NULL, 0);
+        result[i] = i == 9 ? NULL : result_of(b[i]);
         boc_request_set(b[i], 0, c, 0, i % 3 ? BOC_WRITE : BOC_READ);
         CHECK_EQ(boc_schedule(b[i], 0), BOC_OK);
     }
-    for (int i = 0; i < 10; i += 2) { /* the one in front keeps them alive */
-        CHECK_EQ(boc_cancel(b[i]), BOC_OK);
-        CHECK_EQ(boc_cancel(b[i]), BOC_ESTATE);
+    CHECK_EQ(boc_cancel(b[9]), BOC_EINVAL);
+    for (int i = 0; i < 9; i++) { /* the one in front keeps them alive */
+        if (i % 2 == 0) {
+            CHECK_EQ(boc_cancel(b[i]), BOC_OK);
+            CHECK_EQ(boc_cancel(b[i]), BOC_ESTATE);
+        }
+        boc_cown_release(result[i]);
     }
     atomic_store(&let_go, true);
     test_wait();
