@@ -73,6 +73,29 @@ let_last_steps_end(void)
     Py_END_ALLOW_THREADS
 }
 
+/* The program's text was left by a KeyboardInterrupt, and it is not a prompt that goes on after one. */
+static bool
+left_by_keyboard_interrupt(void)
+{
+    PyObject *exc = PySys_GetObject("last_exc");
+    if (exc == NULL || Py_TYPE(exc) != (PyTypeObject *)PyExc_KeyboardInterrupt || PySys_GetObject("ps1") != NULL) {
+        return false;
+    }
+    PyTracebackObject *trace = (PyTracebackObject *)PyException_GetTraceback(exc);
+    PyObject *main = PyImport_AddModule("__main__");
+    bool left = false;
+    if (trace != NULL && main != NULL) {
+        PyCodeObject *code = PyFrame_GetCode(trace->tb_frame);
+        PyObject *globals = PyFrame_GetGlobals(trace->tb_frame);
+        left = globals == PyModule_GetDict(main) && PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0;
+        Py_DECREF(globals);
+        Py_DECREF(code);
+    }
+    PyErr_Clear();
+    Py_XDECREF(trace);
+    return left;
+}
+
 static PyObject *
 exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
@@ -103,6 +126,9 @@ exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
         boc__runtime_before_exit();
     }
     boc__binding_at_exit();
+    if (left_by_keyboard_interrupt()) {
+        boc__runtime_ends_by_sigint(); /* the bodies may have evaluated text since */
+    }
     Py_RETURN_NONE;
 }
 

@@ -66,6 +66,12 @@ boc__runtime_before_exit(void)
 #endif
 }
 
+void
+boc__runtime_ends_by_sigint(void)
+{
+    _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+}
+
 bool
 boc__runtime_add_pending(PyInterpreterState *interp, int (*fn)(void *), void *arg)
 {

@@ -19,6 +19,9 @@ void boc__runtime_only_main(void);
 /* The process is about to end and had workers: what they left in memory that the end of main would free with the
    wrong allocator stays where it is. */
 void boc__runtime_before_exit(void);
+/* The process ends by SIGINT, as it does when a KeyboardInterrupt leaves the program: CPython keeps that in one flag for
+   the process, which every text that any interpreter evaluates later clears. */
+void boc__runtime_ends_by_sigint(void);
 /* Has fn(arg) called by some thread of interp, at its next bytecode boundary, with its GIL. No GIL needed.
    false: the queue is full. */
 bool boc__runtime_add_pending(PyInterpreterState *interp, int (*fn)(void *), void *arg);

@@ -11,11 +11,13 @@ import pytest
 from programs import environ, run, source
 
 
-def test_ctrl_c_ends_the_program() -> None:
-    code = source("""
+@pytest.mark.parametrize("body", ["pass", "eval('1')"], ids=["loops", "evaluates"])
+def test_ctrl_c_ends_the_program(body: str) -> None:
+    """By the signal, as without boc: also if CPython's note of it is lost, since bodies evaluate text meanwhile."""
+    code = source(f"""
 @when(Cown(0))
 def f(c):
-    while True: pass
+    while True: {body}
 print("waiting", flush=True)
 boc.wait()
 """)
