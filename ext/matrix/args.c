@@ -240,9 +240,15 @@ int boc__fill_from_fast(PyObject *fast, double *to)
             return -1;
         }
         item = PySequence_Fast_GET_ITEM(fast, i);
+        if (PyFloat_CheckExact(item)) {
+            to[i] = PyFloat_AS_DOUBLE(item);
+            continue;
+        }
+        Py_INCREF(item); /* its __float__ may take it out of the list */
         kind = boc__number(item, &to[i]);
         if (kind == 0)
             PyErr_Format(PyExc_TypeError, "element %zd of a sequence of numbers is %.80s", i, Py_TYPE(item)->tp_name);
+        Py_DECREF(item);
         if (kind != 1)
             return -1;
     }

@@ -44,6 +44,7 @@ static PyObject *inplace_slot(PyObject *a, PyObject *b, int op, const char *what
     result = Py_NewRef(a);
 done:
     Py_XDECREF(m);
+    boc__operand_clear(&left);
     boc__operand_clear(&right);
     return result;
 }

@@ -75,9 +75,11 @@ BOC_FUNCTION(allclose)
     bool equal_nan;
 
     (void)self;
-    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || need_matrix(got[0], "lhs") < 0 ||
-        need_matrix(got[1], "rhs") < 0 || (got[2] != NULL && boc__need_number(got[2], "rtol", &rtol) < 0) ||
-        (got[3] != NULL && boc__need_number(got[3], "atol", &atol) < 0) || boc__flag(got[4] == NULL ? Py_True : got[4], &equal_nan) < 0)
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
+        (got[2] != NULL && boc__need_number(got[2], "rtol", &rtol) < 0) ||
+        (got[3] != NULL && boc__need_number(got[3], "atol", &atol) < 0) ||
+        boc__flag(got[4] == NULL ? Py_True : got[4], &equal_nan) < 0 || need_matrix(got[0], "lhs") < 0 ||
+        need_matrix(got[1], "rhs") < 0)
         return NULL;
     a = boc__as_matrix(got[0]);
     b = boc__as_matrix(got[1]);
@@ -110,6 +112,7 @@ BOC_FUNCTION(where)
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || need_matrix(got[0], "where: mask") < 0)
         return NULL;
     mask = boc__as_matrix(got[0]);
+    (void)boc__pin(mask);
     if (choice(state, got[1], "where: a", mask, &a) < 0 || choice(state, got[2], "where: b", mask, &b) < 0)
         goto done;
     result = boc__result(state, got[3], NULL, mask->rows, mask->columns);
@@ -119,6 +122,7 @@ BOC_FUNCTION(where)
     }
     boc__kernels->map->select(result->data, mask->data, a.data, !a.scalar, b.data, !b.scalar, boc__size(mask));
 done:
+    boc__unpin(mask);
     boc__operand_clear(&a);
     boc__operand_clear(&b);
     return (PyObject *)result;

@@ -209,12 +209,16 @@ PyObject *boc__subscript(PyObject *self, PyObject *key)
     boc__matrix_t *m = boc__as_matrix(self), *result;
     const double *at;
     selection_t selected;
+    int failed;
 
     if (boc__live(m) < 0)
         return NULL;
     if ((at = element(m, key)) != NULL)
         return PyFloat_FromDouble(*at);
-    if (select_key(m, key, &selected) < 0)
+    (void)boc__pin(m);
+    failed = select_key(m, key, &selected);
+    boc__unpin(m);
+    if (failed)
         return NULL;
     if (selected.element)
         return PyFloat_FromDouble(m->data[selected.rows.start * m->columns + selected.columns.start]);
@@ -250,7 +254,6 @@ static int fit(boc__operand_t *value, const selection_t *s, PyObject *o)
 static int assigned(boc__matrix_t *m, PyObject *o, const selection_t *s, boc__operand_t *value)
 {
     boc__state_t *state = boc__state_of((PyObject *)m);
-    const Py_ssize_t rows = m->rows;
     const int kind = boc__operand(state, o, false, value);
 
     if (kind == 0 || (kind == 1 && s->list_axis >= 0 && !value->scalar && !boc__is_matrix(o))) {
@@ -259,22 +262,8 @@ static int assigned(boc__matrix_t *m, PyObject *o, const selection_t *s, boc__op
                      Py_TYPE(o)->tp_name);
         return -1;
     }
-    if (kind < 0 || boc__live(m) < 0)
+    if (kind < 0 || (value->source == m && boc__operand_copy(state, value) < 0))
         return -1;
-    if (m->rows != rows) { /* reading the value ran code that turned the matrix */
-        PyErr_SetString(PyExc_RuntimeError, "the Matrix changed its shape while the value was read");
-        return -1;
-    }
-    if (value->source == m) {
-        boc__matrix_t *copy = boc__new(state, value->rows, value->columns);
-        if (copy == NULL)
-            return -1;
-        memcpy(copy->data, value->data, boc__size(copy) * sizeof(double));
-        boc__operand_clear(value);
-        value->owned = (PyObject *)copy;
-        value->data = copy->data;
-        value->source = copy;
-    }
     return fit(value, s, o);
 }
 
@@ -296,12 +285,16 @@ int boc__ass_subscript(PyObject *self, PyObject *key, PyObject *o)
         *at = PyFloat_AS_DOUBLE(o);
         return 0;
     }
-    if (select_key(m, key, &selected) < 0)
+    (void)boc__pin(m);
+    if (select_key(m, key, &selected) < 0) {
+        boc__unpin(m);
         return -1;
+    }
     if (assigned(m, o, &selected, &value) == 0) {
         scatter(m, &selected, &value);
         result = 0;
     }
+    boc__unpin(m);
     boc__operand_clear(&value);
     if (selected.list_axis >= 0)
         boc__indices_clear(&selected.list);

@@ -34,7 +34,7 @@ typedef struct {
     boc__block_t *block; /* NULL: moved out */
     double *data;        /* block->data */
     Py_ssize_t rows, columns;
-    Py_ssize_t exports; /* buffers that others look through, and loops that run without the GIL */
+    Py_ssize_t exports; /* buffers that others look through, operations that read it, loops without the GIL */
 } boc__matrix_t;
 
 enum { BOC_BLOCK_CLASSES = 13, BOC_SPARE_OBJECTS = 64 };
@@ -53,7 +53,7 @@ static inline boc__state_t *boc__state_of(PyObject *self)
     return PyType_GetModuleState(Py_TYPE(self));
 }
 
-/* Contents undefined. rows, columns > 0 and checked by boc__check_shape. */
+/* Contents undefined. rows, columns > 0. OverflowError if they are too large together. */
 boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 boc__matrix_t *boc__new_copy(boc__state_t *state, const boc__matrix_t *from);
@@ -94,6 +94,20 @@ static inline size_t boc__size(const boc__matrix_t *m)
 static inline int boc__live(const boc__matrix_t *m)
 {
     return m->block != NULL ? 0 : boc__set_moved_error();
+}
+
+/* Whoever runs code of the user before it is done with m pins it: a pinned matrix can neither move nor turn. */
+static inline int boc__pin(boc__matrix_t *m)
+{
+    if (boc__live(m) < 0)
+        return -1;
+    m->exports++;
+    return 0;
+}
+
+static inline void boc__unpin(boc__matrix_t *m)
+{
+    m->exports--;
 }
 
 /* move.c: the type as seen by <boc/boc.h> --------------------------------- */
@@ -149,7 +163,7 @@ typedef struct {
     Py_ssize_t rows, columns;
     bool scalar;     /* a plain number */
     PyObject *owned;       /* a temporary to release */
-    boc__matrix_t *source; /* the matrix whose memory it is; NULL for a number */
+    boc__matrix_t *source; /* the matrix whose memory it is, pinned until the operand is cleared; NULL for a number */
     double value;    /* where data points to, for a number */
 } boc__operand_t;
 
@@ -170,6 +184,8 @@ boc__matrix_t *boc__result(boc__state_t *state, PyObject *out, boc__matrix_t *in
                            Py_ssize_t columns);
 /* If operand looks at memory of `result` other than element by element, copy it first. */
 int boc__separate(boc__state_t *state, boc__operand_t *operand, const boc__matrix_t *result);
+/* The numbers of the operand as its own. */
+int boc__operand_copy(boc__state_t *state, boc__operand_t *operand);
 int boc__is_out(PyObject *out);
 
 /* The outer loop of a binary operation over broadcast operands. */

@@ -5,7 +5,7 @@
 
 static int from_matrix(boc__matrix_t *m, boc__operand_t *operand)
 {
-    if (boc__live(m) < 0)
+    if (boc__pin(m) < 0)
         return -1;
     operand->data = m->data;
     operand->rows = m->rows;
@@ -29,8 +29,8 @@ static int from_view(boc__state_t *state, boc__view_t *view, boc__operand_t *ope
     if (view->step != 1 && view->count > 1)
         return from_temporary(boc__view_copy(state, view), operand);
     operand->owned = Py_NewRef((PyObject *)view->base);
-    operand->source = view->base;
-    operand->data = view->base->data + view->offset;
+    (void)from_matrix(view->base, operand);
+    operand->data += view->offset;
     operand->rows = view->is_row ? 1 : view->count;
     operand->columns = view->is_row ? view->count : 1;
     return 1;
@@ -99,7 +99,21 @@ int boc__need_operand(boc__state_t *state, PyObject *o, const char *what, boc__o
 
 void boc__operand_clear(boc__operand_t *operand)
 {
+    if (operand->source != NULL)
+        boc__unpin(operand->source);
+    operand->source = NULL;
     Py_CLEAR(operand->owned);
+}
+
+int boc__operand_copy(boc__state_t *state, boc__operand_t *operand)
+{
+    boc__matrix_t *copy = boc__new(state, operand->rows, operand->columns);
+
+    if (copy == NULL)
+        return -1;
+    memcpy(copy->data, operand->data, boc__size(copy) * sizeof(double));
+    boc__operand_clear(operand);
+    return from_temporary(copy, operand) == 1 ? 0 : -1;
 }
 
 int boc__broadcast(const char *what, const boc__operand_t *a, const boc__operand_t *b, Py_ssize_t *rows,
@@ -157,18 +171,12 @@ int boc__separate(boc__state_t *state, boc__operand_t *operand, const boc__matri
 {
     const double *from = operand->data, *end = from + operand->rows * operand->columns;
     const double *low = result->data, *high = low + result->rows * result->columns;
-    boc__matrix_t *copy;
 
     if (operand->scalar || from >= high || end <= low)
         return 0;
     if (from == low && operand->rows == result->rows && operand->columns == result->columns)
         return 0;
-    copy = boc__new(state, operand->rows, operand->columns);
-    if (copy == NULL)
-        return -1;
-    memcpy(copy->data, from, boc__size(copy) * sizeof(double));
-    boc__operand_clear(operand);
-    return from_temporary(copy, operand) == 1 ? 0 : -1;
+    return boc__operand_copy(state, operand);
 }
 
 /* Narrow results: spread both operands over a few rows at a time, so that the loop inside is long. */
@@ -243,7 +251,7 @@ void boc__apply_binary(const boc__binary_fn fn[BOC_FORM_COUNT], double *out, con
 int boc__operands(boc__state_t *state, PyObject *a, PyObject *b, bool sequences, boc__operand_t *left,
                   boc__operand_t *right)
 {
-    /* A matrix last: reading the other may run code of the user, which may change the matrix. */
+    /* A matrix last: reading the other may run code of the user, which may move the matrix as long as it is not pinned. */
     const bool a_first = boc__is_matrix(b);
     const int kind = boc__operand(state, a_first ? a : b, sequences, a_first ? left : right);
 

@@ -20,11 +20,11 @@ static boc__matrix_t *gather_result(boc__matrix_t *m, PyObject *out, Py_ssize_t 
     return result;
 }
 
-/* indices, axis and shape of `self`, in the order in which bad ones are told. */
+/* indices, axis and shape of `self`, which is pinned, in the order in which bad ones are told. */
 static int parse_indices(boc__matrix_t *m, PyObject *list, PyObject *axis_arg, int *axis, boc__indices_t *indices,
                          bool along)
 {
-    if (boc__live(m) < 0 || boc__pick_axis(boc__state_of((PyObject *)m), axis_arg, axis) < 0)
+    if (boc__pick_axis(boc__state_of((PyObject *)m), axis_arg, axis) < 0)
         return -1;
     /* along an axis, an index names a place in the other dimension's group */
     if (along) {
@@ -52,9 +52,13 @@ static boc__matrix_t *gather(boc__matrix_t *m, const char *name, bool along, PyO
     const boc__signature_t signature = {name, 0, 2, 1, {"indices", "axis", "out"}};
     boc__matrix_t *result;
     PyObject *got[3];
+    int failed;
 
-    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
-        parse_indices(m, got[0], got[1], axis, indices, along) < 0)
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__pin(m) < 0)
+        return NULL;
+    failed = parse_indices(m, got[0], got[1], axis, indices, along);
+    boc__unpin(m);
+    if (failed)
         return NULL;
     const Py_ssize_t others = along ? 1 : *axis == 0 ? m->columns : m->rows;
     result = gather_result(m, got[2], (*axis == 0) != along ? indices->count : others,
@@ -112,21 +116,14 @@ static int put_value(boc__matrix_t *m, PyObject *o, Py_ssize_t rows, Py_ssize_t 
         PyErr_Format(PyExc_TypeError, "value must be a Matrix or a real number, not %.80s", Py_TYPE(o)->tp_name);
         return -1;
     }
-    if (boc__operand(boc__state_of((PyObject *)m), o, false, value) < 0 || boc__live(m) < 0)
+    if (boc__operand(boc__state_of((PyObject *)m), o, false, value) < 0)
         return -1;
     if (value->rows * value->columns != 1 && (value->rows != rows || value->columns != columns)) {
         PyErr_Format(PyExc_ValueError, "cannot assign %zdx%zd matrix to a selection of shape %zdx%zd", value->rows,
                      value->columns, rows, columns);
         return -1;
     }
-    if (value->source == m) {
-        boc__matrix_t *copy = boc__new_copy(boc__state_of((PyObject *)m), m);
-        if (copy == NULL)
-            return -1;
-        value->owned = (PyObject *)copy;
-        value->data = copy->data;
-    }
-    return 0;
+    return value->source == m ? boc__operand_copy(boc__state_of((PyObject *)m), value) : 0;
 }
 
 static inline void set(double *at, double value, bool accumulate)
@@ -159,9 +156,12 @@ static PyObject *put(PyObject *self, const boc__signature_t *signature, bool alo
     bool accumulate;
     int axis;
 
-    if (boc__parse(signature, args, nargs, kwnames, got) < 0 || boc__flag(got[3], &accumulate) < 0 ||
-        parse_indices(m, got[0], got[2], &axis, &indices, along) < 0)
+    if (boc__parse(signature, args, nargs, kwnames, got) < 0 || boc__flag(got[3], &accumulate) < 0 || boc__pin(m) < 0)
         return NULL;
+    if (parse_indices(m, got[0], got[2], &axis, &indices, along) < 0) {
+        boc__unpin(m);
+        return NULL;
+    }
     count = indices.count;
     const Py_ssize_t rows = along ? (axis == 0 ? 1 : count) : (axis == 0 ? count : m->rows);
     const Py_ssize_t columns = along ? (axis == 0 ? count : 1) : (axis == 0 ? m->columns : count);
@@ -183,6 +183,7 @@ static PyObject *put(PyObject *self, const boc__signature_t *signature, bool alo
     }
     result = Py_NewRef(self);
 done:
+    boc__unpin(m);
     boc__operand_clear(&value);
     boc__indices_clear(&indices);
     return result;
@@ -215,10 +216,10 @@ BOC_FUNCTION(repeat_interleave)
     PyObject *got[2];
     int axis;
 
-    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__axis(got[1], &axis) < 0 || boc__live(m) < 0)
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__axis(got[1], &axis) < 0)
         return NULL;
     repeats = PyNumber_AsSsize_t(got[0], PyExc_OverflowError);
-    if (repeats == -1 && PyErr_Occurred())
+    if ((repeats == -1 && PyErr_Occurred()) || boc__live(m) < 0)
         return NULL;
     if (repeats < 1) {
         PyErr_Format(PyExc_ValueError, "repeats must be a positive integer, not %zd", repeats);

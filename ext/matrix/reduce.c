@@ -462,11 +462,10 @@ BOC_FUNCTION(topk)
     Py_ssize_t k;
 
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__axis(got[1], &axis) < 0 ||
-        (got[2] != NULL && boc__flag(got[2], &largest) < 0) || boc__flag(got[4], &as_matrix) < 0 || boc__live(m) < 0 ||
-        (has_mask = mask_arg(got[3], m)) < 0)
+        (got[2] != NULL && boc__flag(got[2], &largest) < 0) || boc__flag(got[4], &as_matrix) < 0)
         return NULL;
     k = PyNumber_AsSsize_t(got[0], PyExc_OverflowError);
-    if (k == -1 && PyErr_Occurred())
+    if ((k == -1 && PyErr_Occurred()) || boc__live(m) < 0 || (has_mask = mask_arg(got[3], m)) < 0)
         return NULL;
     if (k < 1 || (size_t)k > grouping(m, axis).length) {
         if (k < 1)

@@ -245,9 +245,16 @@ boc__matrix_t *boc__wrap(boc__state_t *state, boc__block_t *block)
 
 boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
 {
-    boc__block_t *block = block_get((size_t)rows * (size_t)columns);
+    boc__block_t *block;
     boc__matrix_t *m;
+    Py_ssize_t size;
 
+    /* a column and a row that broadcast, say: each may be of any length */
+    if (__builtin_mul_overflow(rows, columns, &size) || size > PY_SSIZE_T_MAX / 16) {
+        PyErr_Format(PyExc_OverflowError, "a Matrix of %zdx%zd is too large", rows, columns);
+        return NULL;
+    }
+    block = block_get((size_t)size);
     if (block == NULL) {
         PyErr_NoMemory();
         return NULL;

@@ -18,7 +18,7 @@ static boc__matrix_t *target(boc__matrix_t *self, PyObject *in_place, PyObject *
 {
     bool here;
 
-    if (boc__live(self) < 0 || boc__flag(in_place, &here) < 0)
+    if (boc__flag(in_place, &here) < 0 || boc__live(self) < 0)
         return NULL;
     if (here && out != NULL && out != Py_None) {
         PyErr_SetString(PyExc_ValueError, "out and in_place are mutually exclusive");
@@ -128,7 +128,7 @@ BOC_FUNCTION(bin)
     PyObject *got[5];
     bool right;
 
-    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__flag(got[2], &right) < 0 || boc__live(m) < 0)
+    if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__flag(got[2], &right) < 0)
         return NULL;
     bins = PyNumber_AsSsize_t(got[0], PyExc_OverflowError);
     if (bins == -1 && PyErr_Occurred())
@@ -137,13 +137,15 @@ BOC_FUNCTION(bin)
         PyErr_Format(PyExc_ValueError, "bins must be >= 1, not %zd", bins);
         return NULL;
     }
-    if (got[1] == NULL || got[1] == Py_None)
-        own_bounds(m, &low, &high);
-    else if (parse_bounds(got[1], &low, &high) < 0)
+    const bool given = got[1] != NULL && got[1] != Py_None;
+    if (given && parse_bounds(got[1], &low, &high) < 0)
         return NULL;
     result = target(m, got[3], got[4]);
-    if (result != NULL)
-        boc__kernels->map->bin(result->data, m->data, boc__size(m), low, high, (double)bins, right);
+    if (result == NULL)
+        return NULL;
+    if (!given)
+        own_bounds(m, &low, &high);
+    boc__kernels->map->bin(result->data, m->data, boc__size(m), low, high, (double)bins, right);
     return (PyObject *)result;
 }
 
@@ -183,17 +185,8 @@ BOC_FUNCTION(digitize)
     if (check_edges(&edges) < 0)
         goto done;
     result = target(m, got[2], got[3]);
-    if (result != NULL && edges.data == result->data) {
-        /* every edge is read for every element: not even the same matrix may be written */
-        boc__matrix_t *copy = boc__new_copy(boc__state_of(self), result);
-        boc__operand_clear(&edges);
-        edges.owned = (PyObject *)copy;
-        if (copy != NULL)
-            edges.data = copy->data;
-        else
-            Py_CLEAR(result);
-    }
-    if (result != NULL && boc__separate(boc__state_of(self), &edges, result) < 0)
+    /* every edge is read for every element: not even the same matrix may be written */
+    if (result != NULL && edges.source == result && boc__operand_copy(boc__state_of(self), &edges) < 0)
         Py_CLEAR(result);
     if (result != NULL) {
         boc__kernels->map->digitize(result->data, m->data, boc__size(m), edges.data,

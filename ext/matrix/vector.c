@@ -138,6 +138,8 @@ BOC_FUNCTION(normalize)
     if (result != NULL && boc__operand(state, self, false, &left) == 1 &&
         boc__operand(state, (PyObject *)magnitudes, false, &right) == 1)
         boc__apply_binary(boc__kernels->map->binary[BOC_OP_divide], result->data, &left, &right, m->rows, m->columns);
+    boc__operand_clear(&left);
+    boc__operand_clear(&right);
     Py_DECREF(magnitudes);
     return (PyObject *)result;
 }

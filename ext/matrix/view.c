@@ -77,14 +77,16 @@ static PyObject *one_line(PyObject *self, const boc__signature_t *signature, boo
     PyObject *got[3];
     Py_ssize_t line;
     bool read_only;
+    int failed;
 
-    if (boc__parse(signature, args, nargs, kwnames, got) < 0 || boc__flag(got[2], &read_only) < 0 || boc__live(m) < 0 ||
-        boc__index(got[0], is_row ? "row" : "column", is_row ? m->rows : m->columns, &line) < 0)
+    if (boc__parse(signature, args, nargs, kwnames, got) < 0 || boc__flag(got[2], &read_only) < 0 || boc__pin(m) < 0)
         return NULL;
     boc__span_t span = {0, 1, is_row ? m->columns : m->rows, false};
-    if (got[1] != NULL && got[1] != Py_None && boc__span(got[1], is_row ? "column" : "row", span.count, &span) < 0)
-        return NULL;
-    return (PyObject *)line_view(m, is_row, line, &span, read_only);
+    failed = boc__index(got[0], is_row ? "row" : "column", is_row ? m->rows : m->columns, &line) < 0 ||
+             (got[1] != NULL && got[1] != Py_None &&
+              boc__span(got[1], is_row ? "column" : "row", span.count, &span) < 0);
+    boc__unpin(m);
+    return failed ? NULL : (PyObject *)line_view(m, is_row, line, &span, read_only);
 }
 
 BOC_FUNCTION(row_view)
@@ -160,6 +162,7 @@ static PyObject *indexer_subscript(PyObject *self, PyObject *key)
     boc__matrix_t *m = ((indexer_t *)self)->base;
     PyObject *rows = key, *columns = NULL;
     boc__span_t down, across = {0, 1, m->columns, false};
+    int failed;
 
     if (boc__live(m) < 0)
         return NULL;
@@ -173,8 +176,11 @@ static PyObject *indexer_subscript(PyObject *self, PyObject *key)
         (columns != NULL && !PyIndex_Check(columns) && !PySlice_Check(columns)) ||
         (PySlice_Check(rows) && (columns == NULL || PySlice_Check(columns))))
         return no_line();
-    if (boc__span(rows, "row", m->rows, &down) < 0 ||
-        (columns != NULL && boc__span(columns, "column", m->columns, &across) < 0))
+    (void)boc__pin(m);
+    failed = boc__span(rows, "row", m->rows, &down) < 0 ||
+             (columns != NULL && boc__span(columns, "column", m->columns, &across) < 0);
+    boc__unpin(m);
+    if (failed)
         return NULL;
     if (down.single)
         return (PyObject *)line_view(m, true, down.start, &across, false);
@@ -211,7 +217,7 @@ static PyObject *view_subscript(PyObject *self, PyObject *key)
     boc__view_t *view = as_view(self);
     boc__span_t span;
 
-    if (boc__live(view->base) < 0 || view_index(view, key, &span) < 0)
+    if (boc__live(view->base) < 0 || view_index(view, key, &span) < 0 || boc__live(view->base) < 0)
         return NULL;
     if (span.single)
         return PyFloat_FromDouble(*at(view, span.start));
@@ -249,15 +255,8 @@ static int assign_span(boc__view_t *view, const boc__span_t *span, PyObject *o)
                      span->count);
         goto done;
     }
-    if (value.source == view->base) { /* it may overlap what is written */
-        boc__matrix_t *copy = boc__new(state, value.rows, value.columns);
-        if (copy == NULL)
-            goto done;
-        memcpy(copy->data, value.data, boc__size(copy) * sizeof(double));
-        boc__operand_clear(&value);
-        value.owned = (PyObject *)copy;
-        value.data = copy->data;
-    }
+    if (value.source == view->base && boc__operand_copy(state, &value) < 0) /* it may overlap what is written */
+        goto done;
     if (boc__live(view->base) < 0)
         goto done;
     for (Py_ssize_t i = 0; i < span->count; i++)
