@@ -139,7 +139,11 @@ bool boc_begin(boc_behavior_t *b) {
         return false;
     }
     if (boc__tracing(t)) {
-        boc__trace_one(t->ring, 0, BOC_T_start, b->id, 0, b->name, 0);
+        int64_t now = boc__ticks();
+        if (!(b->flags & BOC_B_NATIVE)) {
+            b->since = now; /* it has left the pinned queue */
+        }
+        boc__trace_one(t->ring, now, BOC_T_start, b->id, 0, b->name, 0);
     }
     return true;
 }

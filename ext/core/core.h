@@ -133,7 +133,7 @@ struct boc_behavior {
                                         result has the id of its result cown (boc_request_set) */
     union {
         int (*run)(boc_behavior_t *); /* native behaviors only: BOC_RAN, or BOC_LATER and boc_finish(b) later */
-        int64_t since;                /* core's, others only: when it joined the pinned queue */
+        int64_t since;                /* core's, others only: when it joined the pinned queue (ns), began there (ticks) */
     };
     _Atomic int32_t count;           /* requests not granted + fetches not served + 1 while scheduling */
     uint16_t nreq;

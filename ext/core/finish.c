@@ -11,16 +11,28 @@
 #include "queue.h"
 #include "quiesce.h"
 #include "ready.h"
+#include "tally.h"
 #include "tracing.h"
+
+/* When its body began, ticks: of the last one on this worker, or of one on main. */
+static int64_t began(boc__thread_t *t, boc_behavior_t *b) {
+    return t->worker != NULL ? boc__load_rlx(&t->worker->run_since) : b->flags & BOC_B_PINNED ? b->since : t->grant_stamp;
+}
 
 /* Everything after the body but the trace: hand on, drop, free, count. finished is counted last, so that
    "nothing pending" means that nothing of it is left. */
 void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
-    boc__store_rlx(&b->state, boc__load_rlx(&b->state) == BOC_ST_RUNNING ? BOC_ST_DONE : BOC_ST_CANCELLED);
+    bool ran = boc__load_rlx(&b->state) == BOC_ST_RUNNING;
+    boc__store_rlx(&b->state, ran ? BOC_ST_DONE : BOC_ST_CANCELLED);
     uint32_t n = b->nreq;
+    boc__tally_t *y = boc__tracing(t) && !(b->flags & BOC_B_NATIVE) ? boc__load_rlx(&t->tally) : NULL;
+    int64_t used = y != NULL && ran && !forget ? t->grant_stamp - began(t, b) : 0;
     for (uint32_t i = 0; i < n; i++) {
         if (boc__unlikely(b->req[i].turn != 0)) {
             boc__turn_pass(t, &b->req[i]);
+        }
+        if (y != NULL) {
+            boc__tally_grant(y, b->req[i].cown->name, used);
         }
         b->req[i].lent = boc__queue_leave(t, &b->req[i]);
     }
@@ -45,6 +57,9 @@ void boc_finish(boc_behavior_t *b) {
     t->grant_stamp = now;
     if (boc__tracing(t)) {
         bool ran = boc__load_rlx(&b->state) == BOC_ST_RUNNING;
+        if (ran && (b->flags & (BOC_B_PINNED | BOC_B_NATIVE)) == BOC_B_PINNED) { /* a worker has counted its own */
+            boc__tally_body(boc__load_rlx(&t->tally), b->name, b->since, now);
+        }
         boc__trace_one(t->ring, now, BOC_T_end, b->id, 0, 0, ran ? 0 : BOC__TF_CANCELLED);
     }
     boc__end(t, b, false);

@@ -11,6 +11,7 @@ void boc__gate_fork_child(void);
 void boc__turns_fork_child(void);
 void boc__names_fork_child(void);
 void boc__trace_fork_child(void);
+void boc__tally_fork_child(void);
 void boc__clock_fork_child(void);
 
 #endif

@@ -24,6 +24,7 @@
 #include "queue.h"
 
 #include "ready.h"
+#include "tally.h"
 
 enum { MARKED = 1, ACTIVE = 2, NEXT_R = 4, BITS = 7 };
 
@@ -37,19 +38,20 @@ static uintptr_t link_to(boc_request_t *r) {
 
 /* No predecessor, so no writer is active. Readers that left the queue may be. */
 static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
+    boc__thread_t *t = boc__me();
     if (first->lent) {
         boc_cown_retain(c); /* Q6: nobody is there to get one from */
         first->lent = 0;
     }
     if (first->mode == BOC_READ) {
         if (boc__add(&c->readers, 2) == 0) {
-            c->seq++;
+            c->seq = boc__tally_begin(t, c, t->grant_stamp);
         }
         return true;
     }
     if (boc__load_acq(&c->readers) == 0) { /* sees all that the last reader did */
         boc__store_rlx(&c->writer, first);
-        c->seq++;
+        c->seq = boc__tally_begin(t, c, t->grant_stamp);
         return true;
     }
     if (alone) {
@@ -58,7 +60,7 @@ static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
     boc__store_rlx(&c->writer, first);
     if (boc__add(&c->readers, 1) == 0) { /* publishes cown.writer to the last reader */
         boc__store_rlx(&c->readers, 0);
-        c->seq++;
+        c->seq = boc__tally_begin(t, c, t->grant_stamp);
         return true;
     }
     return false;
@@ -150,7 +152,9 @@ static bool leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
     uintptr_t s = boc__load_acq(&r->state);
     if (next_of(s) == NULL) {
         boc_request_t *me = r;
+        uint64_t timed = c->seq; /* another's, once the tail is free */
         if (boc__load_rlx(&c->tail) == r && boc__cas(&c->tail, &me, NULL)) {
+            boc__tally_end(t, c->name, timed, t->grant_stamp);
             return false;
         }
         boc__spin_until(next_of(s = boc__load_acq(&r->state)) != NULL);
@@ -174,7 +178,7 @@ static bool leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
             linked = true;
         }
     }
-    uint64_t left;
+    uint64_t left, timed = c->seq; /* another's, once readers is 0 */
     if (linked && !(s & NEXT_R)) {
         boc__store_rlx(&c->writer, next_of(s)); /* published by the subtraction */
         left = boc__sub(&c->readers, 1) - 1;
@@ -185,6 +189,9 @@ static bool leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
         boc_request_t *w = boc__load_rlx(&c->writer);
         boc__store_rlx(&c->readers, 0);
         return grant_writer(t, c, w);
+    }
+    if (left == 0) {
+        boc__tally_end(t, c->name, timed, t->grant_stamp);
     }
     return false;
 }

@@ -265,6 +265,7 @@ int boc_stop(int64_t deadline_ns, uint64_t stuck[16]) {
     boc__swap(&boc__rt.state, BOC__STOPPED);
     boc__leftovers(t);
     boc__drain(t); /* all of it is stale; what it makes ready is drained here too */
+    boc_tally_mark();
     boc__quiesce_look();
     return BOC_OK;
 }
@@ -287,6 +288,6 @@ void boc_after_fork_child(void) {
     boc__gate_fork_child();
     boc__turns_fork_child();
     boc__names_fork_child();
-    boc__trace_fork_child();
     boc__clock_fork_child();
+    boc__trace_fork_child();
 }

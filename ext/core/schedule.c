@@ -15,6 +15,7 @@
 #include "finish.h"
 #include "queue.h"
 #include "ready.h"
+#include "tally.h"
 #include "tracing.h"
 
 #include <stdlib.h>
@@ -458,7 +459,7 @@ int boc_acquire(boc_behavior_t *b, uint16_t *home) {
         boc__store_rlx(&c->readers, 0);
         boc__count_up(&t->finished);
     }
-    c->seq++;
+    c->seq = boc__tally_begin(t, c, boc__tracing(t) ? boc__ticks() : 0);
     if (boc__load_rlx(&c->home) != 0) {
         *home = boc__load_rlx(&c->home);
         t->grant_stamp = boc__ticks();

@@ -15,6 +15,7 @@ typedef struct boc__thread {
     bool draining;        /* boc__drain is at work below us on the stack */
     boc_worker_t *worker; /* NULL: no worker */
     struct boc__ring *ring; /* of trace records; see tracing.h */
+    _Atomic(struct boc__tally *) tally; /* its counters by name; there where a ring is */
     uint64_t id_next, id_end;
     _Atomic uint64_t scheduled, finished, started; /* written by this thread alone */
     _Atomic int64_t cowns, behaviors;              /* made less freed by this thread; their sums are the living */

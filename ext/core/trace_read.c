@@ -31,6 +31,7 @@ void boc_trace_clear(void) {
             boc__store_rel(&r->floor, boc__load_acq(&r->head));
         }
     }
+    boc__tally_clear();
 }
 
 static void record_of(boc__slot_t *s, boc_record_t *out) {
@@ -112,5 +113,6 @@ uint64_t boc_trace_before(const boc_trace_cursor_t *c, uint32_t thread) {
 }
 
 void boc__trace_fork_child(void) {
+    boc__tally_fork_child();
     boc_trace_clear(); /* what the parent did is the parent's to show */
 }

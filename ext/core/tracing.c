@@ -9,6 +9,8 @@
  */
 #include "tracing.h"
 
+#include "tally.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,12 @@ void boc__trace_thread(boc__thread_t *t) {
     if (t->index < BOC_MAX_WORKERS) {
         memset(r, 0, bytes); /* a worker takes its page faults now, not in its first bodies */
     }
+    boc__tally_t *y = boc__load_rlx(&t->tally);
+    if (y == NULL && (y = boc__tally_new()) == NULL) {
+        free(r);
+        return;
+    }
+    boc__store_rel(&t->tally, y);
     r->mask = size - 1;
     r->thread = (uint64_t)t->index << 48;
     t->ring = r;

@@ -20,6 +20,7 @@
 #include "park.h"
 #include "quiesce.h"
 #include "ready.h"
+#include "tally.h"
 #include "tracing.h"
 #include "wake.h"
 
@@ -236,14 +237,15 @@ static int64_t cpu_sample(boc_worker_t *w, int64_t now) {
 /* Runs b, which this worker has begun. False: the worker was given up meanwhile, b is no longer ours. */
 static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stolen) {
     uint64_t id = b->id;
+    uint32_t name = b->name;
     int64_t start = w->stamp != 0 ? w->stamp : boc__ticks();
     bool tracing = boc__tracing(t);
     int64_t cpu = 0;
     if (tracing) {
         cpu = cpu_sample(w, start);
-        boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, b->name, stolen ? BOC__TF_STOLEN : 0);
+        boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, name, stolen ? BOC__TF_STOLEN : 0);
     }
-    boc__store_rlx(&w->run_name, b->name);
+    boc__store_rlx(&w->run_name, name);
     boc__store_rlx(&w->run_since, start);
     boc__store_rlx(&w->body, b);
     boc__store_rel(&w->run_id, id);
@@ -257,6 +259,9 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
     int64_t now = boc__ticks();
     w->stamp = now;
     boc__store_rlx(&w->n.busy_ticks, boc__load_rlx(&w->n.busy_ticks) + (uint64_t)(now - start));
+    if (tracing) {
+        boc__tally_body(boc__load_rlx(&t->tally), name, start, now);
+    }
     if (boc__unlikely(rc != BOC_RAN)) {
         return true; /* boc_finish comes later */
     }

@@ -304,6 +304,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
         rc = boc_wait_quiescent(until, pump);
         Py_END_ALLOW_THREADS
         if (rc == 0) {
+            boc_tally_mark();
             boc_trace(BOC_T_quiet, 0, 0, 0, 0); /* a chart of "the run" begins behind it */
             Py_RETURN_TRUE;
         }

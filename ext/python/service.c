@@ -484,6 +484,31 @@ static PyObject *tr_now(PyObject *module, PyObject *unused) {
     return PyLong_FromLongLong(boc_now());
 }
 
+/* trace_tally() -> [(time, first, rows), ..]: the counters by name at each mark, and now */
+static PyObject *tr_tally(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    enum { MOST = 64 };
+    boc_tally_t *y = calloc(MOST, sizeof *y);
+    PyObject *list = y != NULL ? PyList_New(0) : PyErr_NoMemory();
+    uint32_t n = 0;
+    if (list != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        n = boc_tally_read(y, MOST);
+        Py_END_ALLOW_THREADS
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        PyObject *row = list == NULL ? NULL
+                                     : Py_BuildValue("LLy#", (long long)y[i].time, (long long)y[i].first, y[i].row != NULL ? (const char *)y[i].row : "",
+                                                     (Py_ssize_t)(y[i].n * sizeof *y[i].row));
+        if (row == NULL || PyList_Append(list, row) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(row);
+        boc_tally_free(&y[i]);
+    }
+    free(y);
+    return list;
+}
+
 static PyObject *tr_clear(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     boc_trace_clear();
@@ -514,6 +539,7 @@ PyMethodDef boc__trace_methods[] = {
     {"cown_names", boc__cown_names, METH_NOARGS, "cown_names() -> bytes: rows of two uint64, id and name number"},
     {"now_ns", tr_now, METH_NOARGS, "now_ns() -> CLOCK_MONOTONIC in ns"},
     {"now", tr_now, METH_NOARGS, "now() -> CLOCK_MONOTONIC in ns"},
+    {"trace_tally", tr_tally, METH_NOARGS, "trace_tally() -> [(time, first, rows of 40 bytes)]: counters at each mark and now"},
     {"trace_clear", tr_clear, METH_NOARGS, NULL},
     {"trace_enable", tr_enable, METH_O, NULL},
     {"trace_text", tr_text, METH_VARARGS, NULL},

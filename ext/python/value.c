@@ -388,6 +388,7 @@ void boc__pack_exception(boc_state_t *st, boc_value_t *out) {
     }
     boc_trace(BOC_T_raise, st->ctx.current ? st->ctx.current->id : 0, 0,
               boc_name(Py_TYPE(exc)->tp_name, strlen(Py_TYPE(exc)->tp_name)), 0);
+    boc_tally_raised(st->ctx.current ? st->ctx.current->name : 0);
     Py_DECREF(exc);
 }
 
