@@ -198,7 +198,7 @@ int boc__not_in_body(const char *what);
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
-       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_LEADS_ON, PY_COUNT };
+       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_LEADS_ON, PY_RAISED_FOR, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 /* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
 void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);
@@ -328,7 +328,7 @@ void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t or
 void boc__emit_cown(int kind, boc_cown_t *c, uint32_t origin); /* takes a reference of its own */
 int boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */
 bool boc__may_pump(void);             /* on main's main thread, and no pump runs */
-void boc__drain_output(void);         /* what bodies printed so far is written */
+void boc__drain_output(int64_t deadline); /* what bodies printed so far is written; by then also what they put on the board is applied */
 uint32_t boc__origin(void);
 bool boc__in_update(void);
 int boc__not_in_update(void); /* -1 with an error: an update function of the noticeboard must not call boc */

@@ -267,12 +267,11 @@ static PyObject *hand_out(boc_state_t *st, PyObject *o, uint16_t flags) {
     if (o == NULL || !(flags & VF_EXC) || !PyExceptionInstance_Check(o))
         return o;
     if (!PyErr_GivenExceptionMatches(o, PyExc_Exception)) {
-        PyObject *type = boc__error_type(st, "BehaviorError");
-        PyObject *e = type ? PyObject_CallFunction(type, "O", o) : NULL;
-        if (e != NULL) {
-            PyException_SetCause(e, o);
-            o = e;
-        }
+        PyObject *f = boc__py(st, PY_RAISED_FOR);
+        PyObject *e = f ? PyObject_CallOneArg(f, o) : NULL;
+        Py_DECREF(o);
+        if ((o = e) == NULL)
+            return NULL;
     }
     PyErr_SetRaisedException(o);
     return NULL;
@@ -383,7 +382,7 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
         if (v.flags & VF_EXC)
             boc__mark_seen(c);
     }
-    boc__drain_output();
+    boc__drain_output(deadline);
     uint16_t flags = v.flags;
     PyObject *o = boc__is_moved(v.tag) ? boc__give(st, &v) : boc__decode(st, &v);
     boc__value_drop(&v);

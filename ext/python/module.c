@@ -55,6 +55,7 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_CHANGES] = {"boc._define", "changes"},
     [PY_PACK] = {"boc._raise", "pack"},
     [PY_UNPACK] = {"boc._raise", "unpack"},
+    [PY_RAISED_FOR] = {"boc._raise", "raised_for"},
     [PY_REFUSAL] = {"boc._transfer", "explain_refusal"},
     [PY_BODY_END] = {"boc._worker", "body_end"},
     [PY_WORKER_SETUP] = {"boc._worker", "setup"},

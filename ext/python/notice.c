@@ -63,7 +63,7 @@ static struct {
     boc_view_t *view; /* of this version, or NULL */
     op_t *head, **tail;
     bool applying;
-    uint64_t tickets, applied;
+    uint64_t tickets, applied, cleared; /* the last one given, applied, and not to be applied any more */
     past_t *past;
     uint64_t npast;
 } board = {.lock = PTHREAD_MUTEX_INITIALIZER, .applied_more = PTHREAD_COND_INITIALIZER, .tail = &board.head};
@@ -170,7 +170,7 @@ static void apply_plain(op_t *op) {
             stale = bump(op, &op->value, BOC_T_notice_write, &oldest);
             op->value.tag = V_EMPTY;
         }
-    } else {
+    } else if (op->what == OP_DELETE) {
         forget(op->key, &old);
         if (old.tag != V_EMPTY)
             stale = bump(op, NULL, BOC_T_notice_delete, &oldest);
@@ -179,6 +179,7 @@ static void apply_plain(op_t *op) {
     boc__value_drop(&old);
     boc__value_drop(&oldest);
     boc__value_drop(&op->value);
+    boc__value_drop(&op->fn);
     view_drop(stale);
     if (!ok)
         warn_full(op);
@@ -317,6 +318,7 @@ static void apply_update(boc_state_t *st, op_t *op) {
         warn_update(op);
     boc_view_t *stale = NULL;
     pthread_mutex_lock(&board.lock);
+    ok = ok && op->ticket > board.cleared;
     if (ok && out.tag == V_ABSENT) {
         forget(op->key, &old);
         if (old.tag != V_EMPTY)
@@ -360,6 +362,8 @@ static PyObject *notice_apply(PyObject *module, PyObject *unused) {
         if (board.head == NULL)
             board.tail = &board.head;
         uint64_t ticket = op->ticket;
+        if (ticket <= board.cleared)
+            op->what = OP_CLEAR;
         if (op->what == OP_UPDATE)
             apply_update(st, op);
         else
@@ -413,9 +417,7 @@ bool boc__in_update(void) { return in_update; }
 static PyObject *notice_key(PyObject *module, PyObject *key) {
     (void)module;
     op_t op = {0};
-    if (key_of(key, &op) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return key_of(key, &op) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *notice_write(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
@@ -427,9 +429,7 @@ static PyObject *notice_write(PyObject *module, PyObject *const *args, Py_ssize_
     if (st == NULL || boc__arguments(args, n, kwnames, names, 2, "notice_write(key, value)", got) < 0 || key_of(got[0], &op) < 0 ||
         boc__ensure_started() < 0 || boc__encode(st, got[1], &op.value, "the value for the noticeboard") < 0)
         return NULL;
-    if (submit(&op) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return submit(&op) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *notice_delete(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
@@ -464,9 +464,7 @@ static PyObject *notice_update(PyObject *module, PyObject *args) {
         c->v.tag = V_EMPTY;
         boc__capture_drop(c);
     }
-    if (submit(&op) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return submit(&op) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
@@ -498,6 +496,21 @@ static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
     PyObject *said = service ? PyObject_CallMethod(service, "say", NULL) : NULL;
     Py_XDECREF(service);
     return said;
+}
+
+/* _board_settled(timeout) -> bool: what anybody wrote before this call is applied. Not to be waited for by reads. */
+static PyObject *board_settled(PyObject *module, PyObject *timeout) {
+    (void)module;
+    int64_t deadline;
+    if (boc__deadline(timeout, &deadline) < 0)
+        return NULL;
+    uint64_t mine = my_ticket;
+    pthread_mutex_lock(&board.lock);
+    my_ticket = board.tickets;
+    pthread_mutex_unlock(&board.lock);
+    int rc = await_mine(deadline);
+    my_ticket = rc != 0 ? mine : 0;
+    return rc == 0 || rc == BOC_ETIME ? PyBool_FromLong(rc == 0) : NULL;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -696,6 +709,7 @@ static PyObject *notice_clear(PyObject *module, PyObject *unused) {
     for (uint32_t i = 0; i < n; i++)
         old[i] = board.note[i].v;
     board.n = 0;
+    board.cleared = board.tickets;
     boc_view_t *stale = board.view;
     board.view = NULL;
     atomic_fetch_add_explicit(&board.version, 1, memory_order_release);
@@ -774,6 +788,7 @@ PyMethodDef boc__notice_methods[] = {
     {"notice_sync", (PyCFunction)(void (*)(void))notice_sync, METH_VARARGS | METH_KEYWORDS,
      "notice_sync(timeout=30.0)\n--\n\nWait until this thread's earlier writes are applied. timeout: seconds."},
     {"_notice_key", notice_key, METH_O, "_notice_key(key): raises what a write would for a bad key"},
+    {"_board_settled", board_settled, METH_O, NULL},
     {"_notices", notices, METH_NOARGS, NULL},
     {"_notice_clear", notice_clear, METH_NOARGS, NULL},
     {"notice_apply", notice_apply, METH_VARARGS, NULL},

@@ -221,12 +221,15 @@ static PyObject *launch_service(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-void boc__drain_output(void) {
+void boc__drain_output(int64_t deadline) {
     if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0 && !boc__notebook())
         return;
     boc_state_t *st = boc__st();
     PyObject *f = st ? boc__py(st, PY_SERVICE_DRAIN) : NULL;
-    PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
+    int64_t left = deadline - boc_now();
+    PyObject *r = NULL;
+    if (f != NULL)
+        r = deadline == INT64_MAX ? PyObject_CallNoArgs(f) : PyObject_CallFunction(f, "d", left > 0 ? (double)left * 1e-9 : 0.0);
     if (r == NULL)
         PyErr_Clear();
     Py_XDECREF(r);

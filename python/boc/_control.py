@@ -149,25 +149,28 @@ def _left(deadline: float | None) -> float | None:
     return max(0.0, deadline - monotonic())
 
 
-def _until_quiescent(timeout: float | None) -> bool:
+def _deadline(timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    from time import monotonic
+
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
+    if timeout != timeout:
+        raise ValueError("timeout is NaN")
+    return monotonic() + timeout
+
+
+def _until_quiescent(deadline: float | None) -> bool:
     from boc import _service
     from boc._stall import Stall
 
-    deadline = None
-    if timeout is not None:
-        from time import monotonic
-
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
-        if timeout != timeout:
-            raise ValueError("timeout is NaN")
-        deadline = monotonic() + timeout
     stall = Stall()
     said: list[str] = []  # of a closed gate
     while True:
         done = _core._quiesce(_left(deadline), stall.tick, said)
         if done is not None:
-            _service.drain()
+            _service.drain(_left(deadline))
             return bool(done)
         failed = _core._start_error()
         if failed is not None and not _core._worker_count():
@@ -182,10 +185,11 @@ def _answer(stats: bool, noticeboard: bool, counters: Any, board: Any) -> Any:
     return counters if stats else board if noticeboard else None
 
 
-def _board() -> dict[str, Any]:
+def _board(deadline: float | None, what: str) -> dict[str, Any]:
     if not _core._running():
         return {}
-    _core.notice_sync(None)
+    if not _core._board_settled(_left(deadline)):
+        raise TimeoutError(f"{what}: updates of the noticeboard are still to be applied; the runtime goes on")
     entries: dict[str, Any] = _core._notices()
     return entries
 
@@ -199,12 +203,13 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
     """
     _outside("quiesce()")
     ran = _core._running()
-    if not _until_quiescent(timeout):
+    deadline = _deadline(timeout)
+    if not _until_quiescent(deadline):
         raise TimeoutError(_timeout_text("quiesce()"))
     from boc import _service
 
-    board = _board() if noticeboard else None
-    _service.flush_unseen(everything=False)
+    board = _board(deadline, "quiesce()") if noticeboard else None
+    _service.flush_unseen(False, _left(deadline))
     return _answer(stats, noticeboard, scheduler_stats() if stats and ran else [], board)
 
 
@@ -217,11 +222,12 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
     """
     _outside("wait()")
     ran = _core._running()
-    if not _until_quiescent(timeout):
+    deadline = _deadline(timeout)
+    if not _until_quiescent(deadline):
         raise TimeoutError(_timeout_text("wait()"))
-    board = _board() if noticeboard else None
+    board = _board(deadline, "wait()") if noticeboard else None
     counters = scheduler_stats() if stats and ran else []
-    _shut_down(cancel=False, interrupt=False, grace=-1.0)
+    _shut_down(cancel=False, interrupt=False, grace=-1.0, deadline=deadline)
     return _answer(stats, noticeboard, counters, board)
 
 
@@ -241,16 +247,16 @@ def _timeout_text(what: str) -> str:
     return f"{what}: {scheduled - finished} behaviors are still pending; the runtime goes on"
 
 
-def _shut_down(cancel: bool, interrupt: bool, grace: float) -> tuple[int, int, int]:
+def _shut_down(cancel: bool, interrupt: bool, grace: float, deadline: float | None = None) -> tuple[int, int, int]:
     global _options
     from boc import _service
 
     for hook in tuple(_before_stop):
         hook()
     ending = _core._stop(cancel, interrupt, grace)
-    _service.drain()
+    _service.drain(_left(deadline))
     _core._notice_clear()
-    _service.flush_unseen()
+    _service.flush_unseen(timeout=_left(deadline))
     _service.reset()
     _options = None
     return ending  # type: ignore[no-any-return]
@@ -269,7 +275,9 @@ def stop(cancel: bool = True) -> None:
         raise RuntimeError("stop() cannot be used inside a behavior: a body never waits")
     _no_batch("stop()")
     if _core._running():
-        _shut_down(cancel=True, interrupt=cancel, grace=1.0 if cancel else -1.0)
+        from time import monotonic
+
+        _shut_down(True, interrupt=cancel, grace=1.0 if cancel else -1.0, deadline=monotonic())
     _core._gate_open()
 
 

@@ -31,7 +31,8 @@ class TransferError(RuntimeError):
 
 
 class BehaviorError(RuntimeError):
-    """Stands for an exception that could not be brought here as what it was.
+    """Stands for an exception that could not be brought here as what it was, and is raised for a body that ended
+    with a SystemExit or another BaseException that is no Exception (`__cause__`).
 
     type_name: type of the original, with its module.
     text: its `str()`.

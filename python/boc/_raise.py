@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["describe", "encode_part", "pack", "type_name", "unpack"]
+__all__ = ["describe", "encode_part", "pack", "raised_for", "type_name", "unpack"]
 
 _SIMPLE = frozenset({str, int, float, bool, type(None), bytes, complex})
 _MAX_CHAIN = 100
@@ -93,6 +93,16 @@ def _safe(show: Callable[[Any], str], value: Any) -> str:
     except Exception as e:
         return f"<{type_name(type(value))}: {show.__name__}() raised {type(e).__name__}>"
     return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "..."
+
+
+def raised_for(exc: BaseException) -> BehaviorError:
+    """What `result()` raises for a body that ended with `exc`, which is no Exception: a SystemExit, an interrupt."""
+    from traceback import format_exception
+
+    trace = "".join(format_exception(exc))
+    e = BehaviorError(describe(exc), type_name=type_name(type(exc)), text=_safe(str, exc), traceback=trace)
+    e.__cause__ = exc
+    return e
 
 
 # ---- out -------------------------------------------------------------------

@@ -49,6 +49,7 @@ flushed: Callable[[], None] | None = None
 watchers: dict[int, Callable[[], None]] = {}
 
 _STUCK_S = 1.0
+_LAST_UPDATES_S = 0.2
 
 _lock = threading.RLock()
 _notice_lock = threading.RLock()
@@ -86,14 +87,16 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Handle what is queued and end the thread.
+    """Handle what is queued and end the thread; an update of the board that takes long is left behind.
 
     A daemon thread that still lives while CPython ends is killed where it stands, which crashes under -X perf.
     """
     global _stopping
+    drain(_LAST_UPDATES_S)
+    _core._notice_clear()
     _stopping = True
     _core.service_wake()
-    drain()
+    _say()
     thread = _threads.pop(os.getpid(), None)
     if thread is not None and thread.is_alive() and thread is not threading.current_thread():
         thread.join(_STUCK_S)  # not for ever: it may be in a user's log handler
@@ -101,7 +104,7 @@ def stop() -> None:
 
 def _run() -> None:
     while not _stopping:
-        if not _core.service_wait(1.0):
+        if not _core.service_wait(1.0) and not _notices:
             continue
         try:
             with _lock:
@@ -115,14 +118,31 @@ def _take() -> None:
     _items.extend(_core.service_next(0.0))
 
 
-def drain() -> None:
-    """Handle everything that is queued now, on this thread."""
-    say()
-    _apply_notices()
+def drain(timeout: float | None = None) -> None:
+    """Handle everything that is queued now, on this thread.
+
+    timeout: at most so many seconds for the noticeboard's writes, which then are the service thread's.
+    """
+    _say()
+    if _stopping:
+        return
+    thread = _threads.get(os.getpid())
+    if timeout is None or thread is None or thread is threading.current_thread() or not thread.is_alive():
+        _apply_notices()
+        return
+    if _notices:
+        _core.service_wake()
+    _core._board_settled(timeout)
 
 
 def say() -> None:
     """Handle everything but the noticeboard's writes, which may take long, on this thread."""
+    _say()
+    if _notices:
+        _core.service_wake()
+
+
+def _say() -> None:
     seen, since = _handled, time.monotonic()
     while not _lock.acquire(timeout=0.05):
         # Another thread writes. If it gets nowhere, this one may hold the very lock that it needs.
@@ -338,14 +358,14 @@ def report(exc: BaseException, name: str) -> str:
     return _reports.text(exc, name)
 
 
-def flush_unseen(everything: bool = True) -> None:
+def flush_unseen(everything: bool = True, timeout: float | None = None) -> None:
     """A wait or the exit: report what nobody looked at, and how many there were of those only counted.
 
-    everything: also what cowns that live still hold, and the last few that were only counted.
+    everything: also what cowns that live still hold, and the last few that were only counted. timeout: of `drain`.
     """
     if everything:
         _core.report_unseen()
-    drain()
+    drain(timeout)
     if waited is not None:
         waited()
     text = _reports.counts(everything)

@@ -89,6 +89,13 @@ WORK = {
             os.write(w, b'.')
             import asyncio, decimal, sqlite3, ssl, unittest, xml.dom.minidom
     """,
+    "an update for ever": """
+        def spin(now):
+            os.write(w, b'.')
+            while True: pass
+        boc.notice_update("k", spin)
+        boc.notice_update("k", spin)
+    """,
     "thread of a body": """
         @when(Cown(0))
         def f(c):
@@ -116,7 +123,7 @@ END = {
 }
 
 # In these main waits until a body runs.
-BEGUN = ("loop", "swallows", "sleeping", "in C with the GIL", "waits for a lock", "importing")
+BEGUN = ("loop", "swallows", "sleeping", "in C with the GIL", "waits for a lock", "importing", "an update for ever")
 
 PROGRAM = """
 r, w = os.pipe()

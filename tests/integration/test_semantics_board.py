@@ -7,6 +7,7 @@ import logging
 import operator
 import pickle
 import threading
+import time
 from functools import partial
 
 import boc
@@ -315,3 +316,42 @@ def test_a_body_keeps_its_changes_to_itself():
     for change in (False, True, False, True, False):
         look(change)
     assert c.result() == [(repr(said), True, True)] * 5
+
+
+def _slow(seconds, now):
+    time.sleep(seconds)
+    return now + 1
+
+
+def test_a_wait_does_not_wait_longer_for_updates():
+    c = Cown(0)
+
+    @when(c)
+    def body(c):
+        notice_update("slow", partial(_slow, 1), 0)
+        notice_update("slow", partial(_slow, 1), 0)
+        return 1
+
+    while not c.done():
+        time.sleep(0.001)
+    begin = time.monotonic()
+    assert body.result(timeout=0.1) == 1
+    quiesce(timeout=0.1)
+    with pytest.raises(TimeoutError, match="noticeboard"):
+        quiesce(timeout=0.1, noticeboard=True)
+    assert time.monotonic() - begin < 1.5
+    assert quiesce(timeout=20, noticeboard=True) == {"slow": 2}
+
+
+@pytest.mark.parametrize("end", [lambda: wait(timeout=0.05), boc.stop])
+def test_updates_that_were_not_applied_at_the_end_never_are(end):
+    start(2)
+    for key in ("runs", "queued"):
+        notice_update(key, partial(_slow, 0.6), 0)
+    begin = time.monotonic()
+    end()
+    assert time.monotonic() - begin < 1
+    start(2)
+    notice_update("after", partial(_slow, 0), 0)
+    notice_sync()
+    assert dict(noticeboard()) == {"after": 1}

@@ -103,7 +103,10 @@ def test_base_exceptions_are_an_error_of_that_body():
 
     with pytest.raises(boc.BehaviorError) as caught:
         leaves.result()
-    assert isinstance(caught.value.__cause__, SystemExit)
+    e = caught.value
+    assert isinstance(e.__cause__, SystemExit)
+    assert (str(e), e.type_name, e.text) == ("SystemExit: 3", "SystemExit", "3")
+    assert "raise SystemExit(3)" in e.traceback and e.traceback.endswith("SystemExit: 3\n")
 
     @when()
     def goes_on():

@@ -45,6 +45,12 @@ class FakeCore:
             raise item
         self.applied.append(item)
 
+    def _board_settled(self, timeout):
+        return True
+
+    def _notice_clear(self):
+        self.applied.clear()
+
     def report_unseen(self):
         self.reported += 1
 
@@ -59,6 +65,7 @@ def core(monkeypatch):
     fake = FakeCore()
     monkeypatch.setattr(_service, "_core", fake)
     monkeypatch.setattr(_worker, "_core", fake)
+    monkeypatch.setattr(_service, "_stopping", False)
     _service.reset()
     yield fake
     _service.reset()
