@@ -29,6 +29,10 @@ bool boc__fetch_post(boc__thread_t *t, boc_request_t *r, uint32_t home) {
 /* ---- the porter ----------------------------------------------------------------------- */
 static boc__lock_t making;
 
+void boc__home_fork_child(void) {
+    boc__store_rlx(&making.word, 0);
+}
+
 void boc__porter_arm(boc_worker_t *w) {
     uint32_t rests = BOC__PORTER_RESTS;
     if (boc__load_seq(&w->porter) != BOC__PORTER_RESTS || !boc__cas(&w->porter, &rests, BOC__PORTER_ARMED)) {

@@ -18,6 +18,7 @@ void boc__porter_end(boc_worker_t *w, bool abandon);
 void boc__mail_serve(boc_worker_t *w);
 void boc__mail_close(boc_worker_t *w);    /* serves what is left, takes no more */
 void boc__mail_close_unread(boc_worker_t *w); /* its worker was given up */
+void boc__home_fork_child(void);
 
 /* ---- fetch.c ---- */
 void boc__fetch_serve(boc_worker_t *w, boc__thread_t *t, bool by_porter);

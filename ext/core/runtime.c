@@ -284,6 +284,7 @@ void boc_after_fork_child(void) {
     boc__thread_fork_child();
     boc__ready_fork_child();
     boc__pinned_fork_child();
+    boc__home_fork_child();
     boc__waits_fork_child();
     boc__gate_fork_child();
     boc__turns_fork_child();

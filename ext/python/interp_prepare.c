@@ -15,6 +15,7 @@ static const char *const preloaded[] = {NULL};
 
 /* sys.path of main, marshalled, so that it can wait between two interpreters. */
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
+void boc__path_after_fork(void) { pthread_mutex_init(&path_lock, NULL); }
 static char *path_bytes;
 static Py_ssize_t path_size;
 

@@ -27,6 +27,9 @@ void boc__message_after_fork(void);
 void boc__handle_after_fork(void);
 void boc__naming_after_fork(void);
 void boc__share_after_fork(void);
+void boc__main_drop_after_fork(void);
+void boc__movable_after_fork(void);
+void boc__path_after_fork(void);
 void boc__frames_after_fork(void);
 
 boc_state_t *boc__worker_state(uint32_t worker) {
@@ -151,6 +154,9 @@ void boc__worker_teardown(uint32_t worker) {
 void boc__binding_after_fork(void) {
     boc__store_after_fork();
     boc__service_after_fork();
+    boc__main_drop_after_fork();
+    boc__movable_after_fork();
+    boc__path_after_fork();
     boc__notice_after_fork();
     boc__message_after_fork();
     boc__handle_after_fork();

@@ -9,6 +9,7 @@
 #define MOST 256
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+void boc__movable_after_fork(void) { pthread_mutex_init(&lock, NULL); }
 static const boc_movable_t *table[MOST];
 static uint32_t count;
 

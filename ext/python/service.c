@@ -317,6 +317,8 @@ static struct {
     size_t n, cap;
 } drops = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+void boc__main_drop_after_fork(void) { pthread_mutex_init(&drops.lock, NULL); }
+
 void boc__main_drop_later(PyObject *o) {
     pthread_mutex_lock(&drops.lock);
     if (drops.n == drops.cap) {

@@ -67,6 +67,17 @@ _reports = Reports()
 # ---- the thread ------------------------------------------------------------
 
 
+def _after_fork() -> None:
+    """In the child: whoever held a lock is gone, and what was queued is the parent's to say."""
+    global _lock, _notice_lock
+    _lock, _notice_lock = threading.RLock(), threading.RLock()
+    _items.clear()
+    _notices.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def start() -> None:
     """Start the thread if it does not run (also in the child of a fork).
 

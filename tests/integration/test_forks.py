@@ -126,6 +126,56 @@ def test_a_child_of_main(state: str, way: str) -> None:
     assert "child is well" in done.out, done.err
 
 
+def test_a_child_that_is_born_while_a_line_is_written_and_an_update_runs() -> None:
+    done = run("""
+        writing, updating, go_on = threading.Event(), threading.Event(), threading.Event()
+        class Slow:
+            def write(self, text):
+                if "slow" in text:
+                    writing.set()
+                    go_on.wait(60)
+            def flush(self): pass
+        own, sys.stdout = sys.stdout, Slow()
+        @when(Cown(0))
+        def f(c): print("slow")
+        assert writing.wait(20)  # the service has its lock
+        pid = os.fork()
+        if pid == 0:
+            sys.stdout = own
+            assert boc._service._lock.acquire(blocking=False)
+            boc._service._lock.release()
+            @when(Cown(0))
+            def g(c):
+                print("the child writes")
+                boc.notice_update("n", lambda n: n + 1, 0)
+            boc.quiesce(30)
+            boc.notice_sync(30)
+            assert boc.notice_read("n") == 1
+            boc.stop()
+            os._exit(5)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+        go_on.set()
+        sys.stdout = own
+        go_on.clear()
+        atexit.events = updating, go_on  # an event cannot be captured; its module goes by name
+        boc.notice_update("k", lambda n: [atexit.events[0].set(), atexit.events[1].wait(60)][1], 0)
+        assert updating.wait(20)  # somebody of the program has the board
+        pid = os.fork()
+        if pid == 0:
+            assert boc._service._notice_lock.acquire(blocking=False)
+            boc._service._notice_lock.release()
+            boc.notice_update("n", lambda n: n + 1, 0)
+            boc.notice_sync(30)
+            assert boc.notice_read("n") == 1
+            boc.stop()
+            os._exit(5)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+        go_on.set()
+        print("well", flush=True)
+    """, "-W", "ignore").clean()
+    assert "the child writes" in done.out and "well" in done.out, done.err
+
+
 def test_a_cown_of_before_is_refused_in_every_way() -> None:
     done = run("""
         idle, live = Cown(1), Cown([])
