@@ -279,10 +279,11 @@ def _reduce_type_variable(variable: Any) -> Any:
     if _is_found(variable):
         return NotImplemented
     kind = type(variable).__name__
-    options = {} if kind == "TypeVarTuple" else {
-        "covariant": variable.__covariant__, "contravariant": variable.__contravariant__}  # fmt: skip
-    if kind != "TypeVarTuple" and variable.__infer_variance__:
+    options: dict[str, bool] = {}
+    if getattr(variable, "__infer_variance__", False):
         options = {"infer_variance": True}
+    elif hasattr(variable, "__covariant__"):  # a TypeVarTuple has none before 3.15
+        options = {"covariant": variable.__covariant__, "contravariant": variable.__contravariant__}
     return _typed.type_variable, (kind, variable.__name__, options, _variable_token(variable))
 
 

@@ -297,7 +297,7 @@ def test_an_executor_that_waits_while_the_program_ends() -> None:
 
 def test_scheduling_after_the_end_says_that_the_program_ends() -> None:
     done = run("""
-        def late():
+        def late(when=when, Cown=Cown):
             try:
                 @when(Cown(0))
                 def f(c): pass
@@ -307,7 +307,8 @@ def test_scheduling_after_the_end_says_that_the_program_ends() -> None:
         def f(c): pass
         f.result(20)
         class Late:
-            def __del__(self): late()  # as the modules are cleared, after all callbacks
+            # As the modules are cleared, after all callbacks. Free-threaded builds have set the names to None by then.
+            def __del__(self, late=late): late()
         keep = Late()
     """).clean()
     assert "refused: the program ends" in done.out
