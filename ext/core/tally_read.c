@@ -122,11 +122,15 @@ static uint64_t ended(const boc_tally_t *y) {
     return n;
 }
 
-/* Under the lock. */
-static void keep(boc_tally_t y) {
+/* Under the lock, as what follows. The first mark is the beginning of all. */
+static void begin(void) {
     if (nkept == 0) {
-        kept[nkept++] = (boc_tally_t){.first = -1}; /* the beginning of all */
+        kept[nkept++] = (boc_tally_t){.first = -1};
     }
+}
+
+static void keep(boc_tally_t y) {
+    begin();
     if (nkept == MARKS) {
         boc_tally_free(&kept[1]); /* the beginning stays */
         memmove(&kept[1], &kept[2], (MARKS - 2) * sizeof *kept);
@@ -162,6 +166,7 @@ uint32_t boc_tally_read(boc_tally_t *out, uint32_t max) {
     uint32_t n = 0;
     boc__clock_init();
     boc__lock(&lock);
+    begin();
     for (uint32_t i = 0; i < nkept && n + 1 < max; i++) {
         out[n] = kept[i];
         out[n].row = malloc((size_t)(kept[i].n + 1) * sizeof *kept[i].row);

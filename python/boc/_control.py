@@ -329,9 +329,7 @@ def reset() -> None:
 # ---- pinned work -----------------------------------------------------------
 
 
-def pump(
-    deadline_ms: int | None = None, max_behaviors: int | None = None, raise_on_error: bool = False
-) -> PumpResult:
+def pump(deadline_ms: int | None = None, max_behaviors: int | None = None, raise_on_error: bool = False) -> PumpResult:
     """Run pinned behaviors that are ready, on this thread.
 
     deadline_ms: milliseconds after which no further one is started. max_behaviors: at most so many. raise_on_error:
@@ -349,9 +347,7 @@ def set_wait_pump_poll(ms: int = 50) -> None:
     _core._set_wait_poll(ms)
 
 
-def set_pump_watchdog(
-    warn_ms: int | None = 1000, on_starve: Callable[[int, str], object] | None = None
-) -> None:
+def set_pump_watchdog(warn_ms: int | None = 1000, on_starve: Callable[[int, str], object] | None = None) -> None:
     """Warn when pinned work has waited longer than warn_ms; None turns it off.
 
     on_starve(severity, message) takes the warning's place; severity is 0. The check runs on a thread of the main

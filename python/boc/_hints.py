@@ -51,9 +51,7 @@ _OPERATORS = [name for name, _ in getattr(_opcode, "get_nb_ops", list)()]
 _SUBSCRIPT_ARGUMENT = _OPERATORS.index("NB_SUBSCR") if "NB_SUBSCR" in _OPERATORS else -1
 
 
-def hints(
-    code: CodeType, globals_: Mapping[str, Any], closed: Mapping[str, Any]
-) -> list[tuple[str, str, str]]:
+def hints(code: CodeType, globals_: Mapping[str, Any], closed: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return (place, name, text) for each captured name that the body is seen to change.
 
     One per place and name. `closed`: the values of the free variables, by name.

@@ -159,9 +159,7 @@ def reset() -> bool:
     for cls, create_module in _loaders:
         cls.create_module = create_module
     warnings.showwarning = _showwarning
-    mutated: Any = getattr(warnings, "_filters_mutated", None) or getattr(
-        warnings, "_filters_mutated_lock_held", None
-    )
+    mutated: Any = getattr(warnings, "_filters_mutated", None) or getattr(warnings, "_filters_mutated_lock_held", None)
     if mutated is not None:
         mutated()
     _reset_logging(sys.modules.get("logging"))

@@ -252,9 +252,7 @@ def set_cell(target: CellType, state: tuple[Any]) -> None:
     target.cell_contents = state[0]
 
 
-def make_class(
-    meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: Token
-) -> type:
+def make_class(meta: Any, name: str, bases: tuple[type, ...], space: dict[str, Any], token: Token) -> type:
     """Make a class with nothing in it, without running the user's metaclass or `__init_subclass__` again."""
     meta = meta or type(bases[0])
     maker: Maker = type.__new__
@@ -367,8 +365,6 @@ def read_only(table: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(table)
 
 
-def partial_method(
-    kind: Callable[..., Any], func: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> Any:
+def partial_method(kind: Callable[..., Any], func: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Make a functools.partialmethod, which from 3.14 on does not pickle by itself."""
     return kind(func, *arguments, **keywords)

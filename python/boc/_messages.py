@@ -15,9 +15,7 @@ TIMEOUT = "__timeout__"
 _SLICE_S = 0.05
 
 
-def receive(
-    tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None
-) -> Any:
+def receive(tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None) -> Any:
     """Wait for a message under one of the tags; returns (tag, contents).
 
     timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else

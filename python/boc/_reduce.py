@@ -327,6 +327,8 @@ _HANDLERS: dict[type, Callable[[Any], Any]] = {
     GetSetDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),
     MemberDescriptorType: lambda slot: (getattr, (slot.__objclass__, slot.__name__)),
 }
+
+
 # By name, so that no worker imports these modules for nothing. A string is the object's own global name.
 def _reduce_figure(figure: Any) -> Any:
     """A copy of a figure is a value: it does not open a window, nor is it shown with the next cell, as pyplot's are."""
@@ -339,7 +341,8 @@ def _reduce_figure(figure: Any) -> Any:
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("functools", "_lru_cache_wrapper"): _reduce_cache,
     ("functools", "partialmethod"): lambda method: (
-        _load.partial_method, (type(method), method.func, method.args, method.keywords)
+        _load.partial_method,
+        (type(method), method.func, method.args, method.keywords),
     ),
     ("dataclasses", "Field"): _reduce_field,
     ("typing", "TypeAliasType"): _reduce_alias,

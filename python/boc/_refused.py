@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["forget", "install", "known", "reword"]
 
 _PHRASE = "does not support loading in subinterpreters"
-_WAY_OUT = (
-    "use it on the main interpreter, with @when(..., on='main') or on the value of a PinnedCown"
-)
+_WAY_OUT = "use it on the main interpreter, with @when(..., on='main') or on the value of a PinnedCown"
 
 # Top-level packages of modules that were refused here. Their second import may fail with any text.
 _tops: set[str] = set()

@@ -316,9 +316,7 @@ def _handle_warning(data: Any, origin: int, name: str) -> None:
     with _context(origin):
         try:
             # A registry of our own per file: several workers warn, main shows it once.
-            warnings.warn_explicit(
-                text, category, filename, lineno, registry=_registries.setdefault(filename, {})
-            )
+            warnings.warn_explicit(text, category, filename, lineno, registry=_registries.setdefault(filename, {}))
         except Warning as e:  # main's filters say error, the worker's did not yet
             _write(_kinds.ERR, warnings.formatwarning(e, category, filename, lineno))
 

@@ -235,8 +235,6 @@ def explain_refusal(value: object, exc: BaseException, what: str = "", behavior:
 
 def explain_arrival(exc: BaseException, what: str = "", behavior: str = "") -> TransferError:
     """The error to raise when a value that was sent cannot be loaded where it is needed."""
-    error = TransferError(
-        f"{what or 'a value'} cannot be loaded here: {_raise.describe(exc)}", behavior=behavior
-    )
+    error = TransferError(f"{what or 'a value'} cannot be loaded here: {_raise.describe(exc)}", behavior=behavior)
     error.__cause__ = exc
     return error

@@ -39,7 +39,7 @@ def alias(name: str, module: str, parameters: list[tuple[str, str, Token]], box:
     texts = [f"{stars.get(kind, '')}{parameter}" for kind, parameter, _ in parameters]
     space: dict[str, Any] = {" box": box, "__name__": module}
     # No other way leads to one that is evaluated when somebody asks.
-    exec(f"type {name}{f'[{', '.join(texts)}]' if texts else ''} = globals()[' box'][0]", space)
+    exec(f"type {name}{f'[{", ".join(texts)}]' if texts else ''} = globals()[' box'][0]", space)
     made = space[name]
     for variable, (_, _, token) in zip(made.__type_params__, parameters, strict=True):
         if token not in _variables:

@@ -60,7 +60,5 @@ def set_watchdog(warn_ms: int | None, on_starve: Callable[[int, str], object] | 
     if warn_ms is None:
         return
     _stop = threading.Event()
-    _thread = threading.Thread(
-        target=_watch, args=(warn_ms, on_starve, _stop), name="boc-pump-watchdog", daemon=True
-    )
+    _thread = threading.Thread(target=_watch, args=(warn_ms, on_starve, _stop), name="boc-pump-watchdog", daemon=True)
     _thread.start()

@@ -16,6 +16,7 @@ from .live import KEEP
 from .model import Trace
 from .records import BEFORE, RECORD, BoardValue, Gap, Records, empty
 from .serve import _LIVE, token, zmq
+from .tally import Mark, from_json
 
 
 class Remote:
@@ -44,6 +45,7 @@ class Remote:
         self._gaps: list[Gap] = []
         self._names: list[str] = []
         self._naming = empty()
+        self._marks: list[Mark] = []
         self._board: list[BoardValue] = []
         self._now, self._heard = 0, time.monotonic_ns()
         self._colours: dict[str, int] = {}
@@ -110,6 +112,8 @@ class Remote:
             self._gaps += [Gap(*row) for row in value]
         elif tag == b"BORD":
             self._board = [BoardValue(*row) for row in value]
+        elif tag == b"TALY":
+            self._marks = from_json(value)
         elif tag in (b"TIME", b"DONE"):
             self._now, self._heard = value["now"], time.monotonic_ns()
 
@@ -123,7 +127,9 @@ class Remote:
         """A snapshot of what was heard; of the last seconds only, if asked for."""
         with self._lock:
             records = np.concatenate(self._parts) if self._parts else empty()
-            out = Trace.from_records(records, self._names, self._gaps, self._board, self._now, self._naming)
+            out = Trace.from_records(
+                records, self._names, self._gaps, self._board, self._now, self._naming, self._marks
+            )
         out.kept = self._colours = slots.assign([out.text(n) for n in out.slots], self._colours)
         return out if last is None else out.last(last)
 

@@ -11,6 +11,7 @@ Little endian:
     RECS      records, 32 bytes each
     LOST      JSON: rows of thread, begin, end, count
     BORD      JSON: rows of key, version, writer, time, text
+    TALY      JSON: rows of time, first, counters (base64), see tally.py; the last such chunk counts
     DONE      JSON: now: when the recording was stopped
 
 Kinds are known by name, so a file of another version reads where its kinds still exist.
@@ -31,8 +32,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from . import tally
 from .events import EVENTS, KIND
 from .records import RECORD, BoardValue, Gap, Records, empty
+from .tally import Mark
 
 MAGIC = b"BOCTRACE"
 FORMAT = 1
@@ -52,6 +55,7 @@ class Contents:
     names: list[str]
     gaps: list[Gap] = field(default_factory=list)
     board: list[BoardValue] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
     now: int | None = None
     head: dict[str, Any] = field(default_factory=dict)
     damage: str = ""
@@ -111,6 +115,12 @@ class Writer:
         if rows:
             self._json(b"BORD", rows)
 
+    def marks(self, marks: Iterable[Mark]) -> None:
+        """The counters of the workers: those told last count."""
+        rows = tally.to_json(marks)
+        if rows:
+            self._json(b"TALY", rows)
+
     def close(self, now_ns: int | None = None) -> None:
         """Say when it ended and close. May be called twice."""
         if not self._file.closed:
@@ -156,7 +166,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
         if tag == b"RECS":
             parts.append(np.frombuffer(payload, RECORD, len(payload) // RECORD.itemsize))
             continue
-        if tag not in (b"HEAD", b"NAME", b"LOST", b"BORD", b"DONE"):
+        if tag not in (b"HEAD", b"NAME", b"LOST", b"BORD", b"TALY", b"DONE"):
             continue
         value = json.loads(bytes(payload).decode("utf-8", "surrogatepass"))
         if tag == b"HEAD":
@@ -167,6 +177,8 @@ def read(path: str | os.PathLike[str]) -> Contents:
             out.names[value["first"] :] = value["names"]
         elif tag == b"LOST":
             out.gaps += [Gap(*row) for row in value]
+        elif tag == b"TALY":
+            out.marks = tally.from_json(value)
         elif tag == b"BORD":
             known = {(v.key, v.version, v.time) for v in out.board}
             rows = [BoardValue(*row) for row in value]

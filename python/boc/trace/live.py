@@ -7,6 +7,7 @@ from collections import deque
 
 import numpy as np
 
+from . import tally
 from .model import Trace
 from .records import BEFORE, Cursor, Gap, Records, Source, empty
 
@@ -27,12 +28,14 @@ class LiveTrace:
         self._gaps: list[Gap] = []
         self._dropped: dict[int, int] = {}
         self._size = 0
+        self._marks = tally.marks_of(self._cursor.source)
         self._now = self._cursor.source.now_ns()
         self._lock = threading.Lock()
 
     def poll(self) -> int:
         """Take what is new; returns how many records."""
         with self._lock:
+            self._marks = tally.marks_of(self._cursor.source)
             self._now = self._cursor.source.now_ns()
             batch = self._cursor.drain(self._keep)
             self._gaps += batch.gaps
@@ -68,7 +71,7 @@ class LiveTrace:
         with self._lock:
             parts = list(self._parts)
             gaps = self._gaps + self._begins()
-            now, names = self._now, list(self._cursor.names)
+            now, names, marks = self._now, list(self._cursor.names), self._marks
             naming, board = self._cursor.naming(), self._cursor.board()
         begin = None if last is None else now - int(last * 1e9)
         if begin is not None:
@@ -76,7 +79,7 @@ class LiveTrace:
             early = begin - int(last * 1e9) if last is not None else begin
             parts = [p for p in parts if int(p["time"].max()) >= early]
         records = np.concatenate(parts) if parts else empty()
-        out = Trace.from_records(records, names, gaps, board, now, naming)
+        out = Trace.from_records(records, names, gaps, board, now, naming, marks)
         out.workers = max(out.workers, self._cursor.workers())
         out.keep_colours(self._cursor.source)
         return out if begin is None else out.window(max(out.t0, begin), out.t1)

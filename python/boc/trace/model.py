@@ -14,7 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import chrome, compare, critical, derive, explain, file, perfetto, runs, sides, slots, summary, tables, whatif
+from . import (
+    chrome,
+    compare,
+    critical,
+    derive,
+    explain,
+    file,
+    perfetto,
+    runs,
+    sides,
+    slots,
+    summary,
+    tables,
+    tally,
+    whatif,
+    window,
+)
 from .columns import (
     CANCELLED,
     I64,
@@ -39,6 +55,7 @@ from .explain import Explanation
 from .records import BEFORE, MAIN, BoardValue, Cursor, Gap, Records, Source
 from .split import ByKind
 from .summary import Summary
+from .tally import Counted, Mark
 from .whatif import Prediction
 
 
@@ -46,7 +63,8 @@ from .whatif import Prediction
 class Trace:
     """A snapshot of what was recorded. Times: ns of CLOCK_MONOTONIC; `t0`, `t1`: what is looked at.
 
-    `now` is when the snapshot was taken; `gaps` what was overtaken; `damage` why a file ended early.
+    `now` is when the snapshot was taken; `gaps` what was overtaken; `damage` why a file ended early. `marks` are the
+    counters of the workers, `base` the one at which this part of the run began (None: they tell nothing of it).
     """
 
     behaviors: Behaviors
@@ -68,6 +86,8 @@ class Trace:
     quiet: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     slots: list[int] = field(default_factory=list)
     kept: dict[str, int] | None = None
+    marks: list[Mark] = field(default_factory=list, repr=False)
+    base: int | None = None
     records: Records | None = field(default=None, repr=False)
     naming: Records | None = field(default=None, repr=False)
     board_values: list[BoardValue] = field(default_factory=list, repr=False)
@@ -84,6 +104,7 @@ class Trace:
         board: Iterable[BoardValue] = (),
         now: int | None = None,
         named: Records | None = None,
+        marks: list[Mark] | None = None,
     ) -> Trace:
         """Derive the tables. `records`: in order within each thread; `now`: by default the last time."""
         names, gaps, board = list(names), list(gaps), list(board)
@@ -121,6 +142,8 @@ class Trace:
             dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
             sides.gate(kinds, ids),
             np.sort(np.concatenate([kinds["quiet"]["time"], down["time"]])),
+            marks=marks or [],
+            base=0,
             records=records,
             naming=named,
             board_values=board,
@@ -129,14 +152,14 @@ class Trace:
         out.t0, out.t1 = out._extent()
         # Before the first record of a ring that wrapped its thread's row is not known: the picture begins there.
         reach = max((g.end for g in gaps if g.begin == BEFORE and g.thread < MAIN), default=NONE)
-        return out.window(min(reach, out.t1), out.t1) if reach > out.t0 else out
+        return replace(out.window(min(reach, out.t1), out.t1), base=0) if reach > out.t0 else out
 
     @classmethod
     def from_cursor(cls, cursor: Cursor) -> Trace:
         """What a cursor finds that is new to it, as one consistent snapshot."""
-        now = cursor.source.now_ns()
+        marks, now = tally.marks_of(cursor.source), cursor.source.now_ns()
         batch = cursor.drain()
-        out = cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming())
+        out = cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming(), marks)
         out.workers = max(out.workers, cursor.workers())
         return out.keep_colours(cursor.source)
 
@@ -150,7 +173,7 @@ class Trace:
     def load(cls, path: str | os.PathLike[str]) -> Trace:
         """Read a .boctrace file, also one that a crash cut off (`damage` says so)."""
         got = file.read(path)
-        out = cls.from_records(got.records, got.names, got.gaps, got.board, got.now)
+        out = cls.from_records(got.records, got.names, got.gaps, got.board, got.now, marks=got.marks)
         out.damage = got.damage
         return out
 
@@ -162,6 +185,7 @@ class Trace:
         try:
             writer.names(0, self.names)
             writer.board(self.board_values)
+            writer.marks(self.marks)
             if self.naming is not None:
                 writer.naming(self.naming)
             writer.write(self.records[:0], self.gaps)
@@ -254,10 +278,17 @@ class Trace:
     def _counts(self) -> dict[str, int]:
         state, mine = self.behaviors.state, self.mine
         found = np.bincount(state if mine.all() else state[mine], minlength=len(STATES))
+        if self.counted is not None:
+            found[LOST] = self.counted.ended - tally.drawn(self)
         return dict(zip(STATES, found.tolist(), strict=True))
 
+    @cached_property
+    def counted(self) -> Counted | None:
+        """The whole run by the workers' counters, where the rings have forgotten a part of it; else None."""
+        return tally.of(self)
+
     def counts(self) -> dict[str, int]:
-        """How many behaviors of the program are in each state."""
+        """How many behaviors of the program are in each state. lost: those that ran and have no bar."""
         return dict(self._counts)
 
     @property
@@ -280,38 +311,7 @@ class Trace:
 
     def window(self, t0: int, t1: int) -> Trace:
         """The part between two times: behaviors that were there at some moment of it."""
-        b = self.behaviors
-        begin = np.where(b.sched >= 0, b.sched, b.start)
-        over = np.where(b.end >= 0, b.end, np.where(b.cancel >= 0, b.cancel, self.t1))
-        keep = (over >= t0) & (begin <= t1) & ~((b.state == LOST) & (np.maximum(b.start, b.sched) < t0))
-        n = self.notices
-        inside = (n.time >= t0) & (n.time <= t1)
-        if keep.all() and inside.all():
-            return replace(self, t0=t0, t1=t1)
-        row = np.cumsum(keep, dtype=np.int32) - 1
-        row[~keep] = NONE
-        r = self.requests
-        held = keep[r.behavior]
-        kept = r.take(held)
-        kept.behavior = row[kept.behavior]
-        kept.pred = np.where(kept.pred >= 0, row[kept.pred], NONE).astype(np.int32)
-        changes = n.take(inside)
-        changes.writer = np.where(changes.writer >= 0, row[changes.writer], NONE).astype(np.int32)
-        notes = self.notes.take((self.notes.begin >= t0) & (self.notes.begin <= t1))
-        notes.behavior = np.where(notes.behavior >= 0, row[notes.behavior], NONE).astype(np.int32)
-        return replace(
-            self,
-            behaviors=b.take(keep),
-            requests=kept,
-            notices=changes,
-            notes=notes,
-            moves=self.moves.take((self.moves.time >= t0) & (self.moves.time <= t1)),
-            gaps=[g for g in self.gaps if g.end >= t0 and g.begin <= t1],
-            exceptions={int(row[i]): text for i, text in self.exceptions.items() if i >= 0 and keep[i]},
-            gate={int(row[i]): when for i, when in self.gate.items() if keep[i]},
-            t0=t0,
-            t1=t1,
-        )
+        return window.cut(self, t0, t1)
 
     def last(self, seconds: float) -> Trace:
         """The last seconds before the snapshot (before the last event where nothing is pending)."""
@@ -320,7 +320,8 @@ class Trace:
     def last_run(self, since: int | None = None) -> Trace:
         """The part since the last time that nothing was pending before now; at least since `since` (ns)."""
         begin = runs.begin_of_last(self, since)
-        return self if begin <= self.t0 else self.window(begin, self.t1)
+        out = self if begin <= self.t0 else self.window(begin, self.t1)
+        return replace(out, base=runs.base_of(self, begin, since))
 
     # ---- questions -----------------------------------------------------------------------------------
 

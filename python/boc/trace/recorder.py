@@ -5,12 +5,15 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 
+from . import tally
 from .file import Writer
 from .records import Cursor, Source
 
 _BATCH = 1 << 17
 _IDLE_S, _BUSY_S = 0.05, 0.002
+_COUNT_S = 1.0
 
 
 class Recording:
@@ -27,6 +30,8 @@ class Recording:
         except BaseException:
             self._cursor.close()
             raise
+        known = tally.marks_of(self._cursor.source)
+        self._since = known[-2].time if len(known) > 1 else 0
         self._named = 0
         self._board = (-1, -1)
         self._stop = threading.Event()
@@ -46,18 +51,27 @@ class Recording:
     def _run(self) -> None:
         try:
             self._named_cowns()
+            due = 0.0
             while not self._stop.wait(_BUSY_S if self._step() >= 0 else _IDLE_S):
-                pass
+                if time.monotonic() >= due:  # a crash leaves a file whose counters are not much older than its records
+                    self._writer.marks(self._marks())
+                    due = time.monotonic() + _COUNT_S
+            marks = self._marks()
             end = self._cursor.source.now_ns()
             while 0 <= self._step() <= end:
                 pass
             self._values()
+            self._writer.marks(marks)
             self._writer.close(end)
         except BaseException as error:  # told by stop(): a full disk must not end the program
             self._error = error
         finally:
             self._writer.close()
             self._cursor.close()
+
+    def _marks(self) -> list[tally.Mark]:
+        """The counters since the last time before the recording that nothing was pending."""
+        return [m for m in tally.marks_of(self._cursor.source) if m.time >= self._since]
 
     def _step(self) -> int:
         """Write what is new; returns the time of its last record, -1 where nothing was."""

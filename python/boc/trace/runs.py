@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import tally
 from .columns import LOST, RUNNING
 
 if TYPE_CHECKING:
@@ -41,3 +42,14 @@ def begin_of_last(trace: Trace, since: int | None = None) -> int:
     # What main wrote on the noticeboard between the runs belongs to the later one.
     noted = trace.notices.time[trace.notices.time > before]
     return min(begin, int(noted.min())) if begin > trace.t0 and len(noted) else begin
+
+
+def base_of(trace: Trace, begin: int, since: int | None = None) -> int | None:
+    """Which mark of the counters is that run's beginning; None where what came before it was counted with it."""
+    if not trace.marks:
+        return None
+    if begin <= trace.t0:  # its beginning was forgotten: it began at the last mark before what is left
+        return tally.before(trace.marks, begin if since is None else min(begin, since))
+    base = tally.before(trace.marks, begin)
+    end = trace.behaviors.end
+    return None if ((end > trace.marks[base].time) & (end < begin)).any() else base

@@ -17,14 +17,17 @@ import shutil
 import struct
 import tempfile
 import threading
+import time
 from importlib import import_module
 from typing import Any
 
 from .records import Cursor, Gap, Records, Source
+from .tally import marks_of, to_json
 
 _PAST, _LIVE = b"past", b"live"
 _RECORDS = 1 << 15
 _BUSY_MS, _IDLE_MS = 10, 50
+_COUNTERS_S = 0.5
 _HEARTBEAT = 20
 """Empty looks between two messages that only say what time it is."""
 
@@ -97,7 +100,7 @@ class Server:
 
     def _run(self) -> None:
         z = zmq()
-        wait, idle = 0, 0
+        wait, idle, due = 0, 0, 0.0
         while not self._stop.is_set():
             if self._socket.poll(wait, z.POLLIN):
                 asked = self._socket.recv()
@@ -107,6 +110,9 @@ class Server:
             idle = 0 if got else idle + 1
             if idle and idle % _HEARTBEAT == 0:
                 self._send(_LIVE, b"TIME", self._time())
+            if time.monotonic() >= due and (got or idle == _HEARTBEAT):
+                self._counters(_LIVE)
+                due = time.monotonic() + _COUNTERS_S
             wait = _BUSY_MS if got else _IDLE_MS
 
     def _time(self) -> bytes:
@@ -140,7 +146,11 @@ class Server:
             for at in range(0, len(batch.records), _RECORDS):
                 self._batch(topic, batch.records[at : at + _RECORDS], [])
             self._batch(topic, batch.records[:0], batch.gaps)
+        self._counters(topic)
         self._send(topic, b"DONE", self._time())
+
+    def _counters(self, topic: bytes) -> None:
+        self._send(topic, b"TALY", json.dumps(to_json(marks_of(self._cursor.source))).encode())
 
     def _names(self, topic: bytes, names: list[str], first: int) -> None:
         if len(names) > first:

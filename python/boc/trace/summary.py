@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import tally
 from .columns import CANCELLED, I32, RAISED
 from .ownership import ByCown, caused, ranked, use
 from .times import count, dur, percent, plural, size
@@ -95,9 +96,10 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     names = _behaviors(trace)
     boxes = _cowns(trace, cowns)
     lanes = _workers(trace)
-    runs, span = int(trace.ran.sum()), trace.span
+    unseen = trace.counts()["lost"] if trace.counted is not None else 0
+    runs, span = int(trace.ran.sum()) + unseen, tally.length(trace)
     title = (
-        f"{plural(runs, 'behavior')} in {dur(trace.t1 - trace.t0)}: {count(runs * 1e9 / span)}/s"
+        f"{plural(runs, 'behavior')} in {dur(span if trace.t1 > trace.t0 else 0)}: {count(runs * 1e9 / span)}/s"
         f" on {plural(trace.workers, 'worker')}"
     )
     total = int(caused(trace).sum())
@@ -116,18 +118,23 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     lost = sum(trace.lost.values())
     if lost or not trace.before:
         bits.append(f"{plural(lost, 'event')} lost." if lost else "No event was lost.")
-    if trace.before:
+    if trace.counted is not None:
+        bits.append(
+            f"Runs and shares are of all of it; times, queues and stolen of the newest {count(runs - unseen)}"
+            f" in {dur(trace.span)}: {count(unseen)} behaviors lost."
+        )
+    elif trace.before:
         bits.append(f"It reaches back {dur(trace.t1 - trace.t0)}: {count(trace.before)} older events were overtaken.")
-    return Summary(title, " ".join(bits), span, names, boxes, lanes, lost)
+    return Summary(title, " ".join(bits), span, names, boxes, lanes, unseen or lost)
 
 
 def _behaviors(trace: Trace) -> tuple[BehaviorRow, ...]:
     b = trace.behaviors
     rows = np.flatnonzero(trace.mine & (b.sched >= 0))
     rows = rows[np.argsort(b.name[rows], kind="stable")]
-    if not len(rows):
-        return ()
     out: list[BehaviorRow] = []
+    if not len(rows):
+        return _whole(trace, out)
     for part in np.split(rows, np.flatnonzero(np.diff(b.name[rows])) + 1):
         m = part[trace.ran[part]]
         raised = int((b.state[part] == RAISED).sum())
@@ -150,7 +157,31 @@ def _behaviors(trace: Trace) -> tuple[BehaviorRow, ...]:
                 *(float(np.percentile(v, p)) for v in (wait, b.start[m] - ready, moving, body) for p in (50, 99)),
             )
         )  # fmt: skip
-    return tuple(sorted(out, key=lambda r: -r.body * r.runs))
+    return _whole(trace, out)
+
+
+def _whole(trace: Trace, rows: list[BehaviorRow]) -> tuple[BehaviorRow, ...]:
+    """Runs of the whole run where they were counted, also of names that only the counters still know."""
+    c = trace.counted
+    if c is not None:
+        span = tally.length(trace)
+        left = {trace.text(name): b for name, b in c.names.items() if name}
+        name, running = trace.behaviors.name[trace.ran], trace.behaviors.end[trace.ran] < 0
+        now = {trace.text(n) for n in name[running].tolist()}
+        for k, row in enumerate(rows):
+            b = left.pop(row.name, None)
+            if b is not None:
+                runs = max(row.runs, b.n + (row.name in now))
+                rows[k] = replace(row, runs=runs, raised=max(row.raised, b.raised), per_second=runs * 1e9 / span)
+        if 0 in c.names:  # those of its bars that are there have their own rows
+            b = c.names[0]
+            shown = int((((name == 0) | (name >= tally.NAMES)) & ~running).sum())
+            left["other names"] = b._replace(n=b.n - shown, busy=b.busy * (b.n - shown) // b.n)
+        for text_, b in left.items():
+            if b.n > 0:
+                rest = [0.0, 0.0, 0.0, b.busy / b.n, *([0.0] * 9)]
+                rows.append(BehaviorRow(text_, b.n, b.raised, 0, b.n * 1e9 / span, *rest))
+    return tuple(sorted(rows, key=lambda r: -r.body * r.runs))
 
 
 def _on_cpu(trace: Trace, rows: I32) -> float:
@@ -167,13 +198,20 @@ def _on_cpu(trace: Trace, rows: I32) -> float:
 def _cowns(trace: Trace, limit: int) -> tuple[CownRow, ...]:
     waited, index = caused(trace), ByCown(trace)
     first = ranked(trace)[:limit]
+    counted = {} if trace.counted is None else tally.holdings(trace, trace.counted)
     moves = trace.moves
     out = []
     for row, name in zip(first.tolist(), trace.cown_names(first), strict=True):
         u = use(trace, row, index, int(waited[row]))
         mine = moves.bytes[moves.cown == row]
         largest = int(mine.max(initial=0))
-        out.append(CownRow(name, max(0, u.grants - 1), u.used, u.held, u.longest, u.caused, int(mine.sum()), largest))
+        handoffs, used, held = max(0, u.grants - 1), u.used, u.held
+        if row in counted:
+            of, alike = counted[row]
+            span = alike * tally.length(trace)
+            handoffs = max(0, of.grants // alike - 1)
+            used, held = min(1.0, of.used / span, of.held / span), min(1.0, of.held / span)
+        out.append(CownRow(name, handoffs, used, held, u.longest, u.caused, int(mine.sum()), largest))
     return tuple(out)
 
 
@@ -182,16 +220,21 @@ def _workers(trace: Trace) -> tuple[WorkerRow, ...]:
     rows = np.flatnonzero(trace.ran)
     seen = sorted((w for w in np.unique(b.thread[rows]).tolist() if w < 0), reverse=True)
     out = []
+    c = trace.counted
+    shares = {} if c is None else tally.busy(trace, c)
     for w in seen + list(range(max(trace.workers, int(b.thread[rows].max(initial=-1)) + 1))):
         m = rows[b.thread[rows] == w]
         busy = float(np.maximum(0, np.minimum(trace.end[m], trace.t1) - np.maximum(b.start[m], trace.t0)).sum())
+        ran, share = len(m), busy / trace.span
+        if c is not None and w in c.threads:
+            ran, share = c.threads[w].n + int((b.end[m] < 0).sum()), shares[w]
         asleep = rests.thread == w
         slept = np.where(rests.end[asleep] >= 0, rests.end[asleep], trace.t1)
         rest = np.clip(slept, trace.t0, trace.t1) - np.clip(rests.begin[asleep], trace.t0, trace.t1)
         name = "main" if w == -1 else f"thread {-1 - w}" if w < 0 else f"worker {w}"
         out.append(
             WorkerRow(
-                name, len(m), busy / trace.span, busy / trace.span * _on_cpu(trace, m),
+                name, ran, share, share * _on_cpu(trace, m),
                 int((b.stolen[m] >= 0).sum()), float(rest.sum()) / trace.span,
             )
         )  # fmt: skip

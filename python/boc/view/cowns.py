@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from boc.trace import tally
 from boc.trace.columns import CANCELLED, RAISED
 from boc.trace.ownership import in_use, queue, steps, union
 from boc.trace.times import count, percent
@@ -50,6 +51,8 @@ class Cowns:
         shown = scene.ranked if n <= ALL else scene.ranked[:SOME]
         self.rest = n - len(shown)
         self.small = len(shown) > SOME
+        counted = scene.trace.counted
+        self.counted = {} if counted is None else tally.holdings(scene.trace, counted)
         self.height, zone, gap = (9.0, 4.0, 3.0) if self.small else (15.0, 7.0, 5.0)
         self.threads = 6 if scene.few else 3
         self.rows: list[Row] = []
@@ -73,7 +76,7 @@ class Cowns:
             mid = row.y + row.height / 2
             s.rects(s.x0, s.x1, row.y, row.y + row.height, th.row, z=0.5)
             s.text(MARGIN, mid, fit(row.name, LEFT - MARGIN - 8, px), px)
-            s.text(s.width - MARGIN - 34, mid, percent(row.held(self.scene)), px, th.muted, align="right")
+            s.text(s.width - MARGIN - 34, mid, self._held(row), px, th.muted, align="right")
             number = count(row.longest) if row.longest else "·"
             s.text(s.width - MARGIN, mid, number, px, th.ink if row.longest else th.faint, align="right")
             if row.cown in self.dense:
@@ -85,6 +88,15 @@ class Cowns:
             self._waiting(s, row)
         if self.rest:
             self._others(s)
+
+    def _held(self, row: Row) -> str:
+        """How long it was held: of the whole run where that was counted, a mean where others have its name."""
+        t = self.scene.trace
+        if t.counted is None or row.cown not in self.counted:
+            return percent(row.held(self.scene))
+        found, alike = self.counted[row.cown]
+        share = percent(min(1.0, found.held / (alike * tally.length(t))))
+        return share if alike == 1 else "ø " + share
 
     # ---- who holds it --------------------------------------------------------------------------------
 

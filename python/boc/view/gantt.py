@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from boc.trace import Trace
+from boc.trace import Trace, tally
 from boc.trace.ownership import queue, union
 from boc.trace.times import count, dur, percent, plural
 
@@ -120,10 +120,11 @@ def headline(trace: Trace, scene: Scene) -> str:
     total = sum(states.values())
     bits = [plural(total, "behavior"), plural(trace.workers, "worker")]
     if trace.t1 > trace.t0:
-        bits.append(dur(trace.t1 - trace.t0))
+        bits.append(dur(tally.length(trace)))
     if total >= 1000:
-        bits.append(f"{count(len(scene.ran) * 1e9 / trace.span)}/s")
-    for word in ("running", "ready", "waiting", "raised", "cancelled"):
+        started = len(scene.ran) + (states["lost"] if trace.counted is not None else 0)
+        bits.append(f"{count(started * 1e9 / tally.length(trace))}/s")
+    for word in ("running", "ready", "waiting", "raised", "cancelled", "lost"):
         if states[word]:
             bits.append(f"{count(states[word])} {word}")
     lost = sum(trace.lost.values())
@@ -139,7 +140,11 @@ def finding(trace: Trace, scene: Scene) -> str:
     if trace.damage:
         text += f". The file is not whole: {trace.damage}"
     if trace.before:
-        text += f". It reaches back {dur(trace.t1 - trace.t0)}: {count(trace.before)} older events were overtaken"
+        back = f"reach back {dur(trace.t1 - trace.t0)}"
+        if trace.counted is None:
+            text += f". Bars {back}: {count(trace.before)} older events were overtaken"
+        else:
+            text += f". Bars {back}, shares the whole {dur(tally.length(trace))}"
     if states["lost"]:
         text += f". {plural(states['lost'], 'bar')} not drawn"
     return text
@@ -153,9 +158,11 @@ def _most_waited(trace: Trace, scene: Scene) -> str:
         return "No behavior waited for a cown"
     top = int(ranked[0])
     rows = scene.by_cown[top]
-    got = rows[trace.requests.grant[rows] >= 0]
-    begin = np.clip(trace.requests.grant[got], trace.t0, trace.t1)
-    held = union(begin, np.clip(trace.held_until[got], trace.t0, trace.t1)) / trace.span
+    held = tally.held(trace, top)
+    if held is None:
+        got = rows[trace.requests.grant[rows] >= 0]
+        begin = np.clip(trace.requests.grant[got], trace.t0, trace.t1)
+        held = union(begin, np.clip(trace.held_until[got], trace.t0, trace.t1)) / trace.span
     longest = int(queue(trace, rows)[1].max(initial=0))
     name = trace.cown_name(top)
     return f"Most waited for: {name}, held {percent(held)} of the time, up to {count(longest)} in its queue"

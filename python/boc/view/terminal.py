@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from boc.trace import Trace
+from boc.trace import Trace, tally
 from boc.trace.times import dur, percent
 
 from . import lod
@@ -36,10 +36,12 @@ def text_chart(trace: Trace, title: str, finding: str, width: int = 64) -> str:
     )[:, 0]  # fmt: skip
     names = ["main" if w == -1 else f"thread {-1 - w}" if w < 0 else f"worker {w}" for w in shown]
     wide = max(len(n) for n in names)
+    busy = None if trace.counted is None else tally.busy(trace, trace.counted)
     for w, name in zip(shown, names, strict=True):
         row = np.clip(shares[place[w]], 0, 1)
         level = np.where(row > 0, np.maximum(1, np.rint(row * 8)), 0).astype(int)
-        out.append(f"{name:<{wide}} ▕{''.join(_BLOCKS[v] for v in level)}▏ {percent(float(row.mean())):>4}")
+        share = busy.get(w, 0.0) if busy is not None else float(row.mean())
+        out.append(f"{name:<{wide}} ▕{''.join(_BLOCKS[v] for v in level)}▏ {percent(share):>4}")
     if len(there) > len(shown):
         out.append(f"{len(there) - len(shown)} more workers")
     end = dur(trace.t1 - trace.t0)

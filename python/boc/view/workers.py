@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from boc.trace import tally
 from boc.trace.columns import RAISED, RUNNING
 from boc.trace.records import BEFORE, MAIN
 from boc.trace.times import count, percent
@@ -55,7 +56,7 @@ class Workers:
             s.text(MARGIN, mid, name, px)
             if w < 0:
                 s.text(MARGIN + width(name, px) + 9, mid, "pinned", 10, th.faint)
-            share = ("≥ " if w in torn else "") + percent(busy.get(w, 0.0))
+            share = ("≥ " if w in torn and t.counted is None else "") + percent(busy.get(w, 0.0))
             s.text(s.width - MARGIN, mid, share, px, th.muted, align="right")
         if self.folded:
             mid = self.fold_y + self.height / 2
@@ -72,6 +73,8 @@ class Workers:
     def _busy(self) -> dict[int, float]:
         t = self.scene.trace
         rows = self.scene.ran
+        if t.counted is not None:
+            return tally.busy(t, t.counted)
         if not len(rows):
             return {}
         thread = t.behaviors.thread[rows]

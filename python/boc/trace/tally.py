@@ -1,0 +1,185 @@
+"""What workers counted by name, exactly, also of what the rings have forgotten: starts, busy and held times.
+
+A program gives its counters as they stand now, and as they stood each time that nothing was pending. Between two of
+these lies a run; the difference says what happened in it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .derive import thread_row
+
+if TYPE_CHECKING:
+    from .model import Trace
+
+ROW = np.dtype(
+    [
+        ("name", "<u4"),
+        ("thread", "<u2"),
+        ("kind", "u1"),
+        ("spare", "u1"),
+        ("n", "<u8"),
+        ("ns", "<i8"),
+        ("more", "<i8"),
+        ("used", "<i8"),
+    ]
+)
+"""A row of the counters, as in trace.h of the core."""
+NAMES = 4096
+"""Names with a row of their own; the others share row 0."""
+_BODY, _COWN = 0, 1
+
+
+class Mark(NamedTuple):
+    """The counters at a time, ns; `first`: when the first body since the mark before began, -1 where none ended."""
+
+    time: int
+    first: int
+    rows: NDArray[np.void]
+
+
+class Bodies(NamedTuple):
+    """Bodies of one name or one worker: how many ended, how many of them raised, how long they ran (ns)."""
+
+    n: int
+    raised: int
+    busy: int
+
+
+class Holdings(NamedTuple):
+    """Cowns of one name: grants, how long they were held and in use by bodies (ns), all of them together."""
+
+    grants: int
+    held: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A run by its counters, from its first start to `end` (ns). Names beyond `NAMES` are under 0."""
+
+    begin: int
+    end: int
+    names: dict[int, Bodies]
+    threads: dict[int, Bodies]
+    cowns: dict[int, Holdings]
+
+    @property
+    def ended(self) -> int:
+        """How many bodies ended."""
+        return sum(b.n for b in self.names.values())
+
+
+def marks_of(source: Any) -> list[Mark]:
+    """The counters of a source, oldest first, the last of them now; none where it keeps none."""
+    ask = getattr(source, "trace_tally", None)
+    if ask is None:
+        return []
+    return [Mark(time, first, np.frombuffer(rows, ROW)) for time, first, rows in ask()]
+
+
+def to_json(marks: Iterable[Mark]) -> list[list[Any]]:
+    """For a file or a message."""
+    return [[m.time, m.first, base64.b64encode(m.rows.tobytes()).decode("ascii")] for m in marks]
+
+
+def from_json(rows: Iterable[list[Any]]) -> list[Mark]:
+    """The reverse of `to_json`."""
+    return [Mark(time, first, np.frombuffer(base64.b64decode(text), ROW)) for time, first, text in rows]
+
+
+def before(marks: list[Mark], time: int) -> int:
+    """The place of the last mark up to a time; 0 where there is none."""
+    return max((k for k, m in enumerate(marks[:-1]) if m.time <= time), default=0)
+
+
+def counted(marks: list[Mark], base: int) -> Counted | None:
+    """What happened since a mark; None where no body ended."""
+    if len(marks) < 2:
+        return None
+    old, now = marks[base], marks[-1]
+    firsts = [m.first for m in marks[base + 1 :] if m.first >= 0]
+    names: dict[int, Bodies] = {}
+    threads: dict[int, Bodies] = {}
+    cowns: dict[int, Holdings] = {}
+    for sign, mark in ((1, now), (-1, old)):
+        rows = mark.rows
+        body = rows[rows["kind"] == _BODY]
+        _add(names, body["name"], body, sign)
+        _add(threads, thread_row(body["thread"]), body, sign)
+        for r in rows[rows["kind"] == _COWN]:
+            was = cowns.get(int(r["name"]), Holdings(0, 0, 0))
+            more = (int(r["n"]), int(r["ns"]), int(r["used"]))
+            cowns[int(r["name"])] = Holdings(*(a + sign * b for a, b in zip(was, more, strict=True)))
+    names = {k: v for k, v in names.items() if v.n > 0}
+    threads = {k: v for k, v in threads.items() if v.n > 0}
+    cowns = {k: v for k, v in cowns.items() if v.grants > 0 or v.held > 0}
+    return Counted(min(firsts), now.time, names, threads, cowns) if names and firsts else None
+
+
+def of(trace: Trace) -> Counted | None:
+    """The run of a trace by the counters, where something of it was overtaken, or None."""
+    if trace.base is None or not trace.gaps:
+        return None
+    found = counted(trace.marks, trace.base)
+    return found if found is not None and found.ended >= drawn(trace) else None
+
+
+def drawn(trace: Trace) -> int:
+    """How many bars there are of bodies that ended since that run began."""
+    since = trace.marks[trace.base].time if trace.base is not None and trace.marks else 0
+    return int(np.count_nonzero(trace.behaviors.end[trace.ran] >= since))
+
+
+def length(trace: Trace) -> int:
+    """How long the whole run was, ns: also what the rings have forgotten of it."""
+    c = trace.counted
+    return trace.span if c is None else max(1, trace.t1 - c.begin)
+
+
+def busy(trace: Trace, c: Counted) -> dict[int, float]:
+    """The share of the whole run that each thread spent in bodies, those that run now up to now."""
+    b = trace.behaviors
+    out = {thread: float(v.busy) for thread, v in c.threads.items()}
+    for row in np.flatnonzero(trace.ran & (b.end < 0)).tolist():
+        thread = int(b.thread[row])
+        out[thread] = out.get(thread, 0.0) + max(0, trace.t1 - max(int(b.start[row]), c.begin))
+    return {thread: min(1.0, ns / length(trace)) for thread, ns in out.items()}
+
+
+def holdings(trace: Trace, c: Counted) -> dict[int, tuple[Holdings, int]]:
+    """By row of a cown: what the counters say of its name, and how many cowns share that name and so its numbers.
+
+    Not of results: what held them first was their behavior, from before anybody could name them.
+    """
+    name, results = trace.cowns.name.astype(np.int64), np.isin(trace.cowns.id, trace.behaviors.id)
+    pairs = np.stack([trace.cowns.id.astype(np.int64), name])
+    if trace.naming is not None:
+        named = trace.naming
+        pairs = np.concatenate([pairs, np.stack([named["subject"].astype(np.int64), named["seq"].astype(np.int64)])], 1)
+    alike = np.bincount(np.unique(pairs, axis=1)[1], minlength=1)
+    rows = np.flatnonzero((name > 0) & ~results).tolist()
+    return {k: (c.cowns[n], int(alike[n])) for k in rows if (n := int(name[k])) in c.cowns}
+
+
+def held(trace: Trace, row: int) -> float | None:
+    """The share of the whole run in which somebody held a cown; None where that was not counted for it alone."""
+    c = trace.counted
+    found = holdings(trace, c).get(row) if c is not None else None
+    return None if found is None or found[1] > 1 else min(1.0, found[0].held / length(trace))
+
+
+def _add(into: dict[int, Bodies], keys: NDArray[Any], rows: NDArray[np.void], sign: int) -> None:
+    """Add the rows, or take them away, under their keys."""
+    for key, n, raised, busy in zip(
+        keys.tolist(), rows["n"].tolist(), rows["more"].tolist(), rows["ns"].tolist(), strict=True
+    ):
+        was = into.get(key, Bodies(0, 0, 0))
+        into[key] = Bodies(was.n + sign * n, was.raised + sign * raised, was.busy + sign * busy)

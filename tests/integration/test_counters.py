@@ -1,0 +1,202 @@
+"""Counters by name: what workers counted is what the program's own log says, also where the rings have forgotten it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from running import script
+
+HEAD = """
+import json, time, boc
+from boc import Cown, when, read, start, wait, quiesce, stop
+from boc.trace import Trace
+
+def told(trace):
+    s = trace.summary()
+    c = trace.counted
+    return {
+        "runs": {r.name: r.runs for r in s.behaviors}, "raised": {r.name: r.raised for r in s.behaviors},
+        "lost": trace.counts()["lost"], "bars": int(trace.ran.sum()), "s_lost": s.lost, "title": s.title,
+        "handoffs": {r.name: r.handoffs for r in s.cowns}, "held": {r.name: r.held for r in s.cowns},
+        "ran": {r.name: r.ran for r in s.workers}, "busy": {r.name: r.busy for r in s.workers},
+        "text": str(boc.gantt(trace)), "whole": c is not None,
+    }
+"""
+
+
+@pytest.fixture
+def told(tmp_path: Any) -> Any:
+    return lambda body: json.loads(script(tmp_path, HEAD + body).out.splitlines()[-1])
+
+
+def test_counts_equal_the_programs_own_log(told: Any) -> None:
+    got = told("""
+start(2, trace="1k")
+knife, pan = Cown(0), Cown(0)
+log = {"cut": 0, "cook": 0, "burn": 0}
+for i in range(5000):
+    log["cut"] += 1
+    @when(knife)
+    def cut(k): k.value += 1
+    if i % 3 == 0:
+        log["cook"] += 1
+        @when(pan, read(knife))
+        def cook(p, k): pass
+    if i % 1000 == 0:
+        log["burn"] += 1
+        @when(pan)
+        def burn(p): raise KeyError("hot")
+        try:
+            burn.result()
+        except KeyError:
+            pass
+quiesce()
+answer = told(Trace.now_of().last_run())
+print(json.dumps([log, answer]))
+""")
+    log, answer = got
+    assert answer["whole"] and answer["runs"] == log
+    assert answer["raised"] == {"cut": 0, "cook": 0, "burn": 5}
+    assert answer["lost"] == answer["s_lost"] == sum(log.values()) - answer["bars"] > 3000
+    assert answer["handoffs"]["knife"] == log["cut"] + log["cook"] - 1
+    assert sum(answer["ran"].values()) == sum(log.values())
+    assert "bars not drawn" in answer["text"] and "lost" in answer["text"]
+    assert f"{sum(log.values()):,}".replace(",", "\u2009") in answer["title"].replace("\u202f", "\u2009")
+
+
+def test_a_run_counts_from_its_own_begin(told: Any) -> None:
+    """After a wait, and after a stop and a start, what was before counts no more; a run that is all there has no lost."""
+    first, second, third, everything = told("""
+start(2, trace="1k")
+knife = Cown(0)
+def many(n):
+    for i in range(n):
+        @when(knife)
+        def cut(k): pass
+def last():
+    return told(Trace.now_of().last_run())
+many(4000)
+quiesce()
+out = [last()]
+many(50)
+quiesce()
+out.append(last())
+stop()
+start(1, trace="1k")
+many(3000)
+quiesce()
+out.append(last())
+out.append(told(Trace.now_of()))
+print(json.dumps(out))
+""")
+    assert first["runs"] == {"cut": 4000} and first["lost"] == 4000 - first["bars"] > 0
+    assert second["runs"] == {"cut": 50} and second["lost"] == 0 and second["bars"] == 50
+    assert third["runs"] == {"cut": 3000} and third["lost"] == 3000 - third["bars"] > 0
+    assert everything["runs"] == {"cut": 7050} and everything["lost"] == 7050 - everything["bars"]
+
+
+def test_shares_are_of_the_whole_run(told: Any) -> None:
+    """Ten bodies of 30 ms, then thousands that push them out of the ring: the shares still know of them."""
+    answer = told("""
+start(1, trace="1k")
+oven, knife = Cown(0), Cown(0)
+began = time.monotonic()
+for i in range(10):
+    @when(oven)
+    def bake(o): time.sleep(0.03)
+@when(oven)
+def then(o):
+    for i in range(4000):
+        @when(knife)
+        def cut(k): pass
+quiesce()
+took = time.monotonic() - began
+run = Trace.now_of().last_run()
+answer = told(run)
+answer["took"] = took
+answer["counted"] = (run.t1 - run.counted.begin) / 1e9
+print(json.dumps(answer))
+""")
+    assert answer["runs"] == {"bake": 10, "then": 1, "cut": 4000}
+    assert 0.3 <= answer["counted"] <= answer["took"] + 0.01
+    assert answer["busy"]["worker 0"] >= 0.29 / answer["took"]
+    assert answer["busy"]["worker 0"] <= 1
+
+
+def test_a_file_knows_what_it_lost(told: Any, tmp_path: Any) -> None:
+    """A recording of a run whose begin the ring had forgotten, read again; and saved once more."""
+    path = tmp_path / "run.boctrace"
+    again = tmp_path / "again.boctrace"
+    live, read, saved = told(f"""
+start(2, trace="1k")
+knife = Cown(0)
+for i in range(5000):
+    @when(knife)
+    def cut(k): pass
+while boc._core._counts()[2] < 5000:
+    time.sleep(0.01)
+with boc.trace.record({str(path)!r}):
+    @when(knife)
+    def last(k): pass
+    last.result()
+live = told(Trace.now_of())
+got = Trace.load({str(path)!r})
+got.save({str(again)!r})
+print(json.dumps([live, told(got), told(Trace.load({str(again)!r}))]))
+""")
+    assert live["runs"] == read["runs"] == saved["runs"] == {"cut": 5000, "last": 1}
+    assert read["lost"] == saved["lost"] == 5001 - read["bars"] > 0
+
+
+def test_names_beyond_the_table_share_a_row(told: Any) -> None:
+    answer = told("""
+start(2, trace="1k")
+knife = Cown(0)
+def cut(k): pass
+for i in range(4300):
+    @when(knife)
+    def f(k): pass
+for i in range(4300):
+    boc.mark(f"mark {i}")
+@when(knife)
+def late(k): pass
+for i in range(2000):
+    @when(knife)
+    def later(k): pass
+quiesce()
+print(json.dumps(told(Trace.now_of().last_run())))
+""")
+    assert sum(answer["runs"].values()) == 4300 + 1 + 2000
+    assert answer["runs"]["f"] == 4300
+
+
+def test_off_counts_nothing(told: Any) -> None:
+    assert told("""
+start(2, trace=False)
+knife = Cown(0)
+for i in range(100):
+    @when(knife)
+    def cut(k): pass
+quiesce()
+print(json.dumps([len(rows) for _, _, rows in boc._core.trace_tally()][-1]))
+""") == 0
+
+
+@pytest.mark.parametrize("readers", [False, True])
+def test_held_is_not_more_than_there_was_time(told: Any, readers: bool) -> None:
+    answer = told(f"""
+start(2, trace="1k")
+pan = Cown(0)
+for i in range(4000):
+    if {readers} and i % 5:
+        @when(read(pan))
+        def look(p): pass
+    else:
+        @when(pan)
+        def cook(p): pass
+quiesce()
+print(json.dumps(told(Trace.now_of().last_run())))
+""")
+    assert 0 < answer["held"]["pan"] <= 1 and answer["handoffs"]["pan"] == 3999
