@@ -78,7 +78,7 @@ BOC_FUNCTION(allclose)
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 ||
         (got[2] != NULL && boc__need_number(got[2], "rtol", &rtol) < 0) ||
         (got[3] != NULL && boc__need_number(got[3], "atol", &atol) < 0) ||
-        boc__flag(got[4] == NULL ? Py_True : got[4], &equal_nan) < 0 || need_matrix(got[0], "lhs") < 0 ||
+        boc__flag(got[4], &equal_nan) < 0 || need_matrix(got[0], "lhs") < 0 ||
         need_matrix(got[1], "rhs") < 0)
         return NULL;
     a = boc__as_matrix(got[0]);

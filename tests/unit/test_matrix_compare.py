@@ -60,8 +60,8 @@ def test_allclose_of_special_numbers():
         for y in one:
             assert Matrix.allclose(one[x], one[y]) is (x == y)
         assert not Matrix.allclose(nan, one[x]) and not Matrix.allclose(one[x], nan, equal_nan=True)
-    assert Matrix.allclose(nan, nan) and Matrix.allclose(nan, nan, equal_nan=True)
-    assert not Matrix.allclose(nan, nan, equal_nan=False)
+    assert not Matrix.allclose(nan, nan) and not Matrix.allclose(nan, nan, equal_nan=False)
+    assert Matrix.allclose(nan, nan, equal_nan=True)
     assert not Matrix.allclose(Matrix(1, 2), Matrix(2, 1))
 
 
