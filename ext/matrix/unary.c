@@ -86,18 +86,24 @@ static int parse_bounds(PyObject *o, double *low, double *high)
         return -1;
     }
     if (PySequence_Fast_GET_SIZE(o) != 2) {
-        PyErr_Format(PyExc_ValueError, "bounds must be a pair (min, max), not %zd values", PySequence_Fast_GET_SIZE(o));
+        PyErr_Format(PyExc_ValueError, "bounds must be a pair (min, max) of length 2, not %zd", PySequence_Fast_GET_SIZE(o));
         return -1;
     }
-    if (boc__need_number(PySequence_Fast_GET_ITEM(o, 0), "bounds: min", low) < 0 ||
-        boc__need_number(PySequence_Fast_GET_ITEM(o, 1), "bounds: max", high) < 0)
-        return -1;
+    for (int i = 0; i < 2; i++) {
+        PyObject *const bound = PySequence_Fast_GET_ITEM(o, i);
+        const int kind = boc__number(bound, i == 0 ? low : high);
+
+        if (kind == 0)
+            PyErr_Format(PyExc_TypeError, "bounds values must be real numbers, not %.80s", Py_TYPE(bound)->tp_name);
+        if (kind != 1)
+            return -1;
+    }
     if (!isfinite(*low) || !isfinite(*high)) {
-        PyErr_Format(PyExc_ValueError, "bounds must be finite, not %R", o);
+        PyErr_Format(PyExc_ValueError, "bounds values must be finite, not %R", o);
         return -1;
     }
     if (*high < *low) {
-        PyErr_Format(PyExc_ValueError, "bounds: max must be >= min in %R", o);
+        PyErr_Format(PyExc_ValueError, "bounds max must be >= min in %R", o);
         return -1;
     }
     return 0;
@@ -159,7 +165,7 @@ static int check_edges(const boc__operand_t *edges)
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         if (isnan(edges->data[i]) || (i > 0 && edges->data[i] <= edges->data[i - 1])) {
-            PyErr_Format(PyExc_ValueError, "edges must increase strictly and hold no NaN; element %zd does not", i);
+            PyErr_Format(PyExc_ValueError, "edges must be strictly increasing and hold no NaN; element %zd is not", i);
             return -1;
         }
     }

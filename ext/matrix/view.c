@@ -298,7 +298,7 @@ static int view_ass_subscript(PyObject *self, PyObject *key, PyObject *o)
 
 static Py_ssize_t view_length(PyObject *self)
 {
-    return as_view(self)->count;
+    return boc__live(as_view(self)->base) < 0 ? -1 : as_view(self)->count;
 }
 
 /* Attributes --------------------------------------------------------------------------- */
@@ -337,20 +337,24 @@ static int set_component(PyObject *self, PyObject *o, void *which)
 
 static PyObject *get_rows(PyObject *self, void *unused)
 {
+    const boc__view_t *view = as_view(self);
+
     (void)unused;
-    return PyLong_FromSsize_t(as_view(self)->is_row ? 1 : as_view(self)->count);
+    return boc__live(view->base) < 0 ? NULL : PyLong_FromSsize_t(view->is_row ? 1 : view->count);
 }
 
 static PyObject *get_columns(PyObject *self, void *unused)
 {
+    const boc__view_t *view = as_view(self);
+
     (void)unused;
-    return PyLong_FromSsize_t(as_view(self)->is_row ? as_view(self)->count : 1);
+    return boc__live(view->base) < 0 ? NULL : PyLong_FromSsize_t(view->is_row ? view->count : 1);
 }
 
 static PyObject *get_size(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromSsize_t(as_view(self)->count);
+    return boc__live(as_view(self)->base) < 0 ? NULL : PyLong_FromSsize_t(as_view(self)->count);
 }
 
 static PyObject *get_shape(PyObject *self, void *unused)
@@ -358,6 +362,8 @@ static PyObject *get_shape(PyObject *self, void *unused)
     const boc__view_t *view = as_view(self);
 
     (void)unused;
+    if (boc__live(view->base) < 0)
+        return NULL;
     return Py_BuildValue("(nn)", view->is_row ? (Py_ssize_t)1 : view->count, view->is_row ? view->count : (Py_ssize_t)1);
 }
 
@@ -423,7 +429,7 @@ PyObject *boc__mv___reduce__(PyObject *self, PyObject *const *args, Py_ssize_t n
 {
     (void)self, (void)args, (void)nargs, (void)kwnames;
     PyErr_SetString(PyExc_TypeError, "a MatrixView shares the numbers of its Matrix and can be neither pickled nor put "
-                                     "in a cown; copy() makes a Matrix of it");
+                                     "in a cown; .copy() makes a Matrix of it");
     return NULL;
 }
 

@@ -78,12 +78,12 @@ def test_views_and_iterators_of_an_empty_one_raise():
     v, values, rows, lines = m.view[0], m.values(), iter(m), m.row_views()
     moved = module._test_move(m)
     for use in (lambda: v[0], lambda: v.__setitem__(0, 1), lambda: list(v), lambda: v + 1, lambda: v.copy(),
-                lambda: v.x,
+                lambda: v.x, lambda: v.shape, lambda: v.rows, lambda: v.columns, lambda: v.size, lambda: len(v),
                 lambda: v.T, lambda: next(values), lambda: next(rows), lambda: next(lines), lambda: v[0:1],
                 lambda: v.__setitem__(slice(None), 1)):
         with pytest.raises(RuntimeError, match="moved"):
             use()
-    assert "moved" in repr(v)
+    assert "moved" in repr(v) and v.is_row and not v.read_only
     assert_same(moved, np.arange(6).reshape(2, 3))
 
 

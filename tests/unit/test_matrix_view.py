@@ -150,3 +150,8 @@ def test_a_view_keeps_its_matrix_and_stays_here():
 def test_a_view_is_one_line(key):
     with pytest.raises(TypeError):
         Matrix(2, 3).view[key]
+
+
+def test_a_refusal_says_what_to_do():
+    with pytest.raises(TypeError, match=r"\.copy\(\) makes a Matrix"):
+        pickle.dumps(Matrix(2, 3).view[0])
