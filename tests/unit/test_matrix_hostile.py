@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 
 import boc._matrix as module
 import numpy as np
@@ -85,9 +86,9 @@ CALLS = {
     "set part of view": lambda m, o, h: m.view[:, 0].__setitem__(slice(58, h(60)), [1, h(1)]),
     "set component of view": lambda m, o, h: setattr(m.view[:, 0], "x", h(1)),
     "+ number": lambda m, o, h: m + h(1),
-    "+ list": lambda m, o, h: m + [h(1)],
-    "list + view": lambda m, o, h: [h(1)] + m.view[:, 0],
-    "view + list": lambda m, o, h: m.view[:, 0] + [h(1)],
+    "+ list": lambda m, o, h: operator.add(m, [h(1)]),
+    "list + view": lambda m, o, h: operator.add([h(1)], m.view[:, 0]),
+    "view + list": lambda m, o, h: operator.add(m.view[:, 0], [h(1)]),
     "+=": lambda m, o, h: m.__iadd__([h(1)]),
     "add": lambda m, o, h: m.add(h(1)),
     "add out": lambda m, o, h: o.add(h(1), out=m),
