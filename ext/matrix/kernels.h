@@ -11,6 +11,7 @@
 #define BOC_MATRIX_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* name, result for elements x and y */
 #define BOC_BINARY_OPS(X)                                                                                     \
@@ -85,6 +86,8 @@ typedef struct {
     void (*transpose)(double *out, const double *a, size_t rows, size_t columns);
     void (*atan2)(double *out, const double *y, const double *x, size_t n);
     void (*fill)(double *out, double value, size_t n);
+    /* n numbers in [low, high) that begin at a place of the sequence (random.c) */
+    void (*uniform)(double *out, size_t n, uint64_t place, double low, double high);
     /* cross products of `count` vectors u, components u_step and vectors u_stride apart, and v likewise (v_stride 0:
      * one for all); those of three components lie as u does, those of two next to each other */
     boc__cross_fn cross_2, cross_3;
@@ -95,6 +98,8 @@ typedef struct {
 /* Reductions. Only dot uses y; the others are given x for it. n, rows, columns
  * > 0. They may read (and ignore) up to BOC_READ_PAST bytes behind the end. */
 enum { BOC_READ_PAST = 64 };
+/* The order of a fold: runs from PARTS elements on are cut into blocks (kernels_fold.c). */
+enum { BOC_FOLD_PARTS = 32, BOC_FOLD_BLOCK = 4096 };
 typedef struct {
     double (*all[BOC_FOLD_COUNT])(const double *x, const double *y, size_t n);
     /* one result for each row; y_step: doubles from one row of y to the next */
@@ -141,10 +146,21 @@ typedef struct {
     void boc__sin_##name(double *out, const double *a, size_t n);                                              \
     void boc__cos_##name(double *out, const double *a, size_t n);                                              \
     void boc__atan2_##name(double *out, const double *y, const double *x, size_t n);                           \
+    void boc__uniform_##name(double *out, size_t n, uint64_t place, double low, double high);                  \
     extern const boc__map_t boc__map_##name;                                                                   \
     extern const boc__fold_t boc__fold_##name;                                                                 \
     extern const boc__product_t boc__product_rounded_##name, boc__product_fused_##name;
 BOC_ISAS(BOC_DECLARE_ISA)
+
+/* splitmix64: its n-th number from a place is boc__mixed(place + n * BOC_GOLDEN). */
+#define BOC_GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t boc__mixed(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
 
 #define BOC_PASTE_(a, b) a##b
 #define BOC_PASTE(a, b) BOC_PASTE_(a, b)

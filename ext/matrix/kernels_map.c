@@ -331,6 +331,7 @@ const boc__map_t NAME(boc__map) = {
     .transpose = transpose,
     .atan2 = NAME(boc__atan2),
     .fill = fill,
+    .uniform = NAME(boc__uniform),
     .cross_2 = cross_2,
     .cross_3 = cross_3,
     .turn = turn,

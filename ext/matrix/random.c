@@ -2,9 +2,10 @@
  *
  * A call takes the next place of the sequence, one step of splitmix64, and
  * draws its numbers from a xoshiro256++ (Blackman and Vigna) that begins
- * there. So no interpreter waits for another one's drawing, and a seed makes
- * the draws of a program reproducible whose calls have an order. Without a
- * seed there is nothing to reproduce: then each thread has places of its own. */
+ * there, many uniform ones from several (kernels_draw.c). So no interpreter
+ * waits for another one's drawing, and a seed makes the draws of a program
+ * reproducible whose calls have an order. Without a seed there is nothing to
+ * reproduce: then each thread has places of its own. */
 #include "matrix.h"
 
 #include <math.h>
@@ -19,15 +20,6 @@ static _Atomic uint64_t place; /* of the next call after a seed */
 static _Thread_local uint64_t own_place; /* before any seed; 0: not yet */
 static _Alignas(64) atomic_bool seeded;  /* not on the line of place, which all threads write */
 static pthread_once_t begun = PTHREAD_ONCE_INIT;
-
-static const uint64_t golden = 0x9e3779b97f4a7c15u;
-
-static uint64_t mixed(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 static uint64_t rotate(uint64_t x, int by)
 {
@@ -54,10 +46,34 @@ static inline double unit(generator_t *g)
     return (double)(next(g) >> 11) * 0x1p-53;
 }
 
-static void draw_uniform(generator_t *g, double *to, size_t n, double low, double high)
+/* The generator that begins at a place of the sequence. */
+static generator_t generator_at(uint64_t at)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] = low + (high - low) * unit(g);
+    generator_t g;
+
+    for (int i = 0; i < 4; i++)
+        g.s[i] = boc__mixed(at += BOC_GOLDEN);
+    return g;
+}
+
+/* As many numbers pay for beginning several generators at once. */
+enum { SEVERAL_FROM = 64 };
+
+static void draw_uniform(uint64_t at, double *to, size_t n, double low, double high)
+{
+    /* a range that overflows is mixed from both ends */
+    const bool wide = isinf(high - low) && isfinite(low) && isfinite(high);
+    const double from = wide ? 0.0 : low, width = wide ? 1.0 : high - low;
+
+    if (n >= SEVERAL_FROM) {
+        boc__kernels->map->uniform(to, n, at, from, wide ? 1.0 : high);
+    } else {
+        generator_t g = generator_at(at); /* stays in registers */
+        for (size_t i = 0; i < n; i++)
+            to[i] = from + width * unit(&g);
+    }
+    for (size_t i = 0; wide && i < n; i++)
+        to[i] = low * (1.0 - to[i]) + high * to[i];
 }
 
 /* The ziggurat of Marsaglia and Tsang in the form of Doornik: LAYERS boxes of
@@ -111,10 +127,12 @@ static inline double standard_normal(generator_t *g)
     }
 }
 
-static void draw_normal(generator_t *g, double *to, size_t n, double mean, double stddev)
+static void draw_normal(uint64_t at, double *to, size_t n, double mean, double stddev)
 {
+    generator_t g = generator_at(at);
+
     for (size_t i = 0; i < n; i++)
-        to[i] = mean + stddev * standard_normal(g);
+        to[i] = mean + stddev * standard_normal(&g);
 }
 
 static void begin(void)
@@ -130,25 +148,15 @@ static void begin(void)
 static uint64_t next_place(void)
 {
     if (atomic_load_explicit(&seeded, memory_order_acquire))
-        return mixed(atomic_fetch_add_explicit(&place, golden, memory_order_relaxed) + golden);
+        return boc__mixed(atomic_fetch_add_explicit(&place, BOC_GOLDEN, memory_order_relaxed) + BOC_GOLDEN);
     if (own_place == 0) {
         (void)pthread_once(&begun, begin);
-        own_place = mixed(atomic_fetch_add_explicit(&place, golden, memory_order_relaxed) + golden);
+        own_place = boc__mixed(atomic_fetch_add_explicit(&place, BOC_GOLDEN, memory_order_relaxed) + BOC_GOLDEN);
     }
-    return mixed(own_place += golden);
+    return boc__mixed(own_place += BOC_GOLDEN);
 }
 
-typedef void (*draw_fn)(generator_t *g, double *to, size_t n, double a, double b);
-
-static void draw(draw_fn fn, double *to, size_t n, double a, double b)
-{
-    generator_t g; /* stays in registers */
-    uint64_t at = next_place();
-
-    for (int i = 0; i < 4; i++)
-        g.s[i] = mixed(at += golden);
-    fn(&g, to, n, a, b);
-}
+typedef void (*draw_fn)(uint64_t at, double *to, size_t n, double a, double b);
 
 static PyObject *drawn(PyObject *type, PyObject *const *got, draw_fn fn, double a, double b, const char *what_a,
                        const char *what_b)
@@ -162,12 +170,13 @@ static PyObject *drawn(PyObject *type, PyObject *const *got, draw_fn fn, double 
         return NULL;
     if (got[2] == NULL || got[2] == Py_None) {
         double value;
-        draw(fn, &value, 1, a, b);
+        fn(next_place(), &value, 1, a, b);
         return PyFloat_FromDouble(value);
     }
     if (boc__shape_arg(state, got[2], &rows, &columns) < 0 || (m = boc__new(state, rows, columns)) == NULL)
         return NULL;
-    BOC_WITHOUT_GIL(boc__size(m) * 8, NULL, NULL, draw(fn, m->data, boc__size(m), a, b));
+    const uint64_t at = next_place();
+    BOC_WITHOUT_GIL(boc__size(m) * 8, NULL, NULL, fn(at, m->data, boc__size(m), a, b));
     return (PyObject *)m;
 }
 

@@ -24,7 +24,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 fi
 for isa in $isas; do
   name=${isa%%:*} args=${isa#*:}
-  for kernel in map circle fold; do
+  for kernel in map circle draw fold; do
     compile "$kernel-$name" "ext/matrix/kernels_$kernel.c" ${args//,/ } "-DBOC_ISA=$name" -ffp-contract=off -fno-trapping-math -fno-math-errno -Wno-psabi
   done
   compile "rounded-$name" ext/matrix/kernels_product.c ${args//,/ } "-DBOC_ISA=$name" -DBOC_ROUNDING=rounded -ffp-contract=off -Wno-psabi

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 
+import boc._matrix as module
 import numpy as np
 import pytest
 from boc._matrix import Matrix
@@ -203,6 +204,26 @@ def test_bad_random_arguments():
         Matrix.uniform(0, minval=1)
     for value in (-1, 2**70):
         Matrix.seed(value)
+
+
+def test_draws_of_every_instruction_set_are_the_same():
+    draws, best = set(), module._kernels
+    try:
+        for isa in ("plain", "avx2", "avx512"):
+            if module._test_use_kernels(isa):
+                Matrix.seed(5)
+                draws.add(tuple(A(Matrix.uniform(-1, 3, size)).tobytes() for size in ((1, 1), (1, 63), (8, 8), (97, 7))))
+    finally:
+        module._test_use_kernels(best)
+    assert len(draws) == 1
+    numbers = np.frombuffer(draws.pop()[-1])
+    assert len(set(numbers)) == 679 and -1 <= numbers.min() < -0.9 and 2.9 < numbers.max() < 3
+
+
+def test_uniform_over_a_range_that_overflows():
+    numbers = A(Matrix.uniform(-1e308, 1.5e308, (30, 30)))
+    assert (numbers >= -1e308).all() and (numbers < 1.5e308).all() and numbers.min() < -9e307 and numbers.max() > 1e308
+    assert all(-1e308 <= Matrix.uniform(-1e308, 1.5e308) < 1.5e308 for _ in range(100))
 
 
 def test_seeded_apart_without_a_seed():
