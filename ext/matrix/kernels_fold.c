@@ -20,7 +20,7 @@
 #endif
 
 #define NAME(x) BOC_PASTE(x##_, BOC_ISA)
-enum { PARTS = 32, BLOCK = 4096, NARROW = 16, DEAL = 8 };
+enum { PARTS = BOC_FOLD_PARTS, BLOCK = BOC_FOLD_BLOCK, NARROW = 16, DEAL = 8 };
 
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

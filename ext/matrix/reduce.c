@@ -179,9 +179,48 @@ static PyObject *reduce(boc__state_t *state, boc__matrix_t *m, boc__matrix_t *ma
     return (PyObject *)result;
 }
 
+/* All elements that the mask includes, or with no x how many they are; in the order of a fold of as many elements, but a
+ * block at a time instead of a second matrix. */
+static double fold_masked(int op, const double *x, const double *mask, size_t size)
+{
+    double block[BOC_FOLD_BLOCK + BOC_READ_PAST / sizeof(double)], total = 0.0;
+    const double zero = 0.0;
+
+    memset(block + BOC_FOLD_BLOCK, 0, BOC_READ_PAST);
+    for (size_t i = 0; i < size; i += BOC_FOLD_BLOCK) {
+        size_t n = size - i < BOC_FOLD_BLOCK ? size - i : BOC_FOLD_BLOCK;
+
+        if (x != NULL)
+            boc__kernels->map->select(block, mask + i, x + i, 1, &zero, 0, n);
+        else
+            boc__kernels->map->binary[BOC_OP_not_equal][BOC_VS](block, mask + i, &zero, n);
+        if (i > 0 && n < BOC_FOLD_PARTS) { /* the rest is a block too: not one element after the other */
+            memset(block + n, 0, (BOC_FOLD_PARTS - n) * sizeof(double));
+            n = BOC_FOLD_PARTS;
+        }
+        const double part = boc__kernels->fold->all[op](block, block, n);
+        total = i == 0 ? part : total + part;
+    }
+    return total;
+}
+
+static PyObject *reduce_all_masked(boc__matrix_t *m, boc__matrix_t *mask, int op, finish_t how)
+{
+    double total, count = 1.0;
+
+    BOC_WITHOUT_GIL(boc__size(m), m, mask, {
+        total = fold_masked(op, m->data, mask->data, boc__size(m));
+        if (how == MEAN)
+            count = fold_masked(BOC_OP_sum, NULL, mask->data, boc__size(m));
+    });
+    return PyFloat_FromDouble(how == MEAN ? total / count : how == ROOT ? sqrt(total) : total); /* 0 / 0 is NaN */
+}
+
 static PyObject *reduce_masked(boc__state_t *state, boc__matrix_t *m, boc__matrix_t *mask, int op, finish_t how,
                                int axis)
 {
+    if (axis == BOC_AXIS_ALL && op != BOC_OP_min && op != BOC_OP_max)
+        return reduce_all_masked(m, mask, op, how);
     boc__matrix_t *chosen = masked(state, m, mask, op, axis), *result;
     const size_t groups = grouping(m, axis).groups;
     PyObject *number = NULL;

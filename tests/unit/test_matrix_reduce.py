@@ -188,3 +188,16 @@ def test_infinities_and_zeros():
     assert Matrix(1, 2, [1e200, 1e200]).magnitude() == math.inf
     assert math.copysign(1.0, Matrix(1, 1, -0.0).sum()) == 1.0
     assert quiet(lambda: Matrix(1, 1, -0.0).min()) == 0.0
+
+
+@pytest.mark.parametrize("size", [1, 31, 32, 33, 4095, 4096, 4097, 4127, 4128, 8192, 8200, 3 * 4096 + 32])
+def test_a_masked_sum_has_the_order_of_a_sum(size):
+    """The bits of the sum of a matrix with zeros in place of what the mask leaves out."""
+    rng = np.random.default_rng(size)
+    m, mask = M(rng.normal(0, 1e3, (1, size))), M((rng.random((1, size)) < 0.5).astype(float))
+    zeroed = Matrix.where(mask, m, 0.0)
+    assert m.sum(where=mask) == zeroed.sum() and m.magnitude(where=mask) == zeroed.magnitude()
+    assert m.magnitude_squared(None, mask) == zeroed.magnitude_squared()
+    count = mask.sum()
+    assert m.mean(where=mask) == zeroed.sum() / count if count else math.isnan(m.mean(where=mask))
+    assert m.sum(where=Matrix(1, size)) == 0.0 and math.isnan(m.mean(where=Matrix(1, size)))
