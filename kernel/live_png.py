@@ -48,6 +48,7 @@ class PictureView:
             "transient": {"display_id": self.display_id},
         }
         router.outbox.post(cell, "display_data", content)
+        router.flush()  # what the cell prints from now on stands below it
         self._thread = threading.Thread(target=self._run, name="boc-live", daemon=True)
         self._thread.start()
 

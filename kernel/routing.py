@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from boc import _core, _display, _kinds, _service, _unseen
+from boc import _core, _display, _kinds, _places, _service, _unseen
 
 from .cells import Cell, Cells
 from .output import Outbox
@@ -158,10 +158,9 @@ class Router:
 
     def _with_cells(self, text: str) -> str:
         """File names of cells as people know them: `Cell In[3]:2`, `Cell In[3], line 2`."""
-        known = getattr(self.shell.compile, "_filename_map", {})
 
         def named(found: re.Match[str]) -> str:
-            number = known.get(found[1] or found[2])
+            number = _places.cell(found[1] or found[2])
             return found[0] if number is None else f"Cell In[{number}]"
 
         return re.sub(r'File "([^"]+\.py)"(?=, line)|([^\s:]+\.py)(?=:\d)', named, text)

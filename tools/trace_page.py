@@ -62,10 +62,11 @@ Ids of behaviors and cowns come from counters and are never used twice in a proc
 ## Counters
 
 Beside its ring each thread counts by name, exactly: bodies that ended, those that raised, how long they ran; and for
-cowns grants, how long they were held, how long bodies had them. Charts and `summary()` take counts and shares from there
-where a ring has forgotten a part of the run; `lost` is how many bodies that ran have no bar. Bodies count when they end.
-Names from number 4,096 on share a row, "other names"; cowns of one name are counted together, and a share of theirs is a
-mean, written `ø`. Results are not timed while the behavior that makes them holds them. A file carries the counters too.
+cowns grants, how long they were held, how long bodies had them. Charts and `summary()` take counts and shares from
+there where a ring has forgotten a part of the run; `lost` is how many bodies that ran have no bar. Bodies count when
+they end. Names from number 4,096 on share a row, "other names"; cowns of one name are counted together, and a share
+of theirs is a mean, written `ø`. Results are not timed while the behavior that makes them holds them. A file carries
+the counters too.
 
 Two threads may look at the clock in one order and take a cown in the other, so a hold can count a hand-off's length too
 much.

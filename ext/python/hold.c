@@ -34,9 +34,12 @@ static void waiter_drop(waiter_t *w) {
     free(w);
 }
 
-static _Atomic int64_t asks; /* scheduled by ask() and not freed yet */
+static _Atomic int64_t asks;  /* scheduled by ask() and not freed yet */
+static _Atomic int64_t asked; /* scheduled by ask(), ever */
 
 int64_t boc__asks(void) { return atomic_load_explicit(&asks, memory_order_relaxed); }
+
+int64_t boc__asked(void) { return atomic_load_explicit(&asked, memory_order_relaxed); }
 
 /* It has left the cown's queue: only now may the thread that asked go on, or its next `with c` would still find the cown
    awaited by this very request. */
@@ -84,9 +87,11 @@ static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
     b->kinds = BOC_KIND_ANY;
     boc_request_set(b, 0, c, 0, mode);
     atomic_fetch_add_explicit(&asks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed);
     int rc = boc_schedule(b, 0);
     if (rc < 0) {
         atomic_fetch_sub_explicit(&asks, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&asked, 1, memory_order_relaxed);
         *(waiter_t **)boc_behavior_extra(b) = NULL;
         boc_behavior_free(b);
         free(w);

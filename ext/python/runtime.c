@@ -429,11 +429,17 @@ static PyObject *rt_bodies(PyObject *module, PyObject *unused) {
     return list;
 }
 
+/* What main asked for itself (`result()`, `with c`) is no behavior of the program: it is left out. */
 static PyObject *rt_counts(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
+    int64_t over = boc__asked() - boc__asks();
     boc_counts_t c;
     boc_counts(&c);
-    return Py_BuildValue("KKK", (unsigned long long)c.scheduled, (unsigned long long)c.started, (unsigned long long)c.finished);
+    int64_t asked = boc__asked();
+    int64_t n[3] = {(int64_t)c.scheduled - asked, (int64_t)c.started - over, (int64_t)c.finished - over};
+    for (int i = 0; i < 3; i++)
+        n[i] = n[i] > 0 ? n[i] : 0;
+    return Py_BuildValue("LLL", (long long)n[0], (long long)n[1], (long long)n[2]);
 }
 
 /* _buffers() -> (bytes of large buffers that changed hands as a pointer, bytes that were copied), ever */

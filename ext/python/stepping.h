@@ -21,5 +21,6 @@ int boc__paused_look(boc__paused_t *p); /* at each slice: -1 with RuntimeError i
 
 bool boc__pumping(void);                /* runtime.c: some thread runs pinned work */
 int64_t boc__asks(void);                /* hold.c: requests of main's own that wait in queues */
+int64_t boc__asked(void);               /* hold.c: requests of main's own that stood in queues, ever */
 
 #endif

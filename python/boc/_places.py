@@ -10,15 +10,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-__all__ = ["arguments", "hint", "place"]
+__all__ = ["arguments", "cell", "hint", "place"]
+
+
+def cell(filename: str) -> int | None:
+    """Return the n of `In [n]` of the cell whose code has this file name; None for other files."""
+    if filename.startswith("<ipython-input-"):  # in a terminal the name says it
+        number = filename[15:].partition("-")[0]
+        return int(number) if number.isdigit() else None
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get_shell() if get_shell is not None else None
+    found = getattr(getattr(shell, "compile", None), "_filename_map", {}).get(filename)
+    return found if isinstance(found, int) else None
 
 
 def place(code: CodeType) -> str:
     """Return `file.py:12`, or `cell 3:2` in a notebook."""
-    name = code.co_filename.rsplit("/", 1)[-1]
-    label = sys.modules.get("boc.kernel.cells")
-    if label is not None:
-        name = getattr(label, "label", lambda _: name)(code.co_filename) or name
+    number = cell(code.co_filename)
+    name = code.co_filename.rsplit("/", 1)[-1] if number is None else f"cell {number}"
     return f"{name}:{code.co_firstlineno}"
 
 

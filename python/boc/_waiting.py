@@ -6,7 +6,7 @@ import linecache
 import sys
 from typing import Any, NamedTuple
 
-from boc import _core
+from boc import _core, _places
 
 __all__ = ["Running", "Stacks", "stacks", "stalled", "stalled_text"]
 
@@ -54,7 +54,9 @@ def _worker_text(worker: int) -> str:
 def _entry(r: Running) -> list[str]:
     lines = [f"'{r.name}' on {_worker_text(r.worker)} for {duration(r.seconds)}"]
     for file, line, function in r.frames:
-        lines.append(f'  File "{file}", line {line}, in {function}')
+        number = _places.cell(file)
+        where = f'File "{file}"' if number is None else f"Cell In[{number}]"
+        lines.append(f"  {where}, line {line}, in {function}")
         source = linecache.getline(file, line).strip()
         if source:
             lines.append(f"    {source}")
@@ -83,13 +85,18 @@ def stalled_text(running: list[Running], pending: int, seconds: float) -> str:
         return f"{head}, and nothing runs: {held}\n"
     lines = [f"{head}. Running:"]
     for r in running[:_LISTED]:
-        where = f", now at {r.frames[-1][0]}:{r.frames[-1][1]} in {r.frames[-1][2]}" if r.frames else ""
+        where = f", now at {_now_at(*r.frames[-1])}" if r.frames else ""
         lines.append(f"  '{r.name}' on {_worker_text(r.worker)} for {duration(r.seconds)}{where}")
     if len(running) > _LISTED:
         lines.append(f"  and {len(running) - _LISTED} more")
     if pending > len(running):
         lines.append(f"  {_count(pending - len(running))} waiting behind them")
     return "\n".join(lines) + "\n"
+
+
+def _now_at(file: str, line: int, function: str) -> str:
+    number = _places.cell(file)
+    return f"{file if number is None else f'Cell In[{number}]'}:{line} in {function}"
 
 
 def _count(n: int) -> str:

@@ -56,6 +56,15 @@ def test_start_stop_status_say_what_is_now_in_one_line(kernel: Kernel) -> None:
         assert len(kernel.run(bad, ok=False).text.strip().splitlines()) == 1, bad
 
 
+def test_a_look_at_a_result_is_no_behavior(kernel: Kernel) -> None:
+    kernel.run("quiesce()\npot = Cown([])")
+    before = kernel.value("boc._core._counts()[2]")
+    kernel.run("for _n in range(3):\n    @when(pot)\n    def fill(pot):\n        pot.value.append(1)")
+    assert len(kernel.run("pot.result()\nfill.result()\npot.result()").errors) == 0
+    kernel.run("quiesce()")
+    assert f"{before + 3} done" in kernel.run("%boc status").out
+
+
 def test_pause_step_and_resume(kernel: Kernel) -> None:
     try:
         kernel.run("%boc start -w 2")
@@ -76,6 +85,18 @@ def test_pause_step_and_resume(kernel: Kernel) -> None:
         kernel.run("quiesce()")
     finally:
         kernel.run("boc.resume()\nboc.stop()")
+
+
+def test_places_are_those_of_cells(kernel: Kernel) -> None:
+    ran = kernel.run("import sys\n@when()\ndef _():\n    time.sleep(1)\nmine = _\nmine.name")
+    number = ran.reply["execution_count"]
+    assert ran.data("execute_result")[0]["data"]["text/plain"] == f"'cell {number}:2'"
+    kernel.until(lambda: "1 running" in kernel.run("%boc status").out)
+    text = kernel.run("%boc stacks").out
+    assert f"  Cell In[{number}], line 4, in _\n    time.sleep(1)" in text
+    stalled = "print(boc._waiting.stalled_text(boc.stacks(), 1, 5.0))"
+    assert f"now at Cell In[{number}]:4 in _" in kernel.run(f"import boc._waiting\n{stalled}").out
+    kernel.run("del _\nquiesce()")
 
 
 def test_doctor_lists_what_the_notebook_imported(kernel: Kernel) -> None:
@@ -146,7 +167,8 @@ def pictures(kernel: Kernel, live: Ran) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("end", ["boc.wait()", "boc.stop()", "%unload_ext boc"])
 def test_the_live_picture_follows_rests_and_stays(kernel: Kernel, end: str) -> None:
     kernel.run("%load_ext boc\npot = Cown(0)\nimport matplotlib.figure, numpy")
-    live = kernel.run("%boc live")
+    live = kernel.run("%boc live\nprint('below')")
+    assert [m["msg_type"] for m in live.messages][:2] == ["display_data", "stream"]
     assert "No behavior has run yet" in live.data("display_data")[0]["data"]["text/plain"] or pictures(kernel, live)
     busy = kernel.submit("for n in range(15):\n    @when(pot)\n    def boil(pot):\n        time.sleep(0.1)\nquiesce()")
     kernel.until(lambda: len(pictures(kernel, live)) >= 2, 20)

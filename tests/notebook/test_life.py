@@ -269,11 +269,12 @@ def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "ip = InteractiveShell.instance()\n"
         "ip.run_line_magic('load_ext', 'boc')\n"
-        "ip.run_cell('from boc import Cown; a = Cown(4)')\n"
+        "ip.run_cell('import boc; from boc import Cown; a = Cown(4)')\n"
         "ip.run_cell('%%when a --wait -> r\\nprint(\"said\", a.value)\\na.value * 2')\n"
         "ip.run_cell('print(r.result())')\n"
         "ip.run_cell('%boc status')\n"
         "ip.run_cell('%boc live')\n"
+        "ip.run_cell('x = 1\\nprint(boc.whencall(lambda: 1, []).name)', store_history=True)\n"
         "ip.run_line_magic('unload_ext', 'boc')\n"
     )
     done = subprocess.run(
@@ -283,6 +284,7 @@ def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
     assert done.returncode == 0, done.stderr
     assert "said 4\n8\n" in done.stdout and "2 workers" in done.stdout
     assert "1 behavior" in done.stdout and "worker 0" in done.stdout
+    assert "cell 1:2\n" in done.stdout, "a body without a name is called by its place"
 
 
 def test_a_terminal_pumps_while_its_prompt_waits() -> None:

@@ -212,6 +212,12 @@ def test_a_run_is_what_came_after_nothing_was_pending() -> None:
     assert t.slots == run.slots
 
 
+def test_a_later_look_at_a_result_does_not_draw_out_a_run() -> None:
+    t = trace_of(Sim([Job("a", ("x",), body=MS), Job("look", ("x",), at=500 * MS)]))
+    t.behaviors.native[1] = True
+    assert t.last_run().t0 == t.t0 and t.last_run().t1 == t.behaviors.end[0] < t.t1
+
+
 def test_a_wait_that_ended_begins_a_run() -> None:
     """Two runs a millisecond apart are one, unless a wait between them saw that nothing was pending."""
     sim = Sim([Job("a", ("x",), body=MS), Job("b", ("x",), at=3 * MS)])

@@ -319,9 +319,7 @@ class Trace:
 
     def last_run(self, since: int | None = None) -> Trace:
         """The part since the last time that nothing was pending before now; at least since `since` (ns)."""
-        begin = runs.begin_of_last(self, since)
-        out = self if begin <= self.t0 else self.window(begin, self.t1)
-        return replace(out, base=runs.base_of(self, begin, since))
+        return runs.last_of(self, since)
 
     # ---- questions -----------------------------------------------------------------------------------
 

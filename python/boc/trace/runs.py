@@ -1,7 +1,8 @@
-"""Where the last run began: the last time that nothing was pending before now."""
+"""The last run: from the last time that nothing was pending before now, to the end of what it did."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,28 @@ _PAUSE_NS = 100_000_000
 unless a wait saw it."""
 
 
-def begin_of_last(trace: Trace, since: int | None = None) -> int:
-    """When the last run began, ns; `trace.t0` where it is all one run. At the latest `since`."""
+def last_of(trace: Trace, since: int | None = None) -> Trace:
+    """The last run, which began at the latest at `since` (ns).
+
+    Looks of the main program at what has long ended (`result()`, `with c`) do not draw it out.
+    """
+    begin, end = _begin(trace, since), _end(trace)
+    out = trace if begin <= trace.t0 and end >= trace.t1 else trace.window(begin, max(begin, end))
+    return replace(out, base=_base(trace, begin, since))
+
+
+def _end(trace: Trace) -> int:
+    """When the program's own behaviors and notes ended; now, if something is pending."""
+    b = trace.behaviors
+    own = ~b.native
+    if trace.pending or not own.any():
+        return trace.t1
+    times = (b.end[own], b.cancel[own], b.start[own], b.sched[own], trace.notices.time)
+    return min(trace.t1, max(int(x.max()) for x in times if len(x)))
+
+
+def _begin(trace: Trace, since: int | None = None) -> int:
+    """When the last run began; `trace.t0` where it is all one run."""
     b = trace.behaviors
     known = (b.sched >= 0) & (b.state != LOST) & ~b.native
     if not known.any():
@@ -44,7 +65,7 @@ def begin_of_last(trace: Trace, since: int | None = None) -> int:
     return min(begin, int(noted.min())) if begin > trace.t0 and len(noted) else begin
 
 
-def base_of(trace: Trace, begin: int, since: int | None = None) -> int | None:
+def _base(trace: Trace, begin: int, since: int | None = None) -> int | None:
     """Which mark of the counters is that run's beginning; None where what came before it was counted with it."""
     if not trace.marks:
         return None
