@@ -72,9 +72,9 @@ def _is_shell(node: ast.expr) -> bool:
 class _Rewrite(ast.NodeTransformer):
     """Turns `!cmd` into a helper's call; refuses what cannot work in a behavior."""
 
-    def __init__(self, magic_lines: Mapping[int, str], own_input: bool) -> None:
+    def __init__(self, magic_lines: Mapping[int, str], asking: set[str]) -> None:
         self.magic_lines = magic_lines
-        self.own_input = own_input
+        self.asking = asking
         self.inside_async = 0
 
     def _refuse(self, node: ast.expr | ast.stmt, what: str) -> CellError:
@@ -118,8 +118,8 @@ class _Rewrite(ast.NodeTransformer):
                 return node
             text = self.magic_lines.get(node.lineno, "").strip() or "get_ipython()"
             raise self._refuse(node, f"magics do not work in a behavior: {text}")
-        if isinstance(function, ast.Name) and function.id == "input" and not self.own_input:
-            raise self._refuse(node, "input() cannot be used in a behavior: nobody can answer there")
+        if isinstance(function, ast.Name) and function.id in self.asking:
+            raise self._refuse(node, f"{function.id}() cannot be used in a behavior: nobody can answer there")
         return self.generic_visit(node)
 
 
@@ -239,7 +239,7 @@ def compile_body(
     parameters = tuple(parameters)
     tree = _read_body(text, source, transform)
     lines = dict(enumerate(source.text.splitlines(), 1))
-    _Rewrite(lines, own_input="input" in namespace or "input" in parameters).visit(tree)
+    _Rewrite(lines, {"input", "breakpoint"}.difference(namespace, parameters)).visit(tree)
     _returned(tree)
     code = _compile(tree, parameters, source)
     unset = sorted(n for n in _maybe_unset(code) if n in namespace and n not in parameters)

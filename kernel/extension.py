@@ -14,7 +14,7 @@ from typing import Any
 import boc
 from boc import _core, _service
 
-from . import bodies, show
+from . import bodies, show, tooltip
 from .cells import Cells
 from .commands import BocMagics
 from .complete import make_matcher
@@ -30,7 +30,7 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.kernel = getattr(shell, "kernel", None)
+        self.kernel: Any = getattr(shell, "kernel", None)
         self.cells = Cells()
         self.router = Router(shell, self.kernel, self.cells) if self.kernel is not None else None
         self.hook: LoopHook | None = None
@@ -66,6 +66,7 @@ class Extension:
         _core._set_notebook(self.bodies)
         self.hook = LoopHook(_core.pinned_fd(), _pump, self.bodies.escaped)
         self.hook.watch(self._loop())
+        self.kernel.do_inspect = tooltip.explained(self.shell, self.kernel.do_inspect)
         parent = self.shell.get_parent()
         if parent.get("header", {}).get("msg_type") == "execute_request":
             self._begin(parent, parent.get("content", {}).get("code", ""))
@@ -129,6 +130,8 @@ class Extension:
         if completer is not None and self.matcher in completer.custom_matchers:
             completer.custom_matchers.remove(self.matcher)
         self.show.unload()
+        if self.kernel is not None:
+            vars(self.kernel).pop("do_inspect", None)
         if self.terminal is not None and shell._inputhook is self.terminal:
             shell._inputhook = None
         self.close()

@@ -42,8 +42,9 @@ class PictureView:
         self._first = _core._counts()[0]
         self._shown: Any = None
         self._ran = _core._running()
+        text = f"{self._first} behaviors so far; their chart appears here" if self._first else EMPTY
         content = {
-            "data": {"text/plain": EMPTY},
+            "data": {"text/plain": text},
             "metadata": {},
             "transient": {"display_id": self.display_id},
         }

@@ -77,6 +77,7 @@ def test_line_numbers_are_the_cells_own(above: str) -> None:
         ("%%time\n1", "magics do not work"),
         ("get_ipython().run_line_magic('time', '1')", "magics do not work"),
         ("input('name? ')", "input() cannot be used"),
+        ("breakpoint()", "breakpoint() cannot be used"),
         ("", "the cell has no body"),
         ("  \n# nothing\n", "the cell has no body"),
     ],

@@ -212,3 +212,14 @@ def test_completion_and_help(kernel: Kernel) -> None:
     (page,) = kernel.run("%%when?").reply["payload"]
     text = page["data"]["text/plain"]
     assert "cowns" in text and "--wait" in text and "result" in text
+
+
+def test_a_tooltip_explains_the_magic_and_not_the_decorator(kernel: Kernel) -> None:
+    def shown(code: str, at: int) -> str:
+        content = kernel.client.inspect(code, at, reply=True, timeout=10)["content"]
+        return str(content["data"].get("text/plain", "")) if content["found"] else ""
+
+    assert "--wait" in shown("%%when knife --wait\n1", 4) and "--wait" in shown("%%when", 6)
+    assert "lists the commands" in shown("x = 1\n%boc status", 9)
+    assert "Decorate a function" in shown("when", 2) and "Decorate" in shown("%%when knife\nwhen(a)", 16)
+    assert "A box for one value" in shown("knife = 1\nCown", 13)
