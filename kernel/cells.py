@@ -24,6 +24,7 @@ class Cell:
     began: int = 0  # ns of CLOCK_MONOTONIC
     scheduled: int = 0  # behaviors of the program that had been scheduled by then
     waited: bool = False  # until nothing was pending
+    attended: bool = False  # by somebody who can be asked, so who takes updates also after the cell
     ended: bool = False
 
 
@@ -50,7 +51,8 @@ class Cells:
     def begin(self, parent: Mapping[str, Any], text: str) -> Cell:
         """A cell begins on this thread."""
         with self._lock:
-            cell = Cell(self._next, slim_parent(parent), text)
+            attended = bool(parent.get("content", {}).get("allow_stdin"))
+            cell = Cell(self._next, slim_parent(parent), text, attended=attended)
             self._next += 1
             self._cells[cell.number] = cell
             old = self._cells.get(cell.number - KEPT_TEXTS)

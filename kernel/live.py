@@ -24,8 +24,8 @@ class View(Protocol):
     def alive(self) -> bool: ...
     @property
     def finished(self) -> bool: ...
-    def catch_up(self) -> None: ...
-    def end(self) -> None: ...
+    def catch_up(self, patience: float = ...) -> None: ...
+    def end(self, patience: float = ...) -> None: ...
 
 
 class LiveViews:
@@ -56,12 +56,15 @@ class LiveViews:
         """The running cell is about to end: if it waited, the picture is to show what it waited for."""
         if not self.views:
             return
+        from .live_png import LAST, SOON
+
         cell = self.cells.running()
+        patience = SOON if cell is not None and cell.attended else LAST
         for view in self.views:
             if view.finished:
-                view.end()
+                view.end(patience)
             elif cell is not None and cell.waited:
-                view.catch_up()
+                view.catch_up(patience)
         self.views = [v for v in self.views if v.alive]
 
     def close(self) -> None:

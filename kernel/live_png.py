@@ -23,7 +23,8 @@ from .live import EMPTY
 from .routing import Router
 
 PERIOD = 0.25  # seconds between two pictures, at least
-LAST = 10.0  # seconds that the last picture may take
+LAST = 10.0  # seconds that the last picture may take where whoever runs the cell takes none after it
+SOON = 0.3  # seconds that it may take of the cell's own where it may come later
 SHARE = 3.0  # times the drawing time that passes between two pictures, at least
 
 
@@ -36,7 +37,7 @@ class PictureView:
         self.cell = cell
         self.display_id = uuid.uuid4().hex
         self._guard = threading.Condition()
-        self._drawing = threading.Lock()
+        self._hurry = False  # somebody waits for the picture of now
         self._ended = False
         self._final = threading.Event()
         self._first = _core._counts()[0]
@@ -55,12 +56,12 @@ class PictureView:
 
     @property
     def alive(self) -> bool:
-        return not self._ended
+        return not self._final.is_set()
 
     # ---- what there is to see --------------------------------------------------
     def _state(self) -> Any:
         """What a picture shows depends on this; while a body runs, on the time too."""
-        return (_core._counts(), _core._board_version(), _core._running())
+        return (_core._counts(), _core._board_version())
 
     def _moving(self) -> bool:
         return bool(_core.running())
@@ -77,41 +78,38 @@ class PictureView:
         with contextlib.suppress(ImportError):  # drawing says it, where people see it
             importlib.import_module("boc.view")  # takes a while: not when the first picture is due
         wait = 0.0
-        while True:
+        while not self._final.is_set():
             with self._guard:
-                self._guard.wait_for(lambda: self._ended, wait)
-                if self._ended:
-                    return
+                self._guard.wait_for(lambda: self._ended or self._hurry, wait)
+                ended = self._ended = self._ended or self.finished
+                self._hurry = False
             wait = PERIOD
-            if self.finished:
-                self.end()
-                return
-            if self._state() == self._shown and not self._moving():
-                continue
-            began = time.monotonic()
-            self._try_to_draw()
-            wait = max(PERIOD, SHARE * (time.monotonic() - began))
+            if self._state() != self._shown or (self._moving() and not ended):
+                began = time.monotonic()
+                self._try_to_draw()
+                wait = max(PERIOD, SHARE * (time.monotonic() - began))
+            if ended:
+                self._final.set()
+            with self._guard:
+                self._guard.notify_all()
 
     def _try_to_draw(self) -> None:
         try:
             self.draw()
         except Exception as error:  # it cannot be drawn: say so in its place
             self._ended = True
-            self._final.set()
             self._send({"text/plain": f"the live view ended: {type(error).__name__}: {error}"})
+            self._final.set()
 
     def draw(self) -> None:
         """Draw what is now, and send it if something has run."""
-        with self._drawing:
-            state = self._state()
-            if state[0][0] == 0:
-                self._shown = state
-                return
+        state = self._state()
+        if state[0][0] != 0:
             chart = boc.gantt(since=self.cells.since(state[0][0]))
             data, metadata = chart._repr_mimebundle_()
             data["image/png"] = base64.b64encode(data["image/png"]).decode("ascii")
             self._send(data, metadata)
-            self._shown = state
+        self._shown = state
 
     def _send(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         # To the cell that runs now, if one does: executors that save a notebook take updates from
@@ -121,21 +119,22 @@ class PictureView:
         self.router.outbox.post(target, "update_display_data", content)
 
     # ---- cells, the end ------------------------------------------------------------
-    def catch_up(self) -> None:
-        """Somebody waited: show the picture that will stay if nothing more happens."""
-        if not self._ended and self._state() != self._shown:
-            self._try_to_draw()
-
-    def end(self) -> None:
-        """Draw once more and leave the picture; whoever calls again waits until it is there."""
+    def catch_up(self, patience: float = LAST) -> None:
+        """Somebody waited: show the picture that will stay if nothing more happens, within `patience` seconds."""
+        until = time.monotonic() + patience
         with self._guard:
-            first = not self._ended
+            self._hurry = True
+            self._guard.notify_all()
+            while not self._final.is_set() and self._state() != self._shown and time.monotonic() < until:
+                self._guard.wait(max(0.0, until - time.monotonic()))
+
+    def end(self, patience: float = LAST) -> None:
+        """Draw once more and leave the picture. It may still come when `patience` seconds are over."""
+        until = time.monotonic() + patience
+        with self._guard:
             self._ended = True
             self._guard.notify_all()
-        if first:
-            self._try_to_draw()
-            self._final.set()
-        self._final.wait(LAST)
-        self.router.flush()
         if self._thread is not threading.current_thread():
-            self._thread.join(LAST)
+            self._final.wait(patience)
+            self.router.flush()
+            self._thread.join(max(0.0, until - time.monotonic()))

@@ -184,8 +184,26 @@ def test_the_live_picture_follows_rests_and_stays(kernel: Kernel, end: str) -> N
     width, _, weight = size(last["image/png"])
     assert width >= 600 and weight < 200_000
     assert "behaviors" in last["text/plain"]
-    assert "boc-live" not in kernel.value("[t.name for t in threading.enumerate()]")
+    kernel.until(lambda: "boc-live" not in kernel.value("[t.name for t in threading.enumerate()]"))
     kernel.run("%load_ext boc")
+
+
+def test_the_last_picture_keeps_nobody_waiting(kernel: Kernel) -> None:
+    """Drawing may be slow: who can take it later is not kept, who takes nothing after the cell has it before."""
+    kernel.run("pot = Cown(0)\ndrawn, real = [], boc.gantt")
+    kernel.run(
+        "def slow(*a, **k):\n    time.sleep(3)\n    drawn.append(1)\n    return real(*a, **k)\nboc.gantt = slow"
+    )
+    try:
+        for attended in (True, False):
+            live = kernel.run("%boc live")
+            kernel.run("drawn.clear()\n@when(pot)\ndef boil(pot):\n    pass\nquiesce()", allow_stdin=True)
+            ran = kernel.run("boc.wait()", allow_stdin=attended)
+            assert (ran.seconds < 3) is attended
+            kernel.until(lambda view=live: pictures(kernel, view), 20)
+            kernel.until(lambda: "boc-live" not in kernel.value("[t.name for t in threading.enumerate()]"))
+    finally:
+        kernel.run("boc.gantt = real")
 
 
 def test_at_most_four_pictures_a_second(kernel: Kernel) -> None:
