@@ -204,6 +204,14 @@ static int busy(const boc_cown_t *c) {
     return -1;
 }
 
+/* The result of a behavior in a batch that somebody has open. */
+static int unscheduled(const boc_cown_t *c) {
+    char label[80];
+    PyErr_Format(PyExc_RuntimeError, "%s belongs to a batch that has not ended: its behavior is not scheduled yet",
+                 boc__cown_label(c, label, sizeof label));
+    return -1;
+}
+
 int boc__hold(boc_cown_t *c) {
     if (boc__check_born(c) < 0 || boc__not_in_body("with c: / acquire()") < 0)
         return -1;
@@ -236,6 +244,10 @@ int boc__hold(boc_cown_t *c) {
     } else if (rc < 0) {
         boc_behavior_free(b);
         return busy(c);
+    }
+    if (c->value.tag == V_EMPTY) {
+        native ? boc_finish(b) : boc_acquire_end(b);
+        return unscheduled(c);
     }
     if (held_add(c, b, native) < 0) {
         native ? boc_finish(b) : boc_acquire_end(b);
@@ -387,6 +399,8 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
         if (v.flags & VF_EXC)
             boc__mark_seen(c);
     }
+    if (v.tag == V_EMPTY)
+        return unscheduled(c), NULL;
     boc__drain_output(deadline);
     uint16_t flags = v.flags;
     PyObject *o = boc__is_moved(v.tag) ? boc__give(st, &v) : boc__decode(st, &v);

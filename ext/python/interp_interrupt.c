@@ -199,7 +199,7 @@ nudge(boc__slot_t *slot, uint64_t behavior)
 
 /* ---- on the worker's own thread ------------------------------------------------------ */
 
-void
+int
 boc__interp_running(uint32_t Py_UNUSED(worker), uint64_t behavior)
 {
     boc__slot_t *slot = boc__slot_mine();
@@ -216,6 +216,8 @@ boc__interp_running(uint32_t Py_UNUSED(worker), uint64_t behavior)
         Py_XDECREF(done);
         PyErr_SetRaisedException(exc);
     }
+    /* Asked for while its values were made ready: a short body would be over before a pending call. */
+    return behavior != 0 && atomic_load_explicit(&slot->wanted, memory_order_relaxed) == behavior ? boc__interp_check() : 0;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "lend.h"
 #include "live.h"
 #include "notebook.h"
+#include "when.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,11 +171,10 @@ static PyObject *call(boc_state_t *st, boc_behavior_t *b, boc_job_t *job) {
             goto done;
     if (job->nkw && (kw = keyword_names(st, job)) == NULL)
         goto done;
+    if (st->worker < 0 || boc__interp_running((uint32_t)st->worker, b->id) == 0)
+        result = PyObject_Vectorcall(func, argv, n | PY_VECTORCALL_ARGUMENTS_OFFSET, kw);
     if (st->worker >= 0)
-        boc__interp_running((uint32_t)st->worker, b->id);
-    result = PyObject_Vectorcall(func, argv, n | PY_VECTORCALL_ARGUMENTS_OFFSET, kw);
-    if (st->worker >= 0)
-        boc__interp_running((uint32_t)st->worker, 0);
+        (void)boc__interp_running((uint32_t)st->worker, 0);
 done:
     for (uint32_t i = 0; i < all; i++)
         Py_XDECREF(argv[i]);
@@ -275,8 +275,13 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     PyObject **saved = NULL;
     boc_capset_t *captures = job->captures;
     int ready = captures == NULL ? 0 : st->worker < 0 ? boc__capset_lend(st, captures, &saved) : boc__capset_install(st, captures);
+    boc_batch_t outer = {0};
+    if (st->worker < 0)
+        boc__batch_aside(&outer);
     if (ready == 0)
         value = call(st, b, job);
+    if (st->worker < 0 || boc__batching())
+        boc__batch_back(&outer);
     if (st->worker >= 0 && boc_body_over())
         rest_for_ever();
     if (saved != NULL)

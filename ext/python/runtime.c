@@ -518,7 +518,7 @@ static PyObject *rt_current(PyObject *module, PyObject *unused) {
 
 static PyObject *rt_batching(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return PyBool_FromLong(boc__batching());
+    return PyLong_FromUnsignedLong(boc__batching());
 }
 
 static PyObject *rt_set_wait_poll(PyObject *module, PyObject *ms) {

@@ -72,7 +72,14 @@ boc_capset_t *boc__set_of(template_t *t);
 PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id);
 boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result);
 PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result);
-bool boc__batching(void);
+uint32_t boc__batching(void); /* the number of this thread's open batch, or 0 */
+typedef struct {
+    uint32_t depth, n, cap, number;
+    boc_behavior_t **list;
+} boc_batch_t;
+/* Around a body: it has no part in the batch of who pumps, nor leaves one open. */
+void boc__batch_aside(boc_batch_t *outer);
+void boc__batch_back(const boc_batch_t *outer);
 int boc__batch_add(boc_behavior_t *b);
 
 #endif

@@ -315,12 +315,10 @@ static void read_dealloc(PyObject *self) {
 static PyObject *read_repr(PyObject *self) { return PyUnicode_FromFormat("read(%R)", ((read_object_t *)self)->of); }
 
 /* ---- batch() --------------------------------------------------------------------------- */
-static _Thread_local struct {
-    uint32_t depth, n, cap;
-    boc_behavior_t **list;
-} batch BOC_TLS;
+static _Thread_local boc_batch_t batch BOC_TLS;
+static _Thread_local uint32_t batches BOC_TLS; /* that this thread opened */
 
-bool boc__batching(void) { return batch.depth > 0; }
+uint32_t boc__batching(void) { return batch.depth > 0 ? batch.number : 0; }
 
 int boc__batch_add(boc_behavior_t *b) {
     if (batch.n == batch.cap) {
@@ -337,10 +335,12 @@ int boc__batch_add(boc_behavior_t *b) {
     return 0;
 }
 
+/* _batch_enter() -> the number of the outermost one */
 PyObject *boc__batch_enter(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    batch.depth++;
-    Py_RETURN_NONE;
+    if (batch.depth++ == 0 && (batch.number = ++batches) == 0)
+        batch.number = ++batches;
+    return PyLong_FromUnsignedLong(batch.number);
 }
 
 /* _batch_exit(ok): at the end of the outermost block, all or none. */
@@ -355,23 +355,51 @@ PyObject *boc__batch_exit(PyObject *module, PyObject *ok) {
     }
     if (--batch.depth > 0)
         Py_RETURN_NONE;
-    uint32_t n = batch.n;
-    batch.n = 0;
+    boc_behavior_t **list = batch.list; /* destructors of what is dropped may open a batch of their own */
+    uint32_t n = batch.n, cap = batch.cap;
+    batch.list = NULL;
+    batch.n = batch.cap = 0;
     int rc = 0;
     if (good && n && boc__hooked(HOOK_NUMBERED))
-        boc__gate_scheduling(batch.list, n);
+        boc__gate_scheduling(list, n);
     if (good && n)
-        rc = boc_schedule_batch(batch.list, n, boc__in_body() ? boc__ctx->current->id : 0);
+        rc = boc_schedule_batch(list, n, boc__in_body() ? boc__ctx->current->id : 0);
     if (!good || rc < 0) {
         for (uint32_t i = 0; i < n; i++) {
-            boc__host_cancelled(batch.list[i]);
-            boc__drop_behavior(batch.list[i]);
-            boc_behavior_free(batch.list[i]);
+            boc__host_cancelled(list[i]);
+            boc__drop_behavior(list[i]);
+            boc_behavior_free(list[i]);
         }
+    }
+    if (batch.list == NULL) {
+        batch.list = list;
+        batch.cap = cap;
+    } else {
+        free(list);
     }
     if (rc < 0)
         return boc__raise_code(rc, "batch()");
     Py_RETURN_NONE;
+}
+
+void boc__batch_aside(boc_batch_t *outer) {
+    *outer = batch;
+    batch = (boc_batch_t){0};
+}
+
+void boc__batch_back(const boc_batch_t *outer) {
+    if (batch.depth > 0) { /* the body ended inside: none of it is scheduled, as if an exception had left it */
+        PyObject *exc = PyErr_GetRaisedException();
+        batch.depth = 1;
+        Py_XDECREF(boc__batch_exit(NULL, Py_False));
+        PyErr_SetRaisedException(exc);
+    }
+    if (outer->list != NULL) {
+        free(batch.list);
+        batch = *outer;
+    } else {
+        batch.depth = outer->depth; /* and it keeps the room that the body made */
+    }
 }
 
 /* ---- types ------------------------------------------------------------------------------ */

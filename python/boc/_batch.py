@@ -15,15 +15,15 @@ class batch:  # noqa: N801
     thread; a nested one joins the outer.
     """
 
-    __slots__ = ("_thread",)
+    __slots__ = ("_number", "_thread")
 
     def __enter__(self) -> batch:
         import _thread
 
         if getattr(self, "_thread", None) is not None:
             raise RuntimeError("this batch is in use; make a new one: with boc.batch():")
+        self._number = _core._batch_enter()
         self._thread: int | None = _thread.get_ident()
-        _core._batch_enter()
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
@@ -33,3 +33,11 @@ class batch:  # noqa: N801
             raise RuntimeError("a batch belongs to the thread that entered it")
         self._thread = None
         _core._batch_exit(kind is None)
+
+    def __del__(self) -> None:
+        if getattr(self, "_thread", None) is None:
+            return
+        import _thread
+
+        if self._thread == _thread.get_ident() and _core._batching() == self._number:
+            _core._batch_exit(False)  # entered and never left

@@ -337,6 +337,7 @@ def pump(deadline_ms: int | None = None, max_behaviors: int | None = None, raise
     TypeError for bounds that are no positive int; RuntimeError from a worker, inside a pinned body, or while another
     thread pumps.
     """
+    _no_batch("pump()")
     return PumpResult(*_core._pump(deadline_ms, max_behaviors, raise_on_error))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import boc
 import pytest
 from boc import Cown, batch, quiesce, read, when
@@ -313,3 +315,73 @@ def test_batch_in_a_body():
 
     outer.result()
     assert c.result() == ["a", "b"]
+
+
+def test_a_batch_that_a_body_left_open():
+    """It is as if an exception had left it, and later bodies on that worker schedule as always."""
+    c = Cown([])
+
+    def leave_one():
+        @when()
+        def leaves():
+            open_batch = batch()
+            open_batch.__enter__()
+            sys.modules["kept"] = open_batch
+
+            @when(c)
+            def never(c):
+                c.value.append("never")
+
+            return never
+
+        return leaves
+
+    def log_later():
+        @when()
+        def later():
+            log_on(c, "later")
+
+        return later
+
+    for never in boc.gather([leave_one() for _ in range(8)]):
+        with pytest.raises(boc.Cancelled):
+            never.result()
+    boc.gather([log_later() for _ in range(8)])
+    assert c.result() == ["later"] * 8
+
+
+def test_a_batch_that_is_forgotten():
+    c = Cown([])
+    entered = batch()
+    entered.__enter__()
+
+    @when(c)
+    def never(c):
+        c.value.append("never")
+
+    del entered
+    with pytest.raises(boc.Cancelled):
+        never.result()
+    assert c.result() == []
+
+
+def test_results_of_an_open_batch_cannot_be_taken():
+    p, c = boc.PinnedCown(0), Cown([])
+
+    @when(p)
+    def pinned(p):
+        log_on(c, "pinned")
+
+    with batch():
+
+        @when(c)
+        def inner(c):
+            return len(c.value)
+
+        for take in (inner.unwrap, inner.acquire, inner.result, boc.pump):
+            with pytest.raises(RuntimeError, match="batch"):
+                take()
+        assert not inner.done()
+    assert inner.result() == 0
+    assert pinned.result() is None
+    assert c.result() == ["pinned"]

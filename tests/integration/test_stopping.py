@@ -255,6 +255,27 @@ def test_an_interrupt_before_the_body_begins_is_kept() -> None:
     assert "none lost" in done.out
 
 
+def test_an_interrupt_while_a_value_is_decoded_reaches_a_short_body() -> None:
+    done = run("""
+        class Slow:
+            def __reduce__(self): return (made, ())
+        def made():
+            os.write(w, b".")
+            until = time.monotonic() + 0.2
+            while time.monotonic() < until: pass
+            return Slow()
+        r, w = os.pipe()
+        c = Cown(Slow())
+        @when(c)
+        def f(c): return "ran"
+        os.read(r, 1)
+        assert boc.cancel(f, interrupt=True) == 1
+        try: print(f.result(20))
+        except boc.Cancelled as e: print("cancelled")
+    """).clean()
+    assert done.out.endswith("cancelled\n")
+
+
 def test_threads_that_go_on_while_the_program_ends() -> None:
     done = run("""
         def late():
