@@ -24,12 +24,32 @@ void boc_set_callbacks(const boc_callbacks_t *c) {
     boc__rt.call = c;
 }
 
-void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {
+/* Deaths of cowns inside the values of dying cowns; from here on they wait for their turn: a chain of a million would not
+   fit on the stack. */
+#define MOST_NESTED 32
+
+static void bury(boc__thread_t *t, boc_cown_t *c) {
     const boc_callbacks_t *call = boc__rt.call;
     if (call == NULL || call->drop_value == NULL || call->drop_value(c)) {
         boc__tally(&t->cowns, -1);
         boc__free(&t->pool, c, sizeof *c);
     }
+}
+
+void boc__cown_dead(boc__thread_t *t, boc_cown_t *c) {
+    if (t->deaths == MOST_NESTED) {
+        boc__store_rlx(&c->writer, (boc_request_t *)(void *)t->dead); /* nobody uses that of a dead one */
+        t->dead = c;
+        return;
+    }
+    t->deaths++;
+    bury(t, c);
+    while (t->deaths == MOST_NESTED && (c = t->dead) != NULL) {
+        t->dead = (boc_cown_t *)(void *)boc__load_rlx(&c->writer);
+        boc__store_rlx(&c->writer, NULL);
+        bury(t, c);
+    }
+    t->deaths--;
 }
 
 void boc_cown_release(boc_cown_t *c) {

@@ -23,6 +23,8 @@ typedef struct boc__thread {
     int64_t grant_stamp;                           /* ticks: the time of the grants that this thread makes now */
     uint32_t next_worker;                          /* round robin for pushes from outside */
     uint32_t random;
+    uint32_t deaths;                               /* of cowns, one in another, that are under way on this stack */
+    boc_cown_t *dead;                              /* those that wait for the deepest of these */
     _Atomic bool taken;                            /* a living thread has this record */
     struct boc__thread *all;                       /* every record ever made */
     boc__pool_t pool;

@@ -89,3 +89,29 @@ def test_bodies_that_capture_the_function_around_them_are_forgotten():
     gc.collect()
     after = debug.live()
     assert (after["cowns"], after["encoded_values"]) == (before["cowns"], before["encoded_values"])
+
+
+def test_a_long_chain_of_cowns_dies_at_once(script):
+    """Each holds the next: freeing one in the other a hundred thousand deep would not fit on the stack."""
+    done = script("""
+        import boc
+        before = boc.debug.live()
+        def chained(wrap):
+            chain = boc.Cown(None)
+            for _ in range(100_000):
+                chain = boc.Cown(wrap(chain))
+            return chain
+        for wrap in (lambda c: c, lambda c: [c]):
+            chained(wrap)
+        print(boc.debug.live() == before)
+
+        @boc.when()
+        def made():
+            return chained(lambda c: {"next": c})
+        boc.quiesce()
+        made.unwrap()
+        del made
+        boc.wait()
+        print(boc.debug.live()["cowns"])
+    """)
+    assert done.stdout == "True\n0\n"
