@@ -1,4 +1,5 @@
-/* The runtime's face: cowns, behaviors, workers, waiting. C11, no Python.
+/* The runtime's face: values, cowns, behaviors. C11, no Python. Workers and their host: host.h; waiting and what the
+ * main thread does meanwhile: wait.h.
  *
  * One runtime per process. Every function says which thread may call it; those
  * that say nothing may be called from any thread. None takes a lock while it
@@ -191,131 +192,17 @@ void boc_cancel_all(void);  /* every behavior scheduled before now that has not 
 int boc_acquire(boc_behavior_t *b, uint16_t *home);
 void boc_acquire_end(boc_behavior_t *b);  /* hands on to whoever queued behind, frees b */
 
-/* ---- workers and their host ---------------------------------------------- */
-typedef struct boc_worker boc_worker_t;
+/* ---- names --------------------------------------------------------------- */
+uint32_t boc_name(const char *utf8, size_t n);     /* interned for ever; 0 is "" */
+const char *boc_name_text(uint32_t name);
+uint32_t boc_name_count(void);                     /* names are 0 .. count - 1 */
 
-typedef struct boc_host {
-    uint8_t kind;
-    /* on the worker's own thread; enter may fail (<0): the worker ends, and boc_start_error() tells */
-    int (*enter)(uint32_t worker);
-    void (*leave)(uint32_t worker);
-    /* around every sleep of the worker: give up / take back what running needs (the GIL) */
-    void (*park)(uint32_t worker);
-    void (*unpark)(uint32_t worker);
-    int (*run)(uint32_t worker, boc_behavior_t *b); /* BOC_RAN or BOC_LATER */
-} boc_host_t;
-
-typedef struct boc_callbacks {
-    /* instead of run, for a cancelled behavior: give its result a value. Any thread, must not block.
-       With b->state == BOC_ST_RUNNING: boc_stop abandons the worker whose body of b is stuck; b, its host
-       part and its references then stay for ever, because the body may still look at them. */
-    void (*cancelled)(boc_behavior_t *b);
-    /* the behavior's host part dies (after its requests were released). Any thread. */
-    void (*drop_behavior)(boc_behavior_t *b);
-    /* the last reference to the cown went. Any thread; must not block. true: the core frees the cown now;
-       false: its value must die at its home first, the host calls boc_cown_free then. */
-    bool (*drop_value)(boc_cown_t *c);
-    /* make c's value rest nowhere (home = 0). On the home's thread at a body boundary, or on its porter
-       (core thread, one a home, made lazily) which brackets it by porter_enter/leave. */
-    void (*encode)(uint32_t home_worker, boc_cown_t *c);
-    void (*porter_enter)(uint32_t home_worker); /* wait until home's interpreter can be entered; enter */
-    void (*porter_leave)(uint32_t home_worker);
-    void (*callout)(boc_behavior_t *b);         /* a cown with BOC_COWN_CALLOUT; NULL: unused */
-} boc_callbacks_t;
-
-typedef struct boc_options {
-    uint32_t workers;
-    const boc_host_t *host;
-    const boc_host_t *const *hosts; /* one for each worker, of any kinds; NULL: host for all */
-    const boc_callbacks_t *callbacks;
-    uint32_t trace_events;  /* ring size per thread, power of two; 0: off */
-    void (*before_workers)(void); /* on the starter thread, before the first worker's enter (preloading) */
-} boc_options_t;
-
-/* Returns at once: a starter thread runs before_workers and starts the workers one after another (each
-   enter is serial, under one mutex). Main thread of the host's main interpreter only. */
-int boc_start(const boc_options_t *o);
-void boc_set_callbacks(const boc_callbacks_t *c); /* what cowns need that die before the first start */
-int boc_start_error(void);        /* what the first enter that failed returned; 0: none did */
-bool boc_start_done(void);        /* every worker is up, or has failed */
-bool boc_running(void);
-uint32_t boc_worker_count(void);
-/* Cancels what has not started, wakes all, lets running bodies end, joins every worker (leave has run), frees queues. Call without the GIL.
-   deadline: workers still in a body then are abandoned: left out, their index is added to *stuck (a bit
-   mask by index, 16 words) and their thread is detached. */
-int boc_stop(int64_t deadline_ns, uint64_t stuck[16]);
-/* In host.run, directly after the body's call: true if a stop gave this worker up meanwhile. Then everything of the behavior is
-   somebody else's: the host touches nothing any more and never returns. */
-bool boc_body_over(void);
-void boc_after_fork_child(void);  /* no lock taken: the runtime is not running, cowns of before are of an old epoch */
-
+/* ---- who asks, what lives ------------------------------------------------- */
 /* Index of the calling thread: worker 0..n-1, or BOC_MAX_WORKERS + k for another thread. */
 uint32_t boc_self(void);
 bool boc_on_worker(void);
 int64_t boc_now(void);  /* CLOCK_MONOTONIC, ns */
-
-/* Run fn(node) on the home worker's thread, with what running needs, at its next body boundary; wakes it.
-   BOC_ESTATE: it ended. FIFO per sender. */
-typedef struct boc_mail {
-    struct boc_mail *next;
-    void (*fn)(struct boc_mail *);
-} boc_mail_t;
-int boc_mail_post(uint32_t worker, boc_mail_t *m);
-
-/* ---- waiting ------------------------------------------------------------- */
-/* Until nothing is pending. deadline in boc_now() ns, INT64_MAX: for ever. pump: the caller may run pinned
-   behaviors, so BOC_EPINNED tells it that there are some. Returns 0, BOC_ETIME, BOC_EINTR, BOC_EPINNED.
-   Waits in slices of at most 50 ms (then BOC_EINTR: the caller looks for signals and calls again). */
-int boc_wait_quiescent(int64_t deadline_ns, bool pump);
-typedef struct { uint64_t scheduled, finished, started; } boc_counts_t;
-void boc_counts(boc_counts_t *out);   /* pending = scheduled - finished, never negative */
-
-/* One-shot event for result() and friends; spins briefly, then sleeps; same slices and codes as above. */
-typedef struct { _Atomic uint32_t word; } boc_event_t;
-void boc_event_set(boc_event_t *e);
-int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump);
-
-/* ---- pinned -------------------------------------------------------------- */
-int boc_pinned_fd(void);              /* readable while pinned work is ready (eventfd, pipe elsewhere); made once */
-boc_behavior_t *boc_pinned_pop(void); /* NULL: empty. One consumer at a time. The caller runs it, then boc_finish. */
-uint32_t boc_pinned_depth(int64_t *oldest_ns);
-bool boc_begin(boc_behavior_t *b);    /* PENDING -> RUNNING, traces start; false: it was cancelled (the core has
-                                         called cancelled): just boc_finish it. The core does it itself for workers. */
-
-/* ---- the step gate --------------------------------------------------------
-   Closed: what becomes runnable (also pinned; not native, urgent or cancelled) is held, oldest first. */
-void boc_gate_close(void);
-void boc_gate_open(void);                        /* lets all through, up to the next one that the judge stops */
-int boc_gate_step(uint64_t id);                  /* lets this one through, 0: the oldest; BOC_EMPTY: no such */
-bool boc_gate_closed(void);
-typedef struct { uint64_t id; uint32_t name; bool pinned; } boc_held_t;
-size_t boc_gate_held(boc_held_t *out, size_t max); /* the held, oldest first; returns how many there are */
-/* Asked of each behavior that comes to the gate, open or closed, while set; NULL: nobody. Under the gate's lock: it must be
-   short and not call the core. It may be asked again of one that it let be. */
-enum { BOC_GATE_AS_IT_IS = 0, BOC_GATE_CLOSES, BOC_GATE_PASSES }; /* closes: and holds this one first */
-typedef int (*boc_gate_judge_t)(const boc_behavior_t *b, bool closed);
-void boc_gate_watch(boc_gate_judge_t judge);
-/* No worker runs or is about to run a body, and no value is on its way: what is pending is held or waits. A snapshot. */
-bool boc_settled(void);
-/* Until something more is held than at `seen` (boc_gate_arrivals), or all is settled; slices and codes as above. */
-uint64_t boc_gate_arrivals(void);
-int boc_gate_wait(uint64_t seen, int64_t deadline_ns, bool pump);
-
 /* What lives now, whoever made it (sums over threads: exact once nothing moves). */
 void boc_living(int64_t *cowns, int64_t *behaviors);
-
-/* ---- names, counters ----------------------------------------------------- */
-uint32_t boc_name(const char *utf8, size_t n);     /* interned for ever; 0 is "" */
-const char *boc_name_text(uint32_t name);
-uint32_t boc_name_count(void);                     /* names are 0 .. count - 1 */
-typedef struct boc_stats {
-    uint64_t pushed_local, pushed_remote, dispatched_to_pending, popped_local, popped_via_steal,
-        steal_attempts, steal_failures, parked, unparked, fairness_arm_fires, fetches, porter_fetches,
-        started, finished, busy_ns;
-} boc_stats_t;
-int boc_worker_stats(uint32_t worker, boc_stats_t *out);
-/* what runs now on a worker: behavior id, name and start; 0: nothing */
-typedef struct { uint64_t id; uint32_t name; int64_t since; } boc_running_t;
-int boc_worker_running(uint32_t worker, boc_running_t *out);
 
 #endif

@@ -13,6 +13,7 @@
 #include "lock.h"
 #include "state.h"
 #include "tracing.h"
+#include "wait.h"
 #include "wake.h"
 
 typedef struct {

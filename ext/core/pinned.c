@@ -12,6 +12,7 @@
 #include "gate.h"
 #include "lock.h"
 #include "tracing.h"
+#include "wait.h"
 #include "wake.h"
 
 static _Atomic(boc_behavior_t *) inbox; /* newest first */

@@ -11,6 +11,7 @@
 #include "quiesce.h"
 
 #include "fork.h"
+#include "wait.h"
 #include "wake.h"
 
 #define SLICE_NS 50000000
@@ -49,8 +50,7 @@ static bool nobody_works(void) {
     return boc__load_acq(&boc__rt.state) == BOC__RUNNING && n != 0 && boc__load_acq(&boc__rt.nfailed) == n;
 }
 
-/* Sleeps on the pulse unless done() is true. */
-static int pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pump) {
+int boc__pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pump) {
     int64_t slice = boc_now() + SLICE_NS;
     int64_t until = slice < deadline ? slice : deadline;
     int rc = BOC_OK;
@@ -93,17 +93,9 @@ int boc_wait_quiescent(int64_t deadline_ns, bool pump) {
         return BOC_OK;
     }
     boc__add(&waiters, 1);
-    int rc = pulse_wait(quiescent, NULL, deadline_ns, pump);
+    int rc = boc__pulse_wait(quiescent, NULL, deadline_ns, pump);
     boc__sub(&waiters, 1);
     return rc;
-}
-
-static bool held_or_settled(void *seen) {
-    return boc_gate_arrivals() != *(uint64_t *)seen || !boc_gate_closed() || boc_settled();
-}
-
-int boc_gate_wait(uint64_t seen, int64_t deadline_ns, bool pump) {
-    return pulse_wait(held_or_settled, &seen, deadline_ns, pump);
 }
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -134,7 +126,7 @@ int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump) {
         return BOC_OK;
     }
     if (pump) {
-        return boc__or(&e->word, PULSED) & SET ? BOC_OK : pulse_wait(event_is_set, e, deadline_ns, true);
+        return boc__or(&e->word, PULSED) & SET ? BOC_OK : boc__pulse_wait(event_is_set, e, deadline_ns, true);
     }
     int64_t slice = boc_now() + SLICE_NS;
     int64_t until = slice < deadline_ns ? slice : deadline_ns;

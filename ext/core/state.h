@@ -5,6 +5,7 @@
 #ifndef BOC_STATE_H
 #define BOC_STATE_H
 
+#include "host.h"
 #include "lane.h"
 #include "platform.h"
 #include "thread.h"

@@ -3,6 +3,7 @@
 #include "gate.h"
 #include "ready.h"
 #include "tracing.h"
+#include "wait.h"
 #include "wake.h"
 
 static bool any(const boc_behavior_t *b, uint64_t arg) {

@@ -6,7 +6,7 @@
 #define BOC_THREAD_H
 
 #include "atomic.h"
-#include "core.h"
+#include "host.h"
 #include "pool.h"
 
 typedef struct boc__thread {

@@ -11,8 +11,10 @@
 #include <Python.h>
 
 #include "core.h"
+#include "host.h"
 #include "interp.h"
 #include "trace.h"
+#include "wait.h"
 
 /* ---- values: the tags of boc_value_t -------------------------------------- */
 enum {

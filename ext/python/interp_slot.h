@@ -9,7 +9,8 @@
 
 #include "interp.h" /* Python.h has to come first */
 
-#include "core.h"
+#include "host.h"
+#include "wait.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,8 +2,9 @@
  *
  * bench [behaviors per round] [rounds] [case]. Bodies are empty. One core is meant: run it under taskset for W15.
  * With a case only that one runs, on one worker without trace: for perf. */
-#include "core.h"
+#include "host.h"
 #include "trace.h"
+#include "wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>

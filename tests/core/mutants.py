@@ -166,7 +166,7 @@ def systematic(core: Path, scenario: str, seeds: int) -> str | None:
     """Run one scenario; the finding, or None."""
     program = core / "systematic"
     sources = [p for p in core.glob("*.c") if p.name != "platform.c"]
-    build(sources + [HERE / n for n in ("host.c", "sys.c", "sys_scenarios.c")], core, SYSTEMATIC, program)
+    build(sources + [HERE / n for n in ("fixture.c", "sys.c", "sys_scenarios.c")], core, SYSTEMATIC, program)
     run = subprocess.run([program, "--only", scenario, "--seeds", str(seeds)], capture_output=True, text=True)
     if run.returncode == 0:
         return None
@@ -179,7 +179,7 @@ def systematic(core: Path, scenario: str, seeds: int) -> str | None:
 def threads(core: Path, test: str) -> str | None:
     """Run a test program under TSan, a few times; the finding, or None."""
     program = core / test
-    build([*sorted(core.glob("*.c")), HERE / "host.c", HERE / f"{test}.c"], core, TSAN, program)
+    build([*sorted(core.glob("*.c")), HERE / "fixture.c", HERE / f"{test}.c"], core, TSAN, program)
     for _ in range(5):
         run = subprocess.run([program], capture_output=True, text=True, timeout=120)
         found = re.search(r"SUMMARY: ThreadSanitizer: (.*)", run.stderr)

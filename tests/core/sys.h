@@ -2,7 +2,7 @@
 #ifndef SYS_H
 #define SYS_H
 
-#include "host.h"
+#include "fixture.h"
 
 uint32_t sys_draw(uint32_t n);      /* 0..n-1, from the seed */
 extern bool sys_may_time_out;       /* waits whose end is the deadline are no lost wake-ups here */

@@ -1,5 +1,5 @@
 /* Batches: nothing comes between their behaviors on any shared cown; results can be used inside. */
-#include "host.h"
+#include "fixture.h"
 
 #define ROUNDS 3000
 

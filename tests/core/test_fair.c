@@ -1,5 +1,5 @@
 /* Fairness, by structure, not by time: one worker, bodies note their order. The bound is W1 in worker.c. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

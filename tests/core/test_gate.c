@@ -1,5 +1,5 @@
 /* The step gate: held in order, stepped by age and by name, opened, cancelled, stopped. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,6 +1,6 @@
 /* Live values: behaviors go where their values are, fetches bring values to rest, nobody waits for a body
  * that has nothing to do with him. And mail. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,5 +1,5 @@
 /* Workers of two kinds: each runs only what it may, all of it is run, and nobody sleeps over what it may run. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,5 +1,5 @@
 /* Native behaviors, those that end later, cancelling, and taking an idle cown. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,5 +1,5 @@
 /* Order and exclusion: one cown is a queue, overlapping sets agree, nested behaviors stand behind. */
-#include "host.h"
+#include "fixture.h"
 
 #define CHAIN 20000
 

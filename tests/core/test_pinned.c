@@ -1,5 +1,5 @@
 /* Pinned work: its descriptor, its order, its consumer; waits that pump. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

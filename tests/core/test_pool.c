@@ -1,5 +1,5 @@
 /* Memory: what is handed out is as large as was asked for, and no two hold the same; across threads too. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

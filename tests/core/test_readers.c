@@ -1,5 +1,5 @@
 /* Readers: together, behind writers in order, never beside a writer (the host checks that in every body). */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,5 +1,5 @@
 /* Starting, stopping, failing, being stuck, forking. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,6 +1,6 @@
 /* Everything at once, at random: writers, readers, batches, results, natives, pinned work, live values, cancels,
  * acquires from main, stops in between. The host checks holders and homes; here the sums are checked. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,6 +1,6 @@
 /* Counters by name: bodies, grants and holdings equal what happened, also when the rings have forgotten it, over
  * marks, and while the trace is turned on and off. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

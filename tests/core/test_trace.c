@@ -1,6 +1,6 @@
 /* Trace rings: what is written is read, whole and in order; what was overtaken is counted; what is implied can
  * be derived. And the table of names. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

@@ -1,5 +1,5 @@
 /* Quiescence, events, sleeping workers. */
-#include "host.h"
+#include "fixture.h"
 
 #include "platform.h"
 

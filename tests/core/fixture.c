@@ -1,5 +1,5 @@
-/* The test host: see host.h. A cown's value word keeps who is inside: readers in units of 2, a writer as 1. */
-#include "host.h"
+/* The test host: see fixture.h. A cown's value word keeps who is inside: readers in units of 2, a writer as 1. */
+#include "fixture.h"
 
 #include "atomic.h"
 #include "platform.h"

@@ -3,11 +3,12 @@
  * A body is task_t in the behavior's host part. The host checks, in every run, that the cowns which the
  * behavior asked for are really its own: a writer alone, readers only among readers.
  */
-#ifndef TEST_HOST_H
-#define TEST_HOST_H
+#ifndef FIXTURE_H
+#define FIXTURE_H
 
-#include "core.h"
+#include "host.h"
 #include "trace.h"
+#include "wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
