@@ -7,7 +7,8 @@
  * `searching`, sets its bit, (both full fences) looks at all queues. Whichever fence comes second sees the
  * other's store: the pusher sees the bit, or the worker sees the work. While somebody searches nobody is
  * woken, since a searcher looks at everything again after it has left `searching`; and the last searcher
- * that finds something wakes another in its place.
+ * that finds something wakes another in its place. If somebody wakes it for one thing just when it has seen another, it
+ * goes on as a searcher: the pusher of the other relies on it.
  */
 #include "park.h"
 
@@ -60,7 +61,8 @@ static bool work_somewhere(boc_worker_t *w) {
 void boc__park(boc_worker_t *w) {
     boc__store_rlx(&w->wake, BOC__ASLEEP);
     boc__idle_set(w->index);
-    if (work_somewhere(w)) {
+    bool seen = work_somewhere(w);
+    if (seen) {
         if (boc__idle_claim(w->index)) {
             boc__add(&boc__rt.searching, 1); /* there is work: look for it, however many do already */
             w->searching = true;
@@ -92,4 +94,8 @@ void boc__park(boc_worker_t *w) {
         host->unpark(w->index);
     }
     w->searching = how == BOC__WOKEN_TO_SEARCH;
+    if (seen && !w->searching) {
+        boc__add(&boc__rt.searching, 1);
+        w->searching = true;
+    }
 }

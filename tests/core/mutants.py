@@ -62,6 +62,8 @@ MUTANTS = [
            "bool writes = splice(t, p[i].r, p[j - 1].r, &pred); boc__queue_mark(p[j - 1].r);", "batches"),
     Mutant("sleeps without a second look", "park.c",
            "if (work_somewhere(w)) {", "if (false) {", "parking"),
+    Mutant("woken for one thing it forgets the other", "park.c",
+           "if (seen && !w->searching) {", "if (false) {", "drowsy"),
     Mutant("no fence between a put and the look for sleepers", "ready.c",
            "boc__fence(); /* the put before the look for sleepers; the other half is in boc__park */", "", "meeting"),
     Mutant("the last searcher wakes nobody in its place", "worker.c",

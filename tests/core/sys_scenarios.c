@@ -631,7 +631,7 @@ static void spawn_and_meet(task_t *t) {
 static void meeting(void) {
     group = 2 + sys_draw(2);
     begin(group);
-    for (uint32_t i = 1; i <= 6; i++) {
+    for (uint32_t i = 1; i <= 24; i++) {
         met = 0;
         uint32_t kind = sys_draw(4);
         for (uint32_t k = sys_draw(80); k > 0; k--) {
@@ -651,6 +651,28 @@ static void meeting(void) {
                 when1(meet, NULL, 1, c, BOC_WRITE);
                 boc_cown_release(c);
             }
+        }
+        wait_all();
+        SYS_CHECK(met == group);
+    }
+    end(false);
+}
+
+/* The same, from main, one by one, while the workers look for work for the last time before they sleep. */
+static void drowsy(void) {
+    group = 2 + sys_draw(2);
+    begin(group);
+    for (uint32_t i = 0; i < 80; i++) {
+        bell.word = 0;
+        when(ring, NULL, 0, 0, NULL);
+        while (boc_event_wait(&bell, INT64_MAX, false) != BOC_OK) {
+        }
+        met = 0;
+        for (uint32_t k = sys_draw(40); k > 0; k--) {
+            boc__os_yield();
+        }
+        for (uint32_t k = 0; k < group; k++) {
+            when(meet, NULL, 1, 0, NULL);
         }
         wait_all();
         SYS_CHECK(met == group);
@@ -735,7 +757,7 @@ static void mixed(void) {
 
 const scenario_t scenarios[] = {
     {"queue", queue},     {"readers", readers},       {"turns", turns},       {"leaving", leaving}, {"batches", batches},
-    {"parking", parking}, {"meeting", meeting},       {"pinned", pinned},     {"homes", homes},     {"fetches", fetches},
+    {"parking", parking}, {"meeting", meeting}, {"drowsy", drowsy},         {"pinned", pinned},   {"homes", homes},     {"fetches", fetches},
     {"robbed", robbed},   {"cancels", cancels},       {"cancel_one", cancel_one}, {"cancel_race", cancel_race}, {"acquires", acquires},
     {"stops", stops},     {"stuck", stuck},     {"kinds", kinds},         {"kinds_meet", kinds_meet}, {"mixed", mixed},           {NULL, NULL},
 };
