@@ -61,7 +61,7 @@ MUTANTS = [
            "bool writes = splice(t, p[i].r, p[j - 1].r, &pred);",
            "bool writes = splice(t, p[i].r, p[j - 1].r, &pred); boc__queue_mark(p[j - 1].r);", "batches"),
     Mutant("sleeps without a second look", "park.c",
-           "if (work_somewhere(w)) {", "if (false) {", "parking"),
+           "bool seen = work_somewhere(w);", "bool seen = false;", "parking"),
     Mutant("woken for one thing it forgets the other", "park.c",
            "if (seen && !w->searching) {", "if (false) {", "drowsy"),
     Mutant("no fence between a put and the look for sleepers", "ready.c",
