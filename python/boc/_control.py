@@ -26,7 +26,8 @@ _MOST_WORKERS = 1024
 _options: tuple[int, str, int, bool] | None = None  # of the runtime that runs
 _last_stats: list[dict[str, Any]] = []
 _starting = _thread.allocate_lock()
-os.register_at_fork(after_in_child=lambda: _starting.release() if _starting.locked() else None)
+if _core.is_main():
+    os.register_at_fork(after_in_child=lambda: _starting.release() if _starting.locked() else None)
 last_start: tuple[int, int] = (0, 1)  # of the runtime's last life: when (ns), and its trace's size; 0: off
 
 # ---- starting --------------------------------------------------------------

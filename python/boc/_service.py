@@ -75,7 +75,9 @@ def _after_fork() -> None:
     _notices.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if _core.is_main():  # in an interpreter that begins anew each life they would pile up
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 
 def start() -> None:
