@@ -59,6 +59,8 @@ typedef struct boc_blob {  /* encoded bytes; immutable, shared, freed anywhere *
     uint64_t listed;       /* its hash, if it is in the table of captures; else 0 */
     struct boc_part *parts; /* what goes beside the bytes: parts.h */
     uint32_t nparts;
+    bool known;            /* what is known of a body, no value of the program: not counted */
+    uint64_t met;          /* a hash over the functions and classes that encoding it came by; 0: none */
     unsigned char data[];
 } boc_blob_t;
 
@@ -68,6 +70,7 @@ typedef struct boc_capture { /* one captured value that many behaviors may share
     uint8_t is_def;          /* id: a definition of the store */
     uint8_t is_patch;        /* loading it changes a class, it is no value */
     unsigned char id[32];
+    uint64_t met;            /* of the value's blob; of a patch, the class's shape */
     boc_value_t v;
 } boc_capture_t;
 
@@ -160,6 +163,8 @@ struct boc_state {
     struct boc_installed *installed;  /* open hash: (ns, name) -> capture and object */
     uint32_t ninstalled, installed_cap;
     boc_capset_t *last_set;           /* all of it is installed */
+    boc_capset_t *body_set;           /* of the body that runs */
+    bool names_moved;                 /* names that came with definitions were bound since the last set was */
     struct template *templates;       /* those that know something, see when.c */
     struct boc_callable *callables;   /* what is known of callables that are no functions, see when.c */
     PyObject *ns_dicts;               /* dict: ns id -> dict */
@@ -200,7 +205,7 @@ int boc__not_in_body(const char *what);
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
-       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_LEADS_ON, PY_RAISED_FOR, PY_COUNT };
+       PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_SHAPE, PY_RAISED_FOR, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 /* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
 void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);
@@ -244,6 +249,7 @@ boc_blob_t *boc__blob_new(size_t len);                       /* counted, without
 PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
 PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b); /* the same, b is the caller's alone: its parts are not copied */
 void boc__blob_drop(boc_blob_t *b);
+void boc__blob_known(boc_blob_t *b);         /* nobody else has it yet: it is not counted as living */
 void boc__share(boc_value_t *v);             /* a capture's bytes: those of an equal one that lives, if there is one */
 void boc__share_end(const boc_blob_t *b);    /* listed bytes go */
 extern _Atomic int64_t boc__blobs, boc__blob_bytes;          /* living, for boc.debug.live() */
@@ -284,6 +290,9 @@ void boc__recipes_clear(boc_state_t *st);
 boc_recipe_t *boc__recipe(const unsigned char id[32]);
 PyObject *boc__store_put(PyObject *module, PyObject *data);
 PyObject *boc__store_get(PyObject *module, PyObject *id);
+bool boc__importing(boc_state_t *st);        /* in a worker: the top level of a module that is being imported called */
+PyObject *boc__names_moved(PyObject *module, PyObject *nothing);
+PyObject *boc__module_arrived(PyObject *module, PyObject *key);
 
 /* ---- when.c, run.c -------------------------------------------------------- */
 int boc__when_init(boc_state_t *st);

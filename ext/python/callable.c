@@ -67,13 +67,15 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
 }
 
 /* The callable and the captures after the cowns into job->dyn; *again: one of these may lead to further names. */
-static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *job, bool *again) {
+static int take_callable(boc_state_t *st, template_t *t, PyObject *func, spec_t *s, boc_job_t *job, bool *again) {
     job->nclosure = 1;
+    uint64_t met = 0;
     for (Py_ssize_t i = 0; i <= s->ncaptures; i++) {
         PyObject *v = i ? s->captures[i - 1] : func;
         boc_capture_t *c = boc__capture_new(st, v, i ? "a capture of the behavior" : "the callable");
         if (c == NULL)
             return -1;
+        met += c->met;
         if (c->is_def) {
             job->dyn[i].tag = V_DEF;
             job->dyn[i].u.p = c;
@@ -85,6 +87,8 @@ static int take_callable(boc_state_t *st, PyObject *func, spec_t *s, boc_job_t *
         job->ndefaults = (uint8_t)i;
         *again = *again || (i > 0 && boc__reaches(v));
     }
+    *again |= met != t->met;
+    t->met = met;
     return 0;
 }
 
@@ -97,7 +101,7 @@ static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spe
     boc_job_t *job = boc__job(b);
     PyObject *handle = NULL;
     bool again = t->fresh || edited;
-    if (take_callable(st, func, s, job, &again) == 0 && boc__take_names(st, t, func, s, 0, again) == 0) {
+    if (take_callable(st, t, func, s, job, &again) == 0 && boc__take_names(st, t, func, s, 0, again) == 0) {
         t->fresh = false;
         job->captures = boc__set_of(t);
         b->name = s->name;

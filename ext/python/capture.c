@@ -102,6 +102,7 @@ boc_recipe_t *boc__recipe(const unsigned char id[32]) {
 }
 
 #define LARGE (1u << 20)
+#define MOST_KNOWN 100000u /* bytes of a captured value that cannot change and that a body's template keeps */
 
 /* ---- captures --------------------------------------------------------------------- */
 void boc__capture_drop(boc_capture_t *c) {
@@ -182,9 +183,13 @@ boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *wh
     c->mutable = !stable;
     if (boc__encode(st, value, &c->v, what) < 0)
         goto fail;
+    if (c->v.tag == V_BLOB)
+        c->met = ((boc_blob_t *)c->v.u.p)->met;
     if (c->mutable) {
         hint_large(&c->v, what);
         boc__share(&c->v);
+    } else if (c->v.tag == V_BLOB && ((boc_blob_t *)c->v.u.p)->len <= MOST_KNOWN && ((boc_blob_t *)c->v.u.p)->nparts == 0) {
+        boc__blob_known(c->v.u.p);
     }
     return c;
 refuse:
@@ -234,6 +239,7 @@ struct boc_installed {
     boc_capture_t *capture;
     PyObject *object; /* NULL: absent */
     PyObject *dict;
+    bool waits; /* for this interpreter to import the module whose dict it is */
 };
 
 PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
@@ -253,7 +259,18 @@ PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
     return st->names[name];
 }
 
+static struct boc_installed *probe(struct boc_installed *table, uint32_t cap, uint64_t key) {
+    uint32_t h = (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 32) & (cap - 1);
+    while (table[h].key != 0 && table[h].key != key)
+        h = (h + 1) & (cap - 1);
+    return &table[h];
+}
+
+/* Only a new key moves the table: who is at one slot may import a module, which fills others. */
 static struct boc_installed *slot_of(boc_state_t *st, uint64_t key) {
+    struct boc_installed *s = st->installed_cap ? probe(st->installed, st->installed_cap, key) : NULL;
+    if (s != NULL && s->key == key)
+        return s;
     if (st->ninstalled * 2 >= st->installed_cap) {
         uint32_t cap = st->installed_cap ? st->installed_cap * 2 : 128;
         struct boc_installed *t = calloc(cap, sizeof *t);
@@ -261,26 +278,17 @@ static struct boc_installed *slot_of(boc_state_t *st, uint64_t key) {
             PyErr_NoMemory();
             return NULL;
         }
-        for (uint32_t i = 0; i < st->installed_cap; i++) {
-            if (st->installed[i].key == 0)
-                continue;
-            uint32_t h = (uint32_t)((st->installed[i].key * 0x9E3779B97F4A7C15ull) >> 32) & (cap - 1);
-            while (t[h].key != 0)
-                h = (h + 1) & (cap - 1);
-            t[h] = st->installed[i];
-        }
+        for (uint32_t i = 0; i < st->installed_cap; i++)
+            if (st->installed[i].key != 0)
+                *probe(t, cap, st->installed[i].key) = st->installed[i];
         free(st->installed);
         st->installed = t;
         st->installed_cap = cap;
+        s = probe(t, cap, key);
     }
-    uint32_t h = (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 32) & (st->installed_cap - 1);
-    while (st->installed[h].key != 0 && st->installed[h].key != key)
-        h = (h + 1) & (st->installed_cap - 1);
-    if (st->installed[h].key == 0) {
-        st->installed[h].key = key;
-        st->ninstalled++;
-    }
-    return &st->installed[h];
+    s->key = key;
+    st->ninstalled++;
+    return s;
 }
 
 PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]) {
@@ -301,6 +309,27 @@ static PyObject *materialise(boc_state_t *st, boc_capture_t *c) {
     return boc__decode(st, &c->v);
 }
 
+static void keep_capture(struct boc_installed *s, boc_capture_t *c) {
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    boc_capture_t *old = s->capture;
+    s->capture = c;
+    if (old != NULL)
+        boc__capture_drop(old);
+}
+
+/* Finds the dict of a slot. False: there is none yet, because no code imported the module here; or an exception is set. */
+static bool find_dict(boc_state_t *st, struct boc_installed *s, uint32_t ns) {
+    if (s->dict != NULL || s->waits)
+        return s->dict != NULL;
+    PyObject *dict = namespace_dict(st, ns);
+    s->waits = dict == Py_None;
+    if (s->waits)
+        Py_DECREF(dict);
+    else
+        s->dict = dict;
+    return s->dict != NULL;
+}
+
 static int install_one(boc_state_t *st, struct boc_capset_entry *e) {
     boc_capture_t *c = e->capture;
     struct boc_installed *s = slot_of(st, (uint64_t)e->ns << 32 | e->name);
@@ -309,8 +338,11 @@ static int install_one(boc_state_t *st, struct boc_capset_entry *e) {
     PyObject *name = boc__name_object(st, e->name);
     if (name == NULL)
         return -1;
-    if (s->dict == NULL && !c->is_patch && (s->dict = namespace_dict(st, e->ns)) == NULL)
-        return -1;
+    if (!c->is_patch && !find_dict(st, s, e->ns)) {
+        if (s->waits)
+            keep_capture(s, c);
+        return s->waits ? 0 : -1;
+    }
     if (s->capture == c && !c->mutable) {
         if (c->is_patch)
             return 0;
@@ -336,21 +368,79 @@ static int install_one(boc_state_t *st, struct boc_capset_entry *e) {
         Py_XDECREF(o);
         return -1;
     }
-    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-    boc_capture_t *old = s->capture;
-    s->capture = c;
     Py_XSETREF(s->object, o);
-    if (old != NULL)
-        boc__capture_drop(old);
+    keep_capture(s, c);
     return 0;
 }
 
+/* The module of namespace `key` was imported here: the cowns of main take the places of those that the import made. */
+PyObject *boc__module_arrived(PyObject *module, PyObject *key) {
+    boc_state_t *st = PyModule_GetState(module);
+    Py_ssize_t n = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(key, &n);
+    uint32_t ns = text ? boc_name(text, (size_t)n) : 0;
+    if (text == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < st->installed_cap; i++) {
+        struct boc_installed *s = &st->installed[i];
+        if (s->key >> 32 != ns || !s->waits)
+            continue;
+        s->waits = false;
+        boc_capture_t *c = s->capture;
+        if (c == NULL)
+            continue; /* the next body that takes it along finds the module */
+        struct boc_capset_entry e = {.capture = c, .ns = ns, .name = (uint32_t)s->key};
+        s->capture = NULL; /* install_one() takes one of its own */
+        int rc = install_one(st, &e);
+        boc__capture_drop(c);
+        if (rc < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* What was bound for this body and what then came with a definition are the same names: the body's are put back. */
+static int put_back(boc_state_t *st, boc_capset_t *set) {
+    for (uint32_t i = 0; i < set->n; i++) {
+        struct boc_installed *s = slot_of(st, (uint64_t)set->entry[i].ns << 32 | set->entry[i].name);
+        PyObject *name = boc__name_object(st, set->entry[i].name);
+        if (s == NULL || name == NULL)
+            return -1;
+        if (s->dict == NULL || s->capture != set->entry[i].capture)
+            continue;
+        PyObject *now = PyDict_GetItemWithError(s->dict, name);
+        if (now == s->object)
+            continue;
+        if ((s->object != NULL ? PyDict_SetItem(s->dict, name, s->object) : PyDict_DelItem(s->dict, name)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* boc._load bound names that came with a definition. */
+PyObject *boc__names_moved(PyObject *module, PyObject *nothing) {
+    (void)nothing;
+    boc_state_t *st = PyModule_GetState(module);
+    st->names_moved = true;
+    if (st->body_set != NULL && put_back(st, st->body_set) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 int boc__capset_install(boc_state_t *st, boc_capset_t *set) {
-    if (set == st->last_set && !set->any_mutable)
+    if (set == st->last_set && !set->any_mutable && !st->names_moved)
         return 0;
-    for (uint32_t i = 0; i < set->n; i++)
+    uint32_t patches = set->n; /* they stand last, and go first: a bound method finds its function when it is decoded */
+    while (patches > 0 && set->entry[patches - 1].capture->is_patch)
+        if (install_one(st, &set->entry[--patches]) < 0)
+            return -1;
+    st->names_moved = false;
+    for (uint32_t i = 0; i < patches; i++)
         if (install_one(st, &set->entry[i]) < 0)
             return -1;
+    if (st->names_moved && put_back(st, set) < 0)
+        return -1;
+    st->names_moved = false;
     boc_capset_t *old = st->last_set;
     st->last_set = NULL;
     if (!set->any_mutable) {
@@ -369,7 +459,7 @@ static void rebind(boc_state_t *st, PyObject *dict, uint32_t ns, PyObject *name)
     PyObject *before = key ? PyDict_GetItemWithError(came, key) : NULL;
     if (before != NULL)
         PyDict_SetItem(dict, name, PyTuple_GET_ITEM(before, 0));
-    else
+    else if (strncmp(boc_name_text(ns), "mod:", 4) != 0) /* a module's own functions need the name also without this body */
         PyDict_DelItem(dict, name);
     Py_XDECREF(key);
 }
@@ -382,9 +472,9 @@ void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *set) {
             continue;
         struct boc_installed *s = slot_of(st, (uint64_t)set->entry[i].ns << 32 | set->entry[i].name);
         PyObject *name = boc__name_object(st, set->entry[i].name);
-        if (s == NULL || name == NULL || s->dict == NULL || s->object == NULL)
+        if (s == NULL || name == NULL)
             continue;
-        if (PyDict_GetItemWithError(s->dict, name) == s->object)
+        if (s->dict != NULL && s->object != NULL && PyDict_GetItemWithError(s->dict, name) == s->object)
             rebind(st, s->dict, set->entry[i].ns, name);
         Py_CLEAR(s->object);
         if (s->capture == set->entry[i].capture) {
@@ -459,11 +549,7 @@ void boc__capset_return(boc_state_t *st, boc_capset_t *set, PyObject **saved) {
 boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value) {
     if (st->worker < 0 || st->installed_cap == 0)
         return NULL;
-    uint64_t key = (uint64_t)ns << 32 | name;
-    uint32_t h = (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 32) & (st->installed_cap - 1);
-    while (st->installed[h].key != 0 && st->installed[h].key != key)
-        h = (h + 1) & (st->installed_cap - 1);
-    struct boc_installed *s = &st->installed[h];
+    struct boc_installed *s = probe(st->installed, st->installed_cap, (uint64_t)ns << 32 | name);
     if (s->key == 0 || s->capture == NULL || s->capture->mutable || s->object != value)
         return NULL;
     return s->capture;

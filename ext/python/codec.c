@@ -24,6 +24,7 @@ typedef struct boc_writer {
     uint32_t ncowns, cowns_cap;
     boc_parts_t parts;
     bool inband;        /* no parts: the bytes are to be all of it */
+    uint64_t met; /* see note_definition() */
 } writer_t;
 
 /* Of the encode and the decode in progress on this thread; a __reduce__ may hand the GIL to a thread that encodes too. */
@@ -149,6 +150,7 @@ static void writer_reset(writer_t *w) {
     w->blob = NULL;
     w->ncowns = w->cowns_cap = 0;
     w->len = w->cap = 0;
+    w->met = 0;
 }
 
 static void writer_dealloc(PyObject *self) {
@@ -238,6 +240,22 @@ static bool is_part_of_definition(PyTypeObject *t) {
     return false;
 }
 
+/* Which definitions a value holds decides which names a body that captures it uses: when() compares. Two functions of one code
+   use the same names, unless what they close over differs. */
+static void note_definition(PyObject *o) {
+    if (writing == NULL)
+        return;
+    uint64_t h = (uint64_t)(uintptr_t)o;
+    if (PyFunction_Check(o)) {
+        const PyCodeObject *code = (PyCodeObject *)PyFunction_GET_CODE(o);
+        uint64_t version = code->co_version;
+        h = version != 0 ? version : (uint64_t)(uintptr_t)code;
+        if (PyFunction_GET_CLOSURE(o) != NULL || PyFunction_GET_DEFAULTS(o) != NULL)
+            h ^= (uint64_t)(uintptr_t)o << 16;
+    }
+    writing->met += (h + 1) * 0x9E3779B97F4A7C15ull;
+}
+
 static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
     (void)self;
     boc_state_t *st = boc__st();
@@ -245,6 +263,8 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
         return NULL;
     if (writing != NULL && boc__cown_check(st, o))
         return note_cown(st, ((boc_cown_object_t *)o)->core);
+    if (PyFunction_Check(o))
+        note_definition(o);
     if (PyFunction_Check(o) || PyModule_Check(o) || is_part_of_definition(Py_TYPE(o))) {
         PyObject *f = boc__py(st, PY_REDUCE);
         return f ? PyObject_CallOneArg(f, o) : NULL;
@@ -254,6 +274,7 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
         /* A static type goes by name, but not all built-in ones are found under theirs (function, mappingproxy). */
         if (!(t->tp_flags & Py_TPFLAGS_HEAPTYPE) && strchr(t->tp_name, '.') != NULL)
             Py_RETURN_NOTIMPLEMENTED;
+        note_definition(o);
         PyObject *f = boc__py(st, PY_REDUCE);
         return f ? PyObject_CallOneArg(f, o) : NULL;
     }
@@ -300,6 +321,9 @@ static boc_blob_t *finish_blob(writer_t *w) {
     b->len = b->held = w->len;
     b->parts = w->parts.list;
     b->nparts = w->parts.n;
+    b->met = w->met;
+    b->known = false;
+    w->met = 0;
     w->parts = (boc_parts_t){0};
     atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
@@ -423,6 +447,16 @@ PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b) {
     return o;
 }
 
+static void uncount(const boc_blob_t *b) {
+    atomic_fetch_sub_explicit(&boc__blobs, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&boc__blob_bytes, (int64_t)b->held, memory_order_relaxed);
+}
+
+void boc__blob_known(boc_blob_t *b) {
+    b->known = true;
+    uncount(b);
+}
+
 void boc__blob_drop(boc_blob_t *b) {
     if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -430,8 +464,8 @@ void boc__blob_drop(boc_blob_t *b) {
         boc__share_end(b);
     for (uint32_t i = 0; i < b->ncowns; i++)
         boc_cown_release(b->cowns[i]);
-    atomic_fetch_sub_explicit(&boc__blobs, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&boc__blob_bytes, (int64_t)b->held, memory_order_relaxed);
+    if (!b->known)
+        uncount(b);
     if (b->nparts)
         boc__parts_drop(b->parts, b->nparts);
     free(b->cowns);

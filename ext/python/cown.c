@@ -105,6 +105,8 @@ static int set_name(boc_cown_t *c, PyObject *name) {
     return 0;
 }
 
+#define ELSEWHERE "a worker made this PinnedCown when it imported its module, and pinned values are on main"
+
 static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
     boc_state_t *st = boc__st();
     if (st == NULL)
@@ -115,7 +117,8 @@ static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
     if (boc__not_in_update() < 0 ||
         !PyArg_ParseTupleAndKeywords(args, kw, pinned ? "O|$O:PinnedCown" : "|O$O:Cown", keys, &value, &name))
         return NULL;
-    if (pinned && st->worker >= 0) {
+    bool stands_in = pinned && st->worker >= 0 && boc__importing(st); /* main's own takes its place once the import is through */
+    if (pinned && st->worker >= 0 && !stands_in) {
         PyErr_SetString(PyExc_RuntimeError, "PinnedCown(value) can be made on the main interpreter only: its value stays "
                                             "there. Make it outside of behaviors; the handle may go anywhere");
         return NULL;
@@ -131,7 +134,11 @@ static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
     CORE(o) = c;
     if (set_name(c, name) < 0)
         goto fail;
-    if (pinned) {
+    if (stands_in) {
+        c->value.tag = V_DIED;
+        c->value.flags = VF_EXC | VF_SEEN | VF_LOST;
+        c->value.aux = boc_name(ELSEWHERE, sizeof ELSEWHERE - 1);
+    } else if (pinned) {
         c->value.tag = V_LIVE;
         c->value.aux = UINT32_MAX;
         c->value.u.p = Py_NewRef(value);

@@ -278,8 +278,10 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     boc_batch_t outer = {0};
     if (st->worker < 0)
         boc__batch_aside(&outer);
+    st->body_set = st->worker >= 0 ? captures : NULL;
     if (ready == 0)
         value = call(st, b, job);
+    st->body_set = NULL;
     if (st->worker < 0 || boc__batching())
         boc__batch_back(&outer);
     if (st->worker >= 0 && boc_body_over())

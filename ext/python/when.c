@@ -128,9 +128,9 @@ static int analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *val
 
 /* ---- captures of one schedule ------------------------------------------------------ */
 static PyObject *watched(watch_t *w) { /* borrowed, NULL: absent, or gone */
-    if (w->kind == WATCH_GLOBAL)
-        return PyDict_GetItemWithError(w->container, w->key);
-    return boc__recall(&w->cls);
+    if (w->kind == WATCH_TYPE)
+        return boc__recall(&w->cls);
+    return PyDict_GetItemWithError(w->container, w->key);
 }
 
 static uint32_t type_version(PyObject *cls) {
@@ -138,6 +138,15 @@ static uint32_t type_version(PyObject *cls) {
     if (t->tp_version_tag == 0)
         PyUnstable_Type_AssignVersionTag(t);
     return t->tp_version_tag;
+}
+
+/* A number for what is set on a class and may use further names; 0 with an exception. */
+static uint64_t class_shape(boc_state_t *st, PyObject *cls) {
+    PyObject *f = boc__py(st, PY_SHAPE);
+    PyObject *r = f ? PyObject_CallOneArg(f, cls) : NULL;
+    uint64_t shape = r ? PyLong_AsUnsignedLongLong(r) : 0;
+    Py_XDECREF(r);
+    return shape;
 }
 
 static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
@@ -153,6 +162,16 @@ static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
             c->is_patch = 1;
         Py_DECREF(id);
         w->version = v ? type_version(v) : 0;
+        if (c != NULL && v != NULL && (c->met = class_shape(st, v)) == 0) {
+            boc__capture_drop(c);
+            return NULL;
+        }
+        return c;
+    }
+    if (w->kind == WATCH_RELOAD) { /* what says so is the namespace; the value only shows that it is time */
+        boc_capture_t *c = boc__capture_def(NULL);
+        if (c == NULL)
+            PyErr_NoMemory();
         return c;
     }
     boc_capture_t *known = v ? boc__installed_capture(st, w->ns, w->name, v) : NULL;
@@ -175,15 +194,6 @@ static bool reaches_else(boc_state_t *st, watch_t *w, PyObject *v) {
     return last == NULL || v == NULL || !boc__cown_check(st, v) || !boc__cown_check(st, last);
 }
 
-/* Was something set on a class that may use further names? -1 with an exception */
-static int leads_on(boc_state_t *st, PyObject *cls) {
-    PyObject *f = boc__py(st, PY_LEADS_ON);
-    PyObject *r = f ? PyObject_CallOneArg(f, cls) : NULL;
-    int more = r ? r == Py_True : -1;
-    Py_XDECREF(r);
-    return more;
-}
-
 /* 0: nothing changed; 1: something did, and is marked dirty; 2: analyse again; -1 */
 static int look(boc_state_t *st, template_t *t) {
     int changed = t->set == NULL;
@@ -193,9 +203,9 @@ static int look(boc_state_t *st, template_t *t) {
         if (w->kind == WATCH_TYPE) {
             if (!w->dirty && (v == NULL || (w->version != 0 && w->version == type_version(v))))
                 continue;
-            int more = w->dirty ? 0 : leads_on(st, v);
-            if (more != 0)
-                return more < 0 ? -1 : 2;
+            uint64_t shape = w->dirty || v == NULL ? w->met : class_shape(st, v);
+            if (shape != w->met)
+                return shape == 0 ? -1 : 2;
         } else if (!w->dirty && !w->mutable) {
             if (boc__knows(&w->last, v))
                 continue;
@@ -210,8 +220,8 @@ static int look(boc_state_t *st, template_t *t) {
     return changed;
 }
 
-/* Take the value of a name, or what was set on a class, anew. */
-static boc_capture_t *take_watched(boc_state_t *st, watch_t *w) {
+/* Take the value of a name, or what was set on a class, anew. *more: it holds other functions or classes than before. */
+static boc_capture_t *take_watched(boc_state_t *st, watch_t *w, bool *more) {
     PyObject *v = Py_XNewRef(watched(w));
     boc_capture_t *c = watch_capture(st, w, v);
     if (c != NULL) {
@@ -219,6 +229,9 @@ static boc_capture_t *take_watched(boc_state_t *st, watch_t *w) {
             boc__capture_drop(w->capture);
         w->capture = NULL;
         w->mutable = c->mutable;
+        *more |= w->looked && w->met != c->met;
+        w->looked = true;
+        w->met = c->met;
         boc__remember(&w->shape, shape_of(v));
         boc__remember(&w->last, w->mutable ? NULL : v);
         if (!w->mutable) {
@@ -242,6 +255,7 @@ static int refresh(boc_state_t *st, template_t *t) {
     }
     atomic_init(&s->refs, 1);
     s->n = t->nwatch;
+    bool more = false;
     for (uint32_t i = 0; i < t->nwatch; i++) {
         watch_t *w = &t->watch[i];
         s->entry[i].ns = w->ns;
@@ -249,12 +263,16 @@ static int refresh(boc_state_t *st, template_t *t) {
         boc_capture_t *c = w->capture;
         if (!w->dirty && c != NULL)
             atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-        else if ((c = take_watched(st, w)) == NULL) {
+        else if ((c = take_watched(st, w, &more)) == NULL) {
             boc__capset_drop(s);
             return -1;
         }
         s->entry[i].capture = c;
         s->any_mutable |= c->mutable;
+    }
+    if (more) {
+        boc__capset_drop(s);
+        return 2;
     }
     for (uint32_t i = 0; i < t->nwatch; i++)
         t->watch[i].dirty = false;
@@ -330,7 +348,7 @@ static void give_capture(boc_capture_t *c, boc_value_t *out) {
 
 /* A captured value that is no atom. What cannot change is remembered by identity, the rest is encoded at each schedule. */
 static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint32_t slot, PyObject *v, boc_value_t *out,
-                     bool *again) {
+                     bool *again, uint64_t *met) {
     memset(out, 0, sizeof *out);
     if (v == NULL) {
         out->tag = V_ABSENT;
@@ -339,6 +357,7 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
     bool keep = slot < t->nslots;
     boc_capture_t *c;
     if (keep && boc__knows(&t->slots[slot].last, v)) {
+        *met += t->slots[slot].capture->met;
         give_capture(t->slots[slot].capture, out);
         return 0;
     }
@@ -352,6 +371,7 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
     c = boc__capture_new(st, v, what);
     if (c == NULL)
         return -1;
+    *met += c->met;
     if (!c->is_def && !(keep && lasts(c))) {
         *out = c->v;
         c->v.tag = V_EMPTY;
@@ -582,7 +602,7 @@ PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) {
 
 /* In a worker: the call comes from the top level of a module that is being imported. Main scheduled it when it imported
    the module, so nothing happens here. Without an import under way this is one load. */
-static bool importing(boc_state_t *st) {
+bool boc__importing(boc_state_t *st) {
     if (st->module_locks == NULL || PyDict_GET_SIZE(st->module_locks) == 0)
         return false;
     PyObject *f = boc__py(st, PY_IMPORTING);
@@ -619,6 +639,7 @@ boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result) {
 /* Closure cells and captures into job->dyn. */
 static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spec_t *s, boc_job_t *job, bool *again) {
     uint32_t n = (uint32_t)job->nclosure + job->ndefaults + job->nkw;
+    uint64_t met = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t slot;
         PyObject *v = dyn_value(t, fn, s, job->ndefaults, i, &slot);
@@ -627,11 +648,13 @@ static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
         if (v != NULL && boc__atom(&job->dyn[i], v))
             continue;
         Py_XINCREF(v);
-        int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again);
+        int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again, &met);
         Py_XDECREF(v);
         if (rc < 0)
             return -1;
     }
+    *again |= met != t->met;
+    t->met = met;
     return 0;
 }
 
@@ -742,7 +765,7 @@ static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spe
 }
 
 PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
-    if (importing(st))
+    if (boc__importing(st))
         return PyObject_CallNoArgs((PyObject *)st->cown_type);
     if (!PyCallable_Check(func)) {
         PyErr_Format(PyExc_TypeError, "@when(...) decorates a function, not %.100s", Py_TYPE(func)->tp_name);

@@ -5,7 +5,7 @@
 #include "binding.h"
 #include "edited.h"
 
-enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3 }; /* mirrored in boc/_reach.py */
+enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3, WATCH_RELOAD = 4 }; /* mirrored in boc/_reach.py */
 enum { KNOWN_NAMES = 6 };
 
 typedef struct watch {   /* one name that the body or what it reaches uses */
@@ -16,8 +16,9 @@ typedef struct watch {   /* one name that the body or what it reaches uses */
     boc_memory_t shape;  /* of that value, see shape_of() */
     boc_capture_t *capture; /* of that value; NULL: none yet, or mutable */
     uint32_t ns, name, version;
+    uint64_t met;        /* of the last capture; only if looked */
     uint8_t kind;
-    bool mutable, dirty;
+    bool mutable, dirty, looked;
 } watch_t;
 
 typedef struct template {  /* hangs on the code object of a body, per interpreter */
@@ -34,6 +35,7 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     bool varargs, hinted, fresh; /* fresh: of a callable that was not analysed yet */
     bool once;             /* for one schedule, because somebody else is at the one that stays */
     _Atomic bool busy;     /* a schedule is at it */
+    uint64_t met;          /* over the captures that hang on the schedule itself, at the last one */
     uint32_t name;
     PyObject *named_for;   /* only compared */
     PyObject *texts;       /* of the arguments in the @when line */

@@ -39,7 +39,7 @@ def analyse(
         check_rebinding(body)
         reach.values((func, *values))
         reach.sent_names()
-        return None, reach.entries, changed_captures(body)
+        return None, reach.in_order(), changed_captures(body)
     body = innermost(func)
     seen = _seen.get(func.__code__)
     if not seen:
@@ -55,10 +55,10 @@ def analyse(
     reach.values(func.__dict__.values())
     reach.sent_names()
     if seen:
-        return key, reach.entries, []
+        return key, reach.in_order(), []
     # A wrapper's code serves many bodies.
     _seen.set(func.__code__, body is func)
-    return key, reach.entries, changed_captures(body)
+    return key, reach.in_order(), changed_captures(body)
 
 
 def changed_captures(body: FunctionType | None) -> list[tuple[str, str, str]]:

@@ -256,6 +256,7 @@ def _shut_down(cancel: bool, interrupt: bool, grace: float, deadline: float | No
     for hook in tuple(_before_stop):
         hook()
     ending = _core._stop(cancel, interrupt, grace)
+    _core._forget_definitions()  # what bodies captured is not kept for schedules that may never come
     _service.drain(_left(deadline))
     _core._notice_clear()
     _service.flush_unseen(timeout=_left(deadline))

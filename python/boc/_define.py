@@ -41,6 +41,7 @@ _references = IdentityMap()
 _code_names = IdentityMap()  # code of functions that go by value -> [number of edits, marks, id of its names]
 _versions = IdentityMap()  # code -> how many ids its functions have
 _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
+_shapes = IdentityMap()  # class -> (marks of what is set on it and may use names, how often that changed)
 _touched = IdentityMap()  # class -> names of the attributes set since it was first sent
 _taken = [0]  # how often names were taken here
 _last_patch = IdentityMap()  # class -> id of its last patch
@@ -214,13 +215,14 @@ def names_for(obj: Any) -> dict[str, dict[str, Any]]:
     return _used_names(obj)[0]
 
 
-def leads_on(cls: type) -> bool:
-    """Whether something was set on a class since it was sent that may use further names, like a method."""
-    before = _sent.get(cls)
-    return before is None or any(
-        type(value) not in ATOMS and (name not in before or not before[name].fits(value))
-        for name, value in _reduce.sent_attributes(cls).items()
-    )
+def shape(cls: type) -> int:
+    """Return a number that changes whenever something is set on a class that may use further names, like a method."""
+    now = {n: v for n, v in _reduce.sent_attributes(cls).items() if type(v) not in ATOMS}
+    known = _shapes.get(cls)
+    if known is None or known[0].keys() != now.keys() or not all(known[0][n].fits(v) for n, v in now.items()):
+        known = ({n: DeepMark(v) for n, v in now.items()}, known[1] + 1 if known is not None else 1)
+        _shapes.set(cls, known)
+    return int(known[1])
 
 
 def changes(cls: type) -> bytes | None:

@@ -129,6 +129,7 @@ def install_names(key: bytes) -> None:
         _installed.clear()
     _installed.add(key)
     taken, spaces = load(key)
+    moved = False
     for space, values in spaces.items():
         if _names.is_owner(space):
             continue
@@ -141,6 +142,9 @@ def install_names(key: bytes) -> None:
                     continue
             target[name] = value
             names_set[space, name] = (value, taken)
+            moved = True
+    if moved:
+        _store.names_moved()  # what the body that runs captured itself stays
 
 
 def _is_later(taken: tuple[str, int], before: tuple[str, int]) -> bool:

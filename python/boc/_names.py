@@ -8,6 +8,7 @@ In a worker the key leads to the dict that stands in for it.
 from __future__ import annotations
 
 import builtins
+import marshal
 import sys
 from types import ModuleType
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _spaces: dict[str, dict[str, Any]] = {}  # "ns:" keys of this interpreter and its stand-ins; kept for good
 _space_keys: dict[int, str] = {}  # id of such a dict -> its key
+_kept: list[dict[str, Any]] = []  # dicts with a key that is not theirs alone, so that their ids stay theirs
 _specs: dict[str, tuple[Any, bool, int]] = {}  # module name -> (spec seen last, importable, reloads seen)
 _written: dict[str, int] = {}  # module name -> when its file was written, as far as its loader says; ns
 _users: dict[str, tuple[Any, bool]] = {}  # module name -> (spec seen last, whether it is of the program)
@@ -34,25 +36,23 @@ def origin() -> str:
     return _origin[0]
 
 
-def _new_key() -> str:
-    return f"ns:{origin()}:{len(_spaces)}"
-
-
 def namespace_key(globals_: dict[str, Any]) -> str:
-    """Return the key of a dict of globals; a dict never seen before gets one of its own."""
+    """Return the key of a dict of globals; a dict never seen before gets one of its own.
+
+    What goes by definition runs elsewhere among a stand-in of this dict, also where the dict is an importable
+    module's. In main the key stands for the dict itself; one for all workers' own imports of a module does not.
+    """
     key = _space_keys.get(id(globals_))
     if key is not None:
         return key
     main = sys.modules.get("__main__")
     if main is not None and main.__dict__ is globals_:
         return "__main__"
-    name = globals_.get("__name__")
-    if type(name) is str:
-        module = sys.modules.get(name)
-        if getattr(module, "__dict__", None) is globals_ and importable(name):
-            epoch = _specs[name][2]
-            return f"mod:{name}@{epoch}" if epoch else f"mod:{name}"
-    fresh = _new_key()
+    about = _about(globals_)
+    if about and not _store.is_main and module_of(globals_) is not None:
+        _kept.append(globals_)
+        return _space_keys.setdefault(id(globals_), f"ns:worker{about}")
+    fresh = f"ns:{origin()}:{len(_spaces)}{about}"
     _spaces[fresh] = globals_  # before anybody can know the key
     key = _space_keys.setdefault(id(globals_), fresh)
     if key != fresh:
@@ -60,18 +60,72 @@ def namespace_key(globals_: dict[str, Any]) -> str:
     return key
 
 
+def _about(globals_: dict[str, Any]) -> str:
+    """Return, for a key, where what a stand-in says of its module is kept; empty for one without a name."""
+    name = globals_.get("__name__")
+    if type(name) is not str or name == "__main__":
+        return ""
+    said = {n: v for n in ("__name__", "__package__", "__file__") if type(v := globals_.get(n)) is str}
+    return ":" + _store.put(b"S" + marshal.dumps((said, "__path__" in globals_), 2)).hex()
+
+
+def module_of(globals_: dict[str, Any]) -> ModuleType | None:
+    """Return the importable module whose dict this is."""
+    name = globals_.get("__name__")
+    found = sys.modules.get(name) if type(name) is str else None
+    return found if getattr(found, "__dict__", None) is globals_ and importable(str(name)) else None
+
+
+def module_key(name: str) -> str:
+    """Return the key of each interpreter's own import of a module."""
+    epoch = reloads(name)
+    return f"mod:{name}@{epoch}" if epoch else f"mod:{name}"
+
+
 def namespace_dict(key: str) -> dict[str, Any]:
     """Return the dict that `key` stands for here; imports (or reloads) the module of a "mod:" key."""
+    space = _spaces.get(key)
+    if space is not None:
+        return space
     if key == "__main__":
         return sys.modules["__main__"].__dict__
     if key.startswith("mod:"):
         name, _, epoch = key[4:].partition("@")
         return module(name, int(epoch or 0)).__dict__
-    space = _spaces.get(key)
-    if space is None:
-        space = _spaces[key] = {"__builtins__": builtins, "__name__": "__main__"}
-        _space_keys[id(space)] = key
+    space = _spaces[key] = _stand_in(key)
+    _space_keys[id(space)] = key
     return space
+
+
+def namespace_now(key: str) -> dict[str, Any] | None:
+    """Return the dict into which the values for `key` go before a body runs.
+
+    None for a module ("mod:") that nothing imported in this worker yet; once something does, the C side hears of
+    it. A key that begins with "reload:" brings the module up to date if it was imported here, and takes no values.
+    """
+    kind, _, rest = key.partition(":")
+    if kind == "reload":
+        name, _, epoch = rest.partition("@")
+        if name in sys.modules:
+            module(name, int(epoch or 0))
+        return {}
+    name = rest.partition("@")[0]
+    if kind != "mod" or name in sys.modules or _store.is_main:
+        return namespace_dict(key)
+    from boc import _core, _worker
+
+    _worker.after_import(name, lambda _module: _core.module_arrived(key))
+    return None
+
+
+def _stand_in(key: str) -> dict[str, Any]:
+    about = key.split(":")[-1]
+    if len(about) != 64:
+        return {"__builtins__": builtins, "__name__": "__main__"}
+    said, is_package = marshal.loads(_store.fetch(bytes.fromhex(about))[1:])
+    make: Any = sys.modules["_frozen_importlib"].ModuleSpec
+    spec = make(said["__name__"], None, origin=said.get("__file__"), is_package=is_package)
+    return {"__builtins__": builtins, "__spec__": spec, **said}
 
 
 def is_owner(key: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from types import CodeType, FunctionType, ModuleType
+from collections import deque
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 
 from boc import _deep, _names, _scan, _store
 from boc._stable import ATOMS, classify
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-GLOBAL, TYPE, FUNCTION = 0, 2, 3  # mirrored in when.h
+GLOBAL, TYPE, FUNCTION, RELOAD = 0, 2, 3, 4  # mirrored in when.h
 _MOST_ITEMS = 4000  # looked at in all containers of a body; a table of handlers is small, data may be large
+_CONTAINERS = frozenset((list, tuple, set, frozenset, dict, deque))
 _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
 
 
@@ -28,7 +30,8 @@ class Reach:
     """A walk over code and values; `entries` are (kind, container, key, namespace key) in order of discovery.
 
     GLOBAL: name `key` in the dict `container`, which may not be bound there, or not yet. TYPE and FUNCTION: the
-    class or function `container`; key and namespace only identify it.
+    class or function `container`; key and namespace only identify it. RELOAD: a name of a module that shows that
+    it was reloaded; nothing is taken along.
     """
 
     def __init__(self) -> None:
@@ -47,6 +50,10 @@ class Reach:
         """Take in what these values lead to."""
         self._todo.extend(values)
         self._drain()
+
+    def in_order(self) -> list[tuple[int, Any, str, str]]:
+        """Return the entries, classes last: what was set on them is asked once they were sent."""
+        return sorted(self.entries, key=lambda entry: entry[0] == TYPE)
 
     def sent_names(self) -> None:
         """Take in what the methods of classes sent before use, as far as its encoding is remembered."""
@@ -72,19 +79,13 @@ class Reach:
             if type(module) is ModuleType:  # its cowns are main's for the body too
                 self._module(module)
         names = _scan.global_names(code)
-        if imported and globals_.get("__package__"):
-            names = (*names, "__package__")  # where a relative import begins
-        if not names or _names.is_sealed(globals_):
+        if _names.is_sealed(globals_):
             return
         key = _names.namespace_key(globals_)
-        if key.startswith("mod:"):
-            self._module_cowns(sys.modules[globals_["__name__"]])
-            for name in names:
-                # What an importable module holds is the worker's own, but for the modules that it leads to.
-                value = globals_.get(name)
-                if type(value) is ModuleType or (type(value) is FunctionType or isinstance(value, type)):
-                    self._todo.append(value)
-            return
+        if imported and key == "__main__" and globals_.get("__package__"):
+            names = (*names, "__package__")  # where a relative import begins
+        if names and (module := _names.module_of(globals_)) is not None:
+            self._module_cowns(module)
         for name in names:
             self._name(globals_, name, key)
 
@@ -109,15 +110,16 @@ class Reach:
             self._class(value)
         elif kind is ModuleType:
             self._module(value)
-        elif kind in (list, tuple, set, frozenset):
-            self._items(value)
-        elif kind is dict:
-            self._items(list(value.values()))
         elif not issubclass(kind, _store.cown_types):
-            self._todo.extend(_deep.parts(value))
-            self._todo.append(kind)
-            if _names.is_made_here(kind):
-                self._items(list(getattr(value, "__dict__", {}).values()))
+            base: Any = next((base for base in kind.__mro__ if base in _CONTAINERS), None)
+            if base is dict:
+                self._items([*dict.values(value), *dict.keys(value)])
+            elif base is not None:  # not the way of a subclass, which is the program's
+                self._items(list(base.__iter__(value)))
+            if kind not in _CONTAINERS:
+                self._todo.extend(_deep.parts(value))
+                self._todo.append(kind)
+                self._items(_attributes(value))
 
     def _items(self, items: Collection[Any]) -> None:
         if self._items_left <= 0:
@@ -155,7 +157,8 @@ class Reach:
         # A reload keeps the module object but makes its functions and classes anew: watching one shows it.
         for name, value in list(holder.__dict__.items()):
             if isinstance(value, (type, FunctionType)) and value.__module__ == holder.__name__:
-                self.entries.append((GLOBAL, holder.__dict__, name, "reloads"))
+                key = "reload:" + _names.module_key(holder.__name__).partition(":")[2]
+                self.entries.append((RELOAD, holder.__dict__, name, key))
                 break
 
     def _module_cowns(self, holder: ModuleType) -> None:
@@ -163,10 +166,10 @@ class Reach:
         if not _store.cown_types or ("module", id(holder)) in self._seen:
             return
         self._seen.add(("module", id(holder)))
-        if not _names.is_user_module(holder):
-            return
         globals_ = holder.__dict__
-        key = _names.namespace_key(globals_)
+        if not _names.is_user_module(holder) or _names.module_of(globals_) is None:
+            return
+        key = _names.module_key(holder.__name__)
         for name, value in list(globals_.items()):
             if _holds_cowns(value):
                 self.entries.append((GLOBAL, globals_, name, key))
@@ -176,6 +179,23 @@ class Reach:
                 origin = sys.modules.get(value.__module__)
                 if type(origin) is ModuleType:
                     self._module_cowns(origin)
+
+
+def _attributes(value: Any) -> list[Any]:
+    """Return what the attributes of an object hold: those of its `__dict__` and of its slots."""
+    try:
+        found = list(object.__getattribute__(value, "__dict__").values())
+    except AttributeError:
+        found = []
+    for cls in type(value).__mro__:
+        if "__slots__" in cls.__dict__:
+            for slot in cls.__dict__.values():
+                if type(slot) is MemberDescriptorType:
+                    try:
+                        found.append(slot.__get__(value))
+                    except AttributeError:  # nothing was set
+                        continue
+    return found
 
 
 def _holds_cowns(value: Any) -> bool:

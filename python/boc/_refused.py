@@ -22,17 +22,45 @@ _WAY_OUT = "use it on the main interpreter, with @when(..., on='main') or on the
 _tops: set[str] = set()
 
 
+def _importer(top: str) -> str:
+    """Return the module whose import led here, as far as it is no part of `top`; empty for an import by a body."""
+    found = ""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if (
+            frame.f_code.co_name == "<module>"
+            and type(name) is str
+            and name.partition(".")[0] != top
+            and getattr(frame.f_globals.get("__spec__"), "_initializing", False)
+        ):
+            found = name
+        frame = frame.f_back
+    return found
+
+
+def _way_out(top: str) -> str:
+    importer = _importer(top)
+    if not importer:
+        return f": {_WAY_OUT}"
+    return (
+        f", and module {importer} imports it at its top level. Functions and classes of {importer} go to workers by "
+        f"name: put those that bodies use into a module without {top}, or import {top} inside the functions that need "
+        f"it; or {_WAY_OUT}"
+    )
+
+
 def _text(module: str) -> str:
     top = module.partition(".")[0]
     if top == module:
-        return f"module {module} {_PHRASE}, so workers cannot import it: {_WAY_OUT}"
-    return f"{top} does not load in workers (module {module} {_PHRASE}): {_WAY_OUT}"
+        return f"module {module} {_PHRASE}, so workers cannot import it{_way_out(top)}"
+    return f"{top} does not load in workers (module {module} {_PHRASE}){_way_out(top)}"
 
 
 def known(name: str) -> ImportError | None:
     """What importing top-level `name` must raise here; None: nothing is known against it."""
     if name in _tops:
-        return ImportError(f"{name} does not load in workers: {_WAY_OUT}", name=name)
+        return ImportError(f"{name} does not load in workers{_way_out(name)}", name=name)
     return None
 
 
@@ -63,16 +91,17 @@ def reword(exc: ImportError) -> None:
         return
     if _WAY_OUT in text and "\n" not in text:
         return
+    why = _refusal_behind(exc)
     if _PHRASE not in text:
-        why = _refusal_behind(exc)
         if why:
             first = text.strip().partition("\n")[0]
             exc.msg = f"{first} ({why})"
             exc.args = (exc.msg,)
         return
     module = text[: text.index(_PHRASE)].split()[-1].strip("'\"")
-    exc.args = (_text(module),)
-    exc.msg = _text(module)
+    # The one behind was put right where it was raised, where it can be seen who imports.
+    exc.msg = why or _text(module)
+    exc.args = (exc.msg,)
     if exc.name is None:
         exc.name = module.partition(".")[0]
 

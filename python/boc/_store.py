@@ -37,8 +37,13 @@ def _number() -> int:
         return 0
 
 
+def _nothing() -> None:
+    pass
+
+
 put: Callable[[bytes], bytes] = _put
 get: Callable[[bytes], bytes | None] = _blobs.get
+names_moved: Callable[[], None] = _nothing
 cown_types: tuple[type, ...] = ()
 try:
     from boc import _core  # type: ignore[attr-defined,unused-ignore]
@@ -47,6 +52,7 @@ except ImportError:
 else:
     put = getattr(_core, "store_put", _put)
     get = getattr(_core, "store_get", _blobs.get)
+    names_moved = getattr(_core, "names_moved", _nothing)
     cown_types = tuple(getattr(_core, name) for name in ("Cown", "PinnedCown") if hasattr(_core, name))
 
 is_main: bool = _number() == 0

@@ -35,31 +35,48 @@ class _Taken:
     def __call__(self, value: Any) -> Any:
         from boc._names import namespace_dict
 
-        spaces: dict[int, dict[str, Any]] = {}
+        spaces = _Spaces()
         for label, (key, name) in self.places.items():
             real = namespace_dict(key)
-            if id(real) not in spaces:
-                spaces[id(real)] = {n: v for n, v in real.items() if n[:2] == n[-2:] == "__"}
-            spaces[id(real)][name] = self.captures[label]
+            if key.startswith("mod:"):
+                spaces.by_name.add(id(real))
+            if id(real) not in spaces.of:
+                whole = id(real) in spaces.by_name  # what a function by name did not take is as it is
+                spaces.of[id(real)] = {n: v for n, v in real.items() if whole or n[:2] == n[-2:] == "__"}
+            spaces.of[id(real)][name] = self.captures[label]
         made: dict[int, Any] = {}
-        for space in spaces.values():
+        for space in spaces.of.values():
             for name, held in space.items():
                 space[name] = _among(held, spaces, made)
         return _among(self.fn, spaces, made)(value)
 
 
-def _among(found: Any, spaces: dict[int, dict[str, Any]], made: dict[int, Any]) -> Any:
+class _Spaces:
+    """What functions see in place of their dicts of globals."""
+
+    __slots__ = ("by_name", "of")
+
+    def __init__(self) -> None:
+        self.of: dict[int, dict[str, Any]] = {}  # id of a dict of globals -> the other one
+        self.by_name: set[int] = set()  # ids of those where functions of a module that go by name are meant too
+
+
+def _among(found: Any, spaces: _Spaces, made: dict[int, Any]) -> Any:
     """The same callable among these globals instead of its own; what is no function of theirs stays as it is."""
+    from boc._names import by_name
+
     if id(found) in made:
         return made[id(found)]
     if type(found) is partial:
         return partial(_among(found.func, spaces, made), *found.args, **found.keywords)
     if type(found) is MethodType:
         return MethodType(_among(found.__func__, spaces, made), found.__self__)
-    if type(found) is not FunctionType or not (found.__closure__ or id(found.__globals__) in spaces):
+    if type(found) is not FunctionType or not (found.__closure__ or id(found.__globals__) in spaces.of):
+        return found
+    if id(found.__globals__) not in spaces.by_name and by_name(found):
         return found
     cells = tuple(CellType() for _ in found.__closure__ or ())
-    space = spaces.get(id(found.__globals__), found.__globals__)
+    space = spaces.of.get(id(found.__globals__), found.__globals__)
     twin = FunctionType(found.__code__, space, found.__name__, found.__defaults__, cells)
     twin.__kwdefaults__ = found.__kwdefaults__
     twin.__dict__.update(found.__dict__)
@@ -82,10 +99,9 @@ def _of_module(fn: Any) -> list[tuple[str, dict[str, Any]]]:
         return []
     used = {n: fn.__globals__[n] for n in _scan.global_names(fn.__code__) if n in fn.__globals__}
     data = {n: v for n, v in used.items() if type(v) not in _BY_NAME and not isinstance(v, type)}
-    if not data:
+    if not data or not _names.by_name(fn):
         return []
-    key = _names.namespace_key(fn.__globals__)
-    return [(key, data)] if key.startswith("mod:") else []
+    return [(_names.module_key(fn.__module__), data)]
 
 
 def taken(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -64,6 +64,8 @@ def pack(func, args):
                 patches.append(_define.changes(container))
         elif kind == 3:
             _define.edited()  # the C side looks whether it was
+        elif kind == 4:
+            names.append(("mod" + space[6:], "not in the module", None))  # brings the module up to date
         elif key in container:
             names.append((space, key, encode(container[key])))
         else:
@@ -179,7 +181,7 @@ class World:
     """A notebook: a fresh `__main__`, cells, and workers that run bodies."""
 
     def __init__(self, monkeypatch, folder):
-        from boc import _load, _reach, _store
+        from boc import _load, _names, _reach, _store
         from boc._identity import IdentityMap
 
         self.main = types.ModuleType("__main__")
@@ -191,6 +193,8 @@ class World:
         monkeypatch.setattr(_reach, "sent", {})
         # What bodies of other tests brought into the runtime's own store is not among these blobs.
         monkeypatch.setattr(_load, "recipe_ids", IdentityMap())
+        monkeypatch.setattr(_names, "_spaces", {})
+        monkeypatch.setattr(_names, "_space_keys", {})
         monkeypatch.setattr(_store, "_blobs", self.blobs)
         real = _store.put
 

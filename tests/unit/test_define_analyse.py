@@ -28,7 +28,11 @@ def world(monkeypatch, tmp_path):
 
 
 def entries(func, *values):
-    return sorted((kind, key, space) for kind, _, key, space in _define.analyse(func, values)[1])
+    """(kind, key, namespace), where a namespace of a module's definitions is called by the module."""
+    found = []
+    for kind, container, key, space in _define.analyse(func, values)[1]:
+        found.append((kind, key, f"of {container['__name__']}" if space.startswith("ns:") else space))
+    return sorted(found)
 
 
 def hints(world, source, name="body"):
@@ -151,7 +155,7 @@ def test_more_than_256_names(world):
     assert world.run("body") == sum(range(600))
 
 
-def test_importable_modules_go_by_name_but_for_their_cowns(world, tmp_path, monkeypatch):
+def test_bodies_of_modules_take_values_along_and_what_goes_by_name_its_cowns(world, tmp_path, monkeypatch):
     (tmp_path / "kitchen_defs.py").write_text(
         "from fridge_defs import open_door\nlimit = 3\njar = None\nshelf = []\ndef body(): return limit, jar, open_door()\n"
         "def make():\n    n = 3\n    def inner(): return n, limit\n    return inner\n"
@@ -164,13 +168,14 @@ def test_importable_modules_go_by_name_but_for_their_cowns(world, tmp_path, monk
     kitchen_defs.jar = Handle()
     kitchen_defs.shelf.append(Handle())
     fridge_defs.milk = Handle()
-    expected = [(0, "jar", "mod:kitchen_defs"), (0, "milk", "mod:fridge_defs"), (0, "shelf", "mod:kitchen_defs")]
+    cowns = [(0, "jar", "mod:kitchen_defs"), (0, "milk", "mod:fridge_defs"), (0, "shelf", "mod:kitchen_defs")]
+    used = [(0, name, "of kitchen_defs") for name in ("limit", "jar", "open_door")]
     # A function of a module is watched to see its reload.
-    assert entries(kitchen_defs.body) == sorted([(0, "open_door", "reloads"), *expected])
+    assert entries(kitchen_defs.body) == sorted([(4, "open_door", "reload:fridge_defs"), *cowns, *used])
     world.main.kitchen_defs = kitchen_defs
     world.cell("def body(): return kitchen_defs.body()")
     assert entries(world.main.body) == sorted(
-        [(0, "kitchen_defs", "__main__"), (0, "body", "reloads"), *expected]
+        [(0, "kitchen_defs", "__main__"), (4, "body", "reload:kitchen_defs"), *cowns]
     )
     assert _define.define(kitchen_defs.body) is None
     assert _define.reduce_for_pickle(kitchen_defs.body) is NotImplemented
