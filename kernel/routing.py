@@ -43,6 +43,11 @@ def _flush_streams(*streams: Any) -> Callable[[], None]:
     return flush
 
 
+def _head(name: str, lost: bool) -> str:
+    """The line above an error: whose it is."""
+    return f"the value of cown {name} is lost:" if lost else f"behavior {name}:"
+
+
 class Router:
     """Sends what behaviors say to their cells. Any thread may call it."""
 
@@ -79,7 +84,7 @@ class Router:
             if error is None:
                 self.outbox.text(cell, "stderr", self._with_cells(text))
             else:
-                self.error(cell, error, name)
+                self.error(cell, error, _head(name, text.startswith(_unseen.LOST.format(name))))
         elif kind == _kinds.RAISED:
             self.unseen.raised(payload, cell, name)
         elif kind == _kinds.DISPLAY:
@@ -122,10 +127,10 @@ class Router:
         self.unseen.due(cell)
         self.flush()
 
-    def _unseen(self, cell: Cell, error: BaseException, name: str) -> None:
+    def _unseen(self, cell: Cell, error: BaseException, name: str, lost: bool) -> None:
         text = _service.report(error, name)  # after five alike only a count grows
         if text:
-            self.error(cell, error, name)
+            self.error(cell, error, _head(name, lost))
             if text.endswith(_unseen.LAST):
                 self.outbox.text(cell, "stderr", _unseen.LAST)
 
@@ -134,27 +139,27 @@ class Router:
         self.outbox.flush()
 
     # ---- errors ------------------------------------------------------------
-    def error(self, cell: Cell, error: BaseException, name: str = "") -> None:
+    def error(self, cell: Cell, error: BaseException, head: str = "") -> None:
         """Show an exception under a cell, with the lines of the cell that it came from."""
         content = {
             "ename": type(error).__name__,
             "evalue": str(error),
-            "traceback": self.render(error, name),
+            "traceback": self.render(error, head),
         }
         self.outbox.post(cell, "error", content)
 
-    def render(self, error: BaseException, name: str = "") -> list[str]:
+    def render(self, error: BaseException, head: str = "") -> list[str]:
         """The lines of a traceback as this notebook shows its own."""
         with self._rendering:
             try:
                 if isinstance(error, BaseExceptionGroup):  # IPython's own would leave out what is in it
                     text = self._with_cells("".join(traceback.format_exception(error)))
-                    return [f"behavior {name}:", text] if name else [text]
+                    return [head, text] if head else [text]
                 tb = self.shell.InteractiveTB
                 lines = list(tb.structured_traceback(type(error), error, error.__traceback__))
             except Exception:
                 lines = traceback.format_exception(error)
-        return [f"behavior {name}:", *lines] if name else lines
+        return [head, *lines] if head else lines
 
     def _with_cells(self, text: str) -> str:
         """File names of cells as people know them: `Cell In[3]:2`, `Cell In[3], line 2`."""

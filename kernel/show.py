@@ -21,7 +21,8 @@ from .unseen import BUSY, RESULT
 
 LONGEST = 2000  # characters of a value's repr
 PATIENCE = 0.5  # seconds to wait for a value that rests on a busy worker
-_COLOURS = {"pending": "var(--jp-brand-color1, #0b6bcb)", "exception": "#d92d20"}
+# Contrast of 4.5 on light and dark pages; browsers that do not know light-dark() take the first.
+_COLOURS = {"pending": "var(--jp-brand-color1, #0b6bcb)", "exception": "#d92d20; color:light-dark(#d92d20, #ff6b5e)"}
 
 
 def _short(text: str) -> str:

@@ -20,9 +20,12 @@ EXCEPTION, SEEN, RESULT, BUSY = 1, 2, 256, 512  # flags of `_core._look`
 
 
 class Unseen:
-    """The results of this notebook that raised and were not reported yet. Any thread may call."""
+    """The results of this notebook that raised, and cowns whose value is lost, that were not reported yet.
 
-    def __init__(self, cells: Cells, report: Callable[[Cell, BaseException, str], None]) -> None:
+    Any thread may call. `report`: of a cell, the error, a name, and whether that is a cown's whose value is lost.
+    """
+
+    def __init__(self, cells: Cells, report: Callable[[Cell, BaseException, str, bool], None]) -> None:
         self._cells = cells
         self._report = report
         self._lock = threading.Lock()
@@ -58,4 +61,4 @@ class Unseen:
             _service.watchers.pop(token, None)
             flags, error = _core._look(cown, True)
         if error is not None and flags & EXCEPTION and not flags & SEEN:
-            self._report(cell, error, name)
+            self._report(cell, error, name, not flags & RESULT)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from boc import _raise
 
-__all__ = ["LAST", "Reports"]
+__all__ = ["LAST", "LOST", "Reports"]
 
 _SHOWN = 5
-_LOST = "The value of cown '{}' is lost, and nobody looked at it since:\n"
+LOST = "The value of cown '{}' is lost, and nobody looked at it since:\n"
 LAST = "(further ones like this are only counted)\n"
 
 Key = tuple[str, str, int]
@@ -37,7 +37,7 @@ class Reports:
         self._told[key] = n
         import traceback
 
-        head = _LOST.format(name) if lost else f"Exception in behavior '{name}', which nobody looked at:\n"
+        head = LOST.format(name) if lost else f"Exception in behavior '{name}', which nobody looked at:\n"
         tail = LAST if n == _SHOWN else ""
         try:
             return head + "".join(traceback.format_exception(exc)) + tail

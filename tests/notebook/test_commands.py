@@ -131,6 +131,8 @@ def test_board_summary_explain_stacks_save(kernel: Kernel, tmp_path: Any) -> Non
     data = kernel.run("%boc summary").data("execute_result")[0]["data"]
     assert "season" in data["text/plain"] and "<table" in data["text/html"]
     said = kernel.run("%boc explain season").out
+    (shown,) = kernel.run("boc.explain('season')").data("execute_result")
+    assert shown["data"]["text/plain"] == said.strip()
     assert "season waited" in said and "stir" in said
     running = kernel.run("@when(pot)\ndef simmer(pot):\n    time.sleep(0.5)\ntime.sleep(0.2)\n%boc stacks")
     assert "simmer" in running.out

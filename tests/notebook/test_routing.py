@@ -81,6 +81,16 @@ def test_an_unseen_group_shows_what_is_in_it(kernel: Kernel) -> None:
     assert "Cell In[" in error and "line 3, in several" in error and "ipykernel" not in error
 
 
+def test_a_lost_value_is_said_of_its_cown(kernel: Kernel) -> None:
+    ran = kernel.run("jar = Cown(1)\n@when(jar)\ndef spoil(jar):\n    jar.value = threading.Lock()")
+    (error,) = kernel.until(lambda: ran.errors)
+    assert error.startswith("the value of cown jar is lost:\n") and "as behavior 'spoil' left it" in error
+    ran = kernel.run("def lose():\n    jar = Cown(1)\n    @when(jar)\n    def spoil(jar):\n"
+                     "        jar.value = threading.Lock()\nlose()")  # fmt: skip
+    (error,) = kernel.until(lambda: ran.errors)
+    assert error.startswith("the value of cown jar")
+
+
 def test_one_that_the_cell_looks_at_is_not_reported(kernel: Kernel) -> None:
     ran = kernel.run(
         "@when()\ndef broken():\n    1 / 0\n"

@@ -53,6 +53,7 @@ def test_an_exception_shows_in_the_result(kernel: Kernel) -> None:
     kernel.until(lambda: ran.data("update_display_data") and ran.errors)
     html = ran.data("update_display_data")[0]["data"]["text/html"]
     assert "exception" in html and "KeyError" in html and "salt" in html
+    assert "light-dark(#d92d20, #ff6b5e)" in html, "readable on a dark page too"
     (text,) = ran.errors
     assert "KeyError" in text and "----> 3 {}['salt']" in text
 

@@ -63,6 +63,9 @@ class Explanation:
     def __str__(self) -> str:
         return self.sentence
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.sentence)  # a cell's output, for people
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, times in ns."""
         return {
