@@ -15,7 +15,7 @@ from typing import Any
 import boc
 from boc import _core
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from . import live, profile
 from .cells import Cells
@@ -205,7 +205,7 @@ def _attach(_: BocMagics, a: Arguments) -> Any:
 
 
 def _save(m: BocMagics, a: Arguments) -> None:
-    path = a.one("a file name")
+    path = Path(a.one("a file name")).expanduser()
     a.end()
     from boc.trace import Trace
 
@@ -316,7 +316,6 @@ class BocMagics(Magics):
         """What a chart covers: the run, and at least the last cell that scheduled; or all with --all."""
         return {"all": a.flag("--all"), "since": self.cells.since(_core._counts()[0])}
 
-    @no_var_expand
     @line_cell_magic
     def boc(self, line: str, cell: str | None = None) -> Any:
         """Look at behaviors and steer them. `%boc` alone lists the commands.
