@@ -260,7 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seconds = time.perf_counter() - began
     wait()
     print(f"{options.frames} frames of {options.boids} boids, {flock.cells_computed} cells, "
-          f"{options.frames / seconds:.0f} frames a second")
+          f"{options.frames / seconds:.3g} frames a second")
     print(f"flying the same way: {flock.order[0]:.0%} at first, {flock.order[-1]:.0%} at the end")
     if options.out is not None:
         print(f"{save(flock, options.out, options.pixels)} frames in {options.out}")
