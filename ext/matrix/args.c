@@ -60,8 +60,8 @@ int boc__number(PyObject *o, double *value)
         return *value == -1.0 && PyErr_Occurred() ? -1 : 1;
     }
     as_number = Py_TYPE(o)->tp_as_number;
-    /* numpy arrays have __float__ too, but are sequences */
-    if (as_number == NULL || (as_number->nb_float == NULL && as_number->nb_index == NULL) || PySequence_Check(o))
+    /* numpy arrays have __float__ too, but are sequences; its complex numbers would lose their imaginary part */
+    if (as_number == NULL || PyComplex_Check(o) || (as_number->nb_float == NULL && as_number->nb_index == NULL) || PySequence_Check(o))
         return 0;
     *value = PyFloat_AsDouble(o);
     return *value == -1.0 && PyErr_Occurred() ? -1 : 1;

@@ -254,7 +254,7 @@ static int fit(boc__operand_t *value, const selection_t *s, PyObject *o)
 static int assigned(boc__matrix_t *m, PyObject *o, const selection_t *s, boc__operand_t *value)
 {
     boc__state_t *state = boc__state_of((PyObject *)m);
-    const int kind = boc__operand(state, o, false, value);
+    const int kind = boc__operand(state, o, s->list_axis < 0, value);
 
     if (kind == 0 || (kind == 1 && s->list_axis >= 0 && !value->scalar && !boc__is_matrix(o))) {
         PyErr_Format(PyExc_TypeError, s->list_axis >= 0 ? "value must be a Matrix or a real number, not %.80s"

@@ -49,6 +49,8 @@ static PyObject *brief(double value)
 {
     char text[32];
 
+    if (isnan(value)) /* which may have a sign */
+        return PyUnicode_FromString("nan");
     snprintf(text, sizeof text, "%g", value);
     return PyUnicode_FromString(text);
 }

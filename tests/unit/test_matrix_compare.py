@@ -65,6 +65,12 @@ def test_allclose_of_special_numbers():
     assert not Matrix.allclose(Matrix(1, 2), Matrix(2, 1))
 
 
+def test_nan_is_shown_without_a_sign():
+    m = Matrix(1, 2, [math.nan, math.copysign(math.nan, -1.0)])
+    assert str(m) == "[[nan nan]]" and repr(m) == "Matrix(1, 2, [nan, nan])"
+    assert repr(m.view[0]) == "MatrixView([[nan nan]])" and "-nan" not in m._repr_html_()
+
+
 @given(a=arrays())
 def test_repr_reads_back(a):
     text = repr(M(a))

@@ -104,6 +104,11 @@ def test_set_from_sequences():
     m[:, 1] = (8, 9)
     m[1, 0:2] = Matrix(2, 1, [5, 6])
     assert_same(m, [[1, 8, 3], [5, 6, 0]])
+    m[1] = range(3)
+    m[:, 2] = np.array([4.0, 5.0])
+    assert_same(m, [[1, 8, 4], [0, 1, 5]])
+    m[:] = np.arange(6.0).reshape(2, 3)[:, ::-1]
+    assert_same(m, [[2, 1, 0], [5, 4, 3]])
     m[:] = [7, 8, 9]
     assert_same(m, [[7, 8, 9]] * 2)
     m[0] += 1
@@ -142,7 +147,8 @@ def test_number_of_indices(key):
             Matrix(2, 3)[key]
 
 
-@pytest.mark.parametrize("value", ["a", None, object(), {}, [1, "a", 2], [[1, 2, 3]]])
+@pytest.mark.parametrize("value", ["a", None, object(), {}, [1, "a", 2], [[1, 2, 3]], 1j, np.complex128(1),
+                                   np.arange(3, dtype=np.float32)])
 def test_values_of_a_wrong_type(value):
     m = Matrix(2, 3, 4.0)
     with pytest.raises(TypeError):

@@ -137,6 +137,7 @@ def test_documented():
                 assert getattr(cls, name).__doc__, name
     for name in ("sum", "add", "clip", "zeros", "topk", "where"):
         assert str(inspect.signature(getattr(Matrix, name))).startswith("(")
+    assert Matrix.where(mask=Matrix(1, 1), a=1, b=2).x == 2.0 and "/" not in str(inspect.signature(Matrix.where))
     assert "partial sum" in Matrix.sum.__doc__ and "NaN is skipped unless" in Matrix.min.__doc__
 
 
