@@ -18,7 +18,7 @@ def told(trace):
     c = trace.counted
     return {
         "runs": {r.name: r.runs for r in s.behaviors}, "raised": {r.name: r.raised for r in s.behaviors},
-        "lost": trace.counts()["lost"], "bars": int(trace.ran.sum()), "s_lost": s.lost, "title": s.title,
+        "lost": trace.counts()["lost"], "total": sum(trace.counts().values()), "bars": int(trace.ran.sum()), "s_lost": s.lost, "title": s.title,
         "handoffs": {r.name: r.handoffs for r in s.cowns}, "held": {r.name: r.held for r in s.cowns},
         "ran": {r.name: r.ran for r in s.workers}, "busy": {r.name: r.busy for r in s.workers},
         "text": str(boc.gantt(trace)), "whole": c is not None,
@@ -57,7 +57,7 @@ answer = told(Trace.now_of().last_run())
 print(json.dumps([log, answer]))
 """)
     log, answer = got
-    assert answer["whole"] and answer["runs"] == log
+    assert answer["whole"] and answer["runs"] == log and answer["total"] == sum(log.values())
     assert answer["raised"] == {"cut": 0, "cook": 0, "burn": 5}
     assert answer["lost"] == answer["s_lost"] == sum(log.values()) - answer["bars"] > 3000
     assert answer["handoffs"]["knife"] == log["cut"] + log["cook"] - 1
@@ -91,6 +91,7 @@ out.append(last())
 out.append(told(Trace.now_of()))
 print(json.dumps(out))
 """)
+    assert [r["total"] for r in (first, second, third, everything)] == [4000, 50, 3000, 7050]
     assert first["runs"] == {"cut": 4000} and first["lost"] == 4000 - first["bars"] > 0
     assert second["runs"] == {"cut": 50} and second["lost"] == 0 and second["bars"] == 50
     assert third["runs"] == {"cut": 3000} and third["lost"] == 3000 - third["bars"] > 0
@@ -120,6 +121,8 @@ answer["counted"] = (run.t1 - run.counted.begin) / 1e9
 print(json.dumps(answer))
 """)
     assert answer["runs"] == {"bake": 10, "then": 1, "cut": 4000}
+    assert answer["handoffs"] == {"knife": 3999, "oven": 10}
+    assert answer["held"]["oven"] >= 0.3 / answer["took"]
     assert 0.3 <= answer["counted"] <= answer["took"] + 0.01
     assert answer["busy"]["worker 0"] >= 0.29 / answer["took"]
     assert answer["busy"]["worker 0"] <= 1

@@ -205,6 +205,7 @@ def _lost(b: Behaviors, started: Rows, gaps: list[Gap], down: Records, records: 
         limit = max(workers)
         b.state[(b.state <= READY) & (b.sched < limit)] = LOST
     b.state[(b.state <= READY) & (b.sched < 0)] = LOST
+    b.state[(b.end >= 0) & (b.start < 0) & (b.state != CANCELLED) & ~b.native] = LOST  # its bar has no begin
 
 
 def requests(kinds: ByKind, b: Behaviors, ids: Ids, result: Bool) -> tuple[Requests, Ids]:

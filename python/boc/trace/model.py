@@ -148,7 +148,7 @@ class Trace:
             naming=named,
             board_values=board,
         )
-        out.slots = sides.first_names(b)
+        out.slots = tally.with_forgotten(sides.first_names(b), out)
         out.t0, out.t1 = out._extent()
         # Before the first record of a ring that wrapped its thread's row is not known: the picture begins there.
         reach = max((g.end for g in gaps if g.begin == BEFORE and g.thread < MAIN), default=NONE)

@@ -212,6 +212,8 @@ def _cowns(trace: Trace, limit: int) -> tuple[CownRow, ...]:
             handoffs = max(0, of.grants // alike - 1)
             used, held = min(1.0, of.used / span, of.held / span), min(1.0, of.held / span)
         out.append(CownRow(name, handoffs, used, held, u.longest, u.caused, int(mine.sum()), largest))
+    for name, grants, used, held in tally.forgotten(trace)[: limit - len(out)]:
+        out.append(CownRow(name, max(0, grants - 1), used, held, 0, 0, 0, 0))
     return tuple(out)
 
 

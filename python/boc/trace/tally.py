@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .derive import thread_row
+from .times import count, dur, plural
 
 if TYPE_CHECKING:
     from .model import Trace
@@ -138,10 +139,34 @@ def drawn(trace: Trace) -> int:
     return int(np.count_nonzero(trace.behaviors.end[trace.ran] >= since))
 
 
+def with_forgotten(names: list[int], trace: Trace) -> list[int]:
+    """Name ids that have bars, then those that only the counters still know."""
+    c = counted(trace.marks, 0) if trace.gaps else None
+    return names + sorted(set(c.names) - {0, *names}) if c is not None else names
+
+
 def length(trace: Trace) -> int:
-    """How long the whole run was, ns: also what the rings have forgotten of it."""
+    """How long the whole run was, ns: from the first start, or from an earlier schedule that is still known."""
     c = trace.counted
-    return trace.span if c is None else max(1, trace.t1 - c.begin)
+    if c is None:
+        return trace.span
+    sched = trace.behaviors.sched[trace.ran]
+    since = trace.marks[trace.base].time if trace.base is not None else 0
+    begin = int(sched[sched >= since].min(initial=c.begin))
+    return max(1, trace.t1 - begin)
+
+
+def beyond(trace: Trace) -> str:
+    """What a picture says of what it does not show: how far back it reaches, and how many bodies have no bar."""
+    text = ""
+    if trace.before:
+        text = f". Bars reach back {dur(trace.t1 - trace.t0)}"
+        if trace.counted is None:
+            text += f": {count(trace.before)} older events were overtaken"
+        else:
+            text += f", counts and shares the whole {dur(length(trace))}"
+    lost = trace.counts()["lost"]
+    return f"{text}. {plural(lost, 'bar')} not drawn" if lost else text
 
 
 def busy(trace: Trace, c: Counted) -> dict[int, float]:
@@ -167,6 +192,23 @@ def holdings(trace: Trace, c: Counted) -> dict[int, tuple[Holdings, int]]:
     alike = np.bincount(np.unique(pairs, axis=1)[1], minlength=1)
     rows = np.flatnonzero((name > 0) & ~results).tolist()
     return {k: (c.cowns[n], int(alike[n])) for k in rows if (n := int(name[k])) in c.cowns}
+
+
+def forgotten(trace: Trace) -> list[tuple[str, int, float, float]]:
+    """Cowns that only the counters still know: name, grants, shares of the run in use and held; longest held first.
+
+    Only those whose name no other cown has.
+    """
+    c, named = trace.counted, trace.naming
+    if c is None or named is None:
+        return []
+    ids = np.unique(np.stack([named["subject"].astype(np.int64), named["seq"].astype(np.int64)]), axis=1)
+    alike = np.bincount(ids[1], minlength=1)
+    seen, span = set(trace.cowns.name[np.unique(trace.requests.cown)].tolist()), length(trace)
+    rows = [(n, h) for n, h in c.cowns.items() if n not in seen and n < len(alike) and alike[n] == 1]
+    rows.sort(key=lambda row: -row[1].held)
+    shares = [(min(1.0, min(h.used, h.held) / span), min(1.0, h.held / span)) for _, h in rows]
+    return [(trace.text(n), h.grants, *s) for (n, h), s in zip(rows, shares, strict=True)]
 
 
 def held(trace: Trace, row: int) -> float | None:

@@ -136,18 +136,9 @@ def headline(trace: Trace, scene: Scene) -> str:
 def finding(trace: Trace, scene: Scene) -> str:
     """What matters most, in a sentence."""
     text = _most_waited(trace, scene)
-    states = trace.counts()
     if trace.damage:
         text += f". The file is not whole: {trace.damage}"
-    if trace.before:
-        back = f"reach back {dur(trace.t1 - trace.t0)}"
-        if trace.counted is None:
-            text += f". Bars {back}: {count(trace.before)} older events were overtaken"
-        else:
-            text += f". Bars {back}, shares the whole {dur(tally.length(trace))}"
-    if states["lost"]:
-        text += f". {plural(states['lost'], 'bar')} not drawn"
-    return text
+    return text + tally.beyond(trace)
 
 
 def _most_waited(trace: Trace, scene: Scene) -> str:

@@ -50,7 +50,7 @@ class Noticeboard:
         if len(rows) > scene.plot / 6:
             self._ticks(s, rows, y)
             return
-        x = s.x(n.time[rows])
+        x = np.minimum(s.x(n.time[rows]), s.x1 - 2.5)  # a write at the end stands before it
         until = np.append(x[1:], s.x1)
         s.rects(x, np.maximum(until - 1, x), y + 1, y + _HEIGHT - 2, th.row, z=1)
         for k, row in enumerate(rows.tolist()):

@@ -110,7 +110,11 @@ class Scene:
         t = self.trace
         known = t.mine & (t.behaviors.name > 0)
         names = t.behaviors.name if known.all() else t.behaviors.name[known]
-        return np.bincount(names, minlength=len(self.colours.slot))
+        found = np.bincount(names, minlength=len(self.colours.slot))
+        for name, bodies in t.counted.names.items() if t.counted is not None else ():
+            if 0 < name < len(found):
+                found[name] = max(found[name], bodies.n)
+        return found
 
     @cached_property
     def names(self) -> list[int]:

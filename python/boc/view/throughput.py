@@ -9,7 +9,7 @@ import numpy as np
 
 from boc.trace import Trace
 from boc.trace.ownership import steps
-from boc.trace.times import count, dur, percent
+from boc.trace.times import count, dur, percent, plural
 
 from . import lod
 from .figure import Chart
@@ -62,9 +62,11 @@ def _words(trace: Trace, scene: Scene) -> tuple[str, str]:
     spent = np.maximum(0, np.minimum(trace.end[on], trace.t1) - np.maximum(b.start[on], trace.t0)).sum()
     busy = float(spent) / (trace.span * max(1, trace.workers))
     most = int(_states(trace)[0][1].max(initial=0))
+    lost = trace.counts()["lost"]
     if not len(scene.names):
         return title, "Nothing was scheduled"
-    return title, f"Workers busy {percent(busy)}; up to {count(most)} behaviors waited for cowns"
+    found = f"Workers busy {percent(busy)}; up to {count(most)} behaviors waited for cowns"
+    return title, found + (f". {plural(lost, 'bar')} of before not drawn" if lost else "")
 
 
 def _states(trace: Trace) -> list[tuple[Any, Any]]:

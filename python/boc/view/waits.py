@@ -76,8 +76,10 @@ def _words(trace: Trace, rows: list[int], waited: np.ndarray, total: int, known:
     title = f"{trace.name(worst)} waited longest: {dur(int(waited[worst]))}"
     if waited[worst] < 1000:
         title = "No behavior waited"
-    all_ = f"All {plural(total, 'behavior')} together" if total > 1 else "It"
-    return title, f"{all_} waited {dur(int(waited[known].sum()))} and ran {dur(spent)}"
+    gone = sum(trace.counts().values()) - total  # they ran or wait, but when they were scheduled is forgotten
+    all_ = f"{'The latest' if gone else 'All'} {plural(total, 'behavior')} together" if total > 1 else "It"
+    said = f"{all_} waited {dur(int(waited[known].sum()))} and ran {dur(spent)}"
+    return title, said + (f". {plural(gone, 'behavior')} of before not drawn" if gone else "")
 
 
 def _row(s: Sheet, scene: Scene, row: int, y: float, worst: bool) -> None:
