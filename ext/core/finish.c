@@ -72,6 +72,9 @@ void boc_finish(boc_behavior_t *b) {
 /* ---- in place ---------------------------------------------------------------------- */
 static void run_native(boc__thread_t *t, boc_behavior_t *b) {
     uint64_t id = b->id;
+    if (t->worker != NULL) {
+        boc__count_up(&t->worker->n.native);
+    }
     if (!boc__hidden(b) && boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_start, id, 0, b->name, 0);
     }

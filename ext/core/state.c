@@ -47,8 +47,11 @@ int boc_worker_stats(uint32_t worker, boc_stats_t *out) {
     out->fairness_arm_fires = boc__load_acq(&w->n.arm);
     out->fetches = boc__load_acq(&w->n.fetches);
     out->porter_fetches = boc__load_acq(&w->n.porter_fetches);
-    out->started = boc__load_acq(&w->thread->started) - w->started_before;
-    out->finished = boc__load_acq(&w->thread->finished) - w->finished_before;
+    uint64_t finished = boc__load_acq(&w->thread->finished) - w->finished_before;
+    uint64_t started = boc__load_acq(&w->thread->started) - w->started_before;
+    uint64_t native = boc__load_acq(&w->n.native); /* what the runtime runs for itself is nobody's body */
+    out->started = started > native ? started - native : 0;
+    out->finished = finished > native ? finished - native : 0;
     out->busy_ns = (uint64_t)boc__ticks_span((int64_t)boc__load_acq(&w->n.busy_ticks));
     return BOC_OK;
 }

@@ -66,7 +66,7 @@ struct boc_worker {
     _Atomic(boc__os_thread_t *) porter_os;
     struct {
         _Atomic uint64_t pushed_local, pending, popped, stolen, attempts, failures, parked, unparked,
-            arm, fetches, porter_fetches, busy_ticks;
+            arm, fetches, porter_fetches, busy_ticks, native;
     } n;
     uint64_t started_before, finished_before; /* its thread's own counts never fall: where this start found them */
 };

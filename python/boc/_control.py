@@ -310,7 +310,22 @@ def cancel(*results: Any, interrupt: bool = False) -> int:
 
 
 def scheduler_stats() -> list[dict[str, Any]]:
-    """Counters of each worker since the start; [] if nothing ever ran."""
+    """Counters of each worker since the start, one dict per worker; [] if nothing ever ran.
+
+    worker_index            number of the worker, from 0
+    started, finished       behaviors whose bodies it began; whose cowns it handed on (cancelled ones too)
+    busy_s                  seconds in bodies, with their values' way in and out
+    dispatched_to_pending   made runnable by a release here and run next, while their values are warm
+    pushed_local            made runnable here and put at the end of its own queue
+    pushed_remote           put there by other threads
+    popped_local            taken from its own queue
+    steal_attempts          looks into another worker's queue; steal_failures: those that found nothing
+    popped_via_steal        behaviors that it took there
+    parked, unparked        times that it slept; that somebody woke it
+    fairness_arm_fires      times that the fairness token let others go before a chain of its own
+    fetches                 live values of its own that it brought to rest for others between two bodies
+    porter_fetches          those that its porter brought while a body ran for long
+    """
     global _last_stats
     if _core._running():
         _last_stats = _core._stats()

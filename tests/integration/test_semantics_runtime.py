@@ -10,7 +10,7 @@ import time
 
 import boc
 import pytest
-from boc import Cown, cancel, quiesce, start, stop, wait, when
+from boc import Cown, cancel, quiesce, start, stop, wait, when, whencall
 
 pytestmark = pytest.mark.timeout(40)
 
@@ -312,6 +312,11 @@ def test_scheduler_stats():
     popped = sum(one["popped_local"] + one["popped_via_steal"] for one in stats)
     assert 0 < popped <= 60
     assert sum(one["started"] for one in stats) == sum(one["finished"] for one in stats) == 50
+    box = Cown([])
+    whencall(lambda c: c.value.append(1), [box])
+    for _ in range(20):
+        assert box.result() == [1]  # asks the worker on which the value lives
+    assert sum(one["started"] for one in boc.scheduler_stats()) == 51
     stop()
     start(2)
     assert all(not any(v for k, v in one.items() if k in ("started", "finished")) for one in boc.scheduler_stats())
