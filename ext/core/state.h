@@ -31,7 +31,9 @@
  * With workers of one kind there are no narrow lanes and nothing is asked. */
 #define BOC__NARROW (BOC_KINDS - 1u) /* masks of three kinds, but for none and all */
 
-/* ---- a worker ---- */
+/* ---- a worker ----
+ * Three sorts of words on cache lines of their own: what others ask and nobody changes, what the worker changes at each
+ * behavior, and what others write to it. */
 enum { BOC__FREE = 0, BOC__BOUND = 1, BOC__LANES = 2 /* the narrow ones come behind */ };
 enum { BOC__W_NEW = 0, BOC__W_UP = 1, BOC__W_ENDED = 2 };
 enum { BOC__V_NONE = 0, BOC__V_ASKED = 1, BOC__V_GO_ON = 2, BOC__V_ABANDONED = 3 };
@@ -43,7 +45,7 @@ struct boc_worker {
     boc__thread_t *thread;
     boc__os_thread_t *os;
     /* the loop's own */
-    boc_behavior_t *pending;  /* made ready by the release in progress: runs next */
+    _Alignas(64) boc_behavior_t *pending; /* made ready by the release in progress: runs next */
     uint32_t in_a_row, tick, turn, victim;
     int64_t stamp;            /* ticks at the end of the last behavior; 0: something else came between */
     int64_t admitted, patience;           /* ticks: when the token fired, and for how long it may rest */
@@ -64,7 +66,7 @@ struct boc_worker {
     _Atomic uint32_t serving;           /* somebody serves the fetches */
     _Atomic uint32_t porter;            /* see home.h */
     _Atomic(boc__os_thread_t *) porter_os;
-    struct {
+    _Alignas(64) struct { /* the worker counts, but for unparked and porter_fetches */
         _Atomic uint64_t pushed_local, pending, popped, stolen, attempts, failures, parked, unparked,
             arm, fetches, porter_fetches, busy_ticks, native;
     } n;
@@ -81,7 +83,6 @@ typedef struct boc__runtime {
     _Atomic uint32_t nup;       /* workers whose enter succeeded */
     _Atomic uint32_t nfailed;
     _Atomic int start_error;
-    _Atomic uint32_t searching; /* workers that look for work: no need to wake another */
     uint32_t searchers;         /* how many may search at once */
     uint32_t spin;              /* rounds of looking before a worker sleeps; 0 on one core */
     _Atomic uint32_t nended;    /* workers whose thread is through */
@@ -93,6 +94,8 @@ typedef struct boc__runtime {
     void (*before_workers)(void);
     void (*porter)(void *worker); /* what a home's porter does (fetch.c) */
     _Atomic(boc_worker_t *) worker[BOC_MAX_WORKERS];
+    _Alignas(64) _Atomic uint32_t searching; /* workers that look for work: no need to wake another. Often written: on a
+                                                line of its own, for every schedule reads what stands above */
 } boc__runtime_t;
 extern boc__runtime_t boc__rt;
 
