@@ -96,18 +96,27 @@ static inline int boc__live(const boc__matrix_t *m)
     return m->block != NULL ? 0 : boc__set_moved_error();
 }
 
+static inline void boc__count_export(boc__matrix_t *m, Py_ssize_t by)
+{
+#ifdef Py_GIL_DISABLED
+    __atomic_fetch_add(&m->exports, by, __ATOMIC_RELAXED); /* threads may read one matrix at a time */
+#else
+    m->exports += by;
+#endif
+}
+
 /* Whoever runs code of the user before it is done with m pins it: a pinned matrix can neither move nor turn. */
 static inline int boc__pin(boc__matrix_t *m)
 {
     if (boc__live(m) < 0)
         return -1;
-    m->exports++;
+    boc__count_export(m, 1);
     return 0;
 }
 
 static inline void boc__unpin(boc__matrix_t *m)
 {
-    m->exports--;
+    boc__count_export(m, -1);
 }
 
 /* move.c: the type as seen by <boc/boc.h> --------------------------------- */
@@ -281,18 +290,18 @@ static inline boc__matrix_t *boc__as_matrix(PyObject *o)
 enum { BOC_LONG_WORK = 1 << 21 }; /* kernel steps above which the GIL is worth releasing */
 #define BOC_WITHOUT_GIL(work, m, n, statement)                                                                \
     do {                                                                                                       \
-        if ((double)(work) < (double)BOC_LONG_WORK) {                                                                  \
+        if ((double)(work) < (double)BOC_LONG_WORK) {                                                          \
             statement;                                                                                         \
         } else {                                                                                               \
             boc__matrix_t *const pin_m = (m), *const pin_n = (n);                                              \
             if (pin_m)                                                                                         \
-                pin_m->exports++;                                                                              \
+                boc__count_export(pin_m, 1);                                                                   \
             if (pin_n)                                                                                         \
-                pin_n->exports++;                                                                              \
+                boc__count_export(pin_n, 1);                                                                   \
             Py_BEGIN_ALLOW_THREADS statement;                                                                  \
-            Py_END_ALLOW_THREADS if (pin_m) pin_m->exports--;                                                  \
+            Py_END_ALLOW_THREADS if (pin_m) boc__count_export(pin_m, -1);                                      \
             if (pin_n)                                                                                         \
-                pin_n->exports--;                                                                              \
+                boc__count_export(pin_n, -1);                                                                  \
         }                                                                                                      \
     } while (0)
 

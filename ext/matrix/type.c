@@ -226,13 +226,13 @@ static int get_buffer(PyObject *self, Py_buffer *buffer, int flags)
     buffer->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? layout->strides : NULL;
     buffer->suboffsets = NULL;
     buffer->internal = layout;
-    m->exports++;
+    boc__count_export(m, 1);
     return 0;
 }
 
 static void release_buffer(PyObject *self, Py_buffer *buffer)
 {
-    boc__as_matrix(self)->exports--;
+    boc__count_export(boc__as_matrix(self), -1);
     PyMem_Free(buffer->internal);
 }
 
