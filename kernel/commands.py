@@ -6,6 +6,7 @@ A command is offered only if the installed `boc` has what it needs (`Command.nee
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -184,8 +185,16 @@ def _explain(_: BocMagics, a: Arguments) -> None:
         raise UsageError(str(error.args[0])) from None
 
 
+def _need_charts(what: str) -> None:
+    """Say at once, and not when the first picture is due, that charts cannot be drawn here."""
+    for name in ("numpy", "matplotlib"):
+        if importlib.util.find_spec(name) is None:
+            raise UsageError(f"{what} needs {name}: pip install 'boc[view]'")
+
+
 def _live(m: BocMagics, a: Arguments) -> Any:
     a.end()
+    _need_charts("%boc live")
     return m.live.show()
 
 
@@ -330,6 +339,7 @@ class BocMagics(Magics):
         if cell is not None:
             if words != ["profile"]:
                 raise UsageError("a cell can be profiled: %%boc profile")
+            _need_charts("%%boc profile")
             return profile.profile(self, cell)
         if not words:
             print(listing())

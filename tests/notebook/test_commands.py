@@ -161,6 +161,15 @@ def test_profile_runs_the_cell_waits_and_reports(kernel: Kernel) -> None:
     assert "profile" in kernel.run("%%boc measure\n1", ok=False).text
 
 
+@pytest.mark.parametrize("cell", ["%boc live", "%%boc profile\nran = True"])
+def test_without_the_packages_for_charts_a_command_says_what_to_install(kernel: Kernel, cell: str) -> None:
+    kernel.run("import sys\nkept, sys.modules['numpy'] = sys.modules.get('numpy'), None\nran = False")
+    said = kernel.run(cell, ok=False).err
+    kernel.run("sys.modules.pop('numpy')\nif kept: sys.modules['numpy'] = kept")
+    assert "needs numpy: pip install 'boc[view]'" in said and len(said.splitlines()) == 1
+    assert kernel.value("ran") is False
+
+
 # ---- the live picture ------------------------------------------------------------------
 def pictures(kernel: Kernel, live: Ran) -> list[dict[str, Any]]:
     """All updates of a live view, under whatever cell they were sent, in order."""
