@@ -13,6 +13,7 @@ import importlib
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import boc
@@ -26,6 +27,8 @@ PERIOD = 0.25  # seconds between two pictures, at least
 LAST = 10.0  # seconds that the last picture may take where whoever runs the cell takes none after it
 SOON = 0.3  # seconds that it may take of the cell's own where it may come later
 SHARE = 3.0  # times the drawing time that passes between two pictures, at least
+FAST = 100_000  # behaviors a second from which on a program needs its cores more than its pictures
+LITTLE = 49.0  # times the drawing's CPU time that passes then: 2 % of a core
 
 
 class PictureView:
@@ -41,6 +44,7 @@ class PictureView:
         self._ended = False
         self._final = threading.Event()
         self._first = _core._counts()[0]
+        self._paced = time.monotonic(), _core._counts()[2]  # when a picture was begun, and how many had finished
         self._shown: Any = None
         self._ran = _core._running()
         text = f"{self._first} behaviors so far; their chart appears here" if self._first else EMPTY
@@ -85,13 +89,21 @@ class PictureView:
                 self._hurry = False
             wait = PERIOD
             if self._state() != self._shown or (self._moving() and not ended):
-                began = time.monotonic()
-                self._try_to_draw()
-                wait = max(PERIOD, SHARE * (time.monotonic() - began))
+                wait = self._pace(self._try_to_draw)
             if ended:
                 self._final.set()
             with self._guard:
                 self._guard.notify_all()
+
+    def _pace(self, draw: Callable[[], None]) -> float:
+        """Draw; how long to rest then, s: many short bodies must not be slowed by who looks at them."""
+        began, cpu, done = time.monotonic(), time.thread_time(), _core._counts()[2]
+        since, before = self._paced
+        self._paced = began, done
+        draw()
+        rest = max(PERIOD, SHARE * (time.monotonic() - began))
+        fast = done - before > FAST * (began - since)
+        return max(rest, LITTLE * (time.thread_time() - cpu)) if fast else rest
 
     def _try_to_draw(self) -> None:
         try:

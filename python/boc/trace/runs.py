@@ -45,6 +45,9 @@ def _begin(trace: Trace, since: int | None = None) -> int:
     if not known.any():
         return trace.t0
     sched = np.sort(b.sched[known])
+    waits = np.searchsorted(trace.quiet, sched[[0, -1]], side="right")
+    if waits[0] == waits[1] and not (np.diff(sched) >= _PAUSE_NS).any():
+        return trace.t0  # no wait ended in between, and there was no pause: it is all one run
     done = b.state[known] > RUNNING
     end = np.sort(np.maximum(b.end, b.cancel)[known][done])
     # Nothing is pending before a schedule when as many have ended as were scheduled.

@@ -200,7 +200,7 @@ class Cowns:
             return out
 
         used = cover(write, start, until, scene.groups[who[write]], TOP_NAMES + 1)
-        held = cover(write, r.grant[row.got], start, 0, 1)
+        held = cover(write & (start > r.grant[row.got]), r.grant[row.got], start, 0, 1)
         readers = _any(steps(r.grant[row.got][read], until[read]), t.t0, t.t1, columns)
         free = np.clip(1 - used.sum(0, keepdims=True), 0, 1)
         readers = np.minimum(readers, free)
