@@ -355,3 +355,20 @@ def test_updates_that_were_not_applied_at_the_end_never_are(end):
     notice_update("after", partial(_slow, 0), 0)
     notice_sync()
     assert dict(noticeboard()) == {"after": 1}
+
+
+def test_a_sync_on_main_loses_no_write_of_a_body():
+    """What it says of warnings it takes from the queue that also tells of writes; those are still applied."""
+    start(3)
+
+    def body():
+        for _ in range(30):
+            notice_update("n", lambda n: (n or 0) + 1)
+            notice_sync(5)
+        return True
+
+    results = [boc.whencall(body, []) for _ in range(6)]
+    while not all(r.done() for r in results):
+        notice_sync()
+    assert [r.result() for r in results] == [True] * 6
+    assert notice_read("n") == 180
