@@ -26,7 +26,7 @@ def schedule() -> Schedule:
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("schedule() cannot be used inside a behavior")
     from boc.trace import Trace
-    from boc.trace.schedule import of_trace
+    from boc.trace.decided import of_trace
 
     began, events = _control.last_start
     if not events:

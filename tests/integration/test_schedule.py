@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -117,3 +118,29 @@ def test_the_empty_run():
     boc.stop()
     boc.start(1)
     assert repr(boc.schedule()) == "<schedule: 0 behaviors, 0 starts>"
+
+
+def test_threads_are_told_apart_by_names():
+    def program():
+        log = boc.Cown([], name="log")
+        threads = [threading.Thread(target=lambda n=n: boc.whencall(lambda log: None, [log], name=n)) for n in "cab"]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        boc.whencall(lambda log: None, [log], name="main's")
+        log.result()
+
+    first = recorded(program)
+    assert [first.name(i) for i in range(4)] == ["'a' (number 1 of other threads)", "'b' (number 1 of other threads)",
+                                                 "'c' (number 1 of other threads)", "'main's' (number 1 of main)"]
+
+
+def test_behaviors_with_pinned_cowns_say_where_main_was():
+    def program():
+        pinned = boc.PinnedCown([])
+        for name in ("one", "two"):
+            boc.whencall(lambda p: None, [pinned], name=name).result()
+
+    first = recorded(program)
+    assert first.pinned == ((0, 1), (1, 2))
