@@ -188,25 +188,21 @@ static void apply_plain(op_t *op) {
 
 /* ---- submitting ----------------------------------------------------------------------- */
 static int wait_applied(uint64_t ticket, int64_t deadline) {
-    while (true) {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        t.tv_nsec += 50000000;
-        if (t.tv_nsec >= 1000000000) {
-            t.tv_nsec -= 1000000000;
-            t.tv_sec++;
-        }
-        pthread_mutex_lock(&board.lock);
-        if (board.applied < ticket)
-            pthread_cond_timedwait(&board.applied_more, &board.lock, &t);
-        bool done = board.applied >= ticket;
-        pthread_mutex_unlock(&board.lock);
-        if (done)
-            return 0;
-        if (boc_now() >= deadline)
-            return BOC_ETIME;
-        return BOC_EINTR;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += 50000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_nsec -= 1000000000;
+        t.tv_sec++;
     }
+    pthread_mutex_lock(&board.lock);
+    if (board.applied < ticket)
+        pthread_cond_timedwait(&board.applied_more, &board.lock, &t);
+    bool done = board.applied >= ticket;
+    pthread_mutex_unlock(&board.lock);
+    if (done)
+        return 0;
+    return boc_now() >= deadline ? BOC_ETIME : BOC_EINTR;
 }
 
 static int await_mine(int64_t deadline) {
@@ -224,6 +220,17 @@ static int await_mine(int64_t deadline) {
             return -1;
     }
     return 0;
+}
+
+/* What anybody wrote before, so also bodies that this thread has seen to end. */
+static int await_all(int64_t deadline) {
+    uint64_t mine = my_ticket;
+    pthread_mutex_lock(&board.lock);
+    my_ticket = board.tickets;
+    pthread_mutex_unlock(&board.lock);
+    int rc = await_mine(deadline);
+    my_ticket = rc != 0 ? mine : 0;
+    return rc;
 }
 
 static int submit(op_t *op) {
@@ -484,7 +491,7 @@ static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
         PyErr_SetString(PyExc_RuntimeError, "notice_sync(): the boc runtime is not started");
         return NULL;
     }
-    rc = await_mine(deadline);
+    rc = await_all(deadline);
     if (rc == BOC_ETIME) {
         PyErr_SetString(PyExc_TimeoutError, "notice_sync(): this thread's writes were not applied in time");
         return NULL;
@@ -504,12 +511,7 @@ static PyObject *board_settled(PyObject *module, PyObject *timeout) {
     int64_t deadline;
     if (boc__deadline(timeout, &deadline) < 0)
         return NULL;
-    uint64_t mine = my_ticket;
-    pthread_mutex_lock(&board.lock);
-    my_ticket = board.tickets;
-    pthread_mutex_unlock(&board.lock);
-    int rc = await_mine(deadline);
-    my_ticket = rc != 0 ? mine : 0;
+    int rc = await_all(deadline);
     return rc == 0 || rc == BOC_ETIME ? PyBool_FromLong(rc == 0) : NULL;
 }
 
@@ -786,7 +788,7 @@ PyMethodDef boc__notice_methods[] = {
     {"notice_read", (PyCFunction)(void (*)(void))notice_read, METH_FASTCALL | METH_KEYWORDS,
      "notice_read(key, default=None)\n--\n\nThe value under key in this behavior's view, taken at its first read."},
     {"notice_sync", (PyCFunction)(void (*)(void))notice_sync, METH_VARARGS | METH_KEYWORDS,
-     "notice_sync(timeout=30.0)\n--\n\nWait until this thread's earlier writes are applied. timeout: seconds."},
+     "notice_sync(timeout=30.0)\n--\n\nWait until this thread's earlier writes, and those of bodies that have ended, are applied."},
     {"_notice_key", notice_key, METH_O, "_notice_key(key): raises what a write would for a bad key"},
     {"_board_settled", board_settled, METH_O, NULL},
     {"_notices", notices, METH_NOARGS, NULL},

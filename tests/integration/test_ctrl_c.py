@@ -116,32 +116,3 @@ def interrupted(code: str, blocks: bool) -> list[str]:
 def test_ctrl_c_ends_the_wait(way: str) -> None:
     code = PROGRAM.format(waits=WAYS[way].strip().replace("\n    ", "\n"))
     assert interrupted(code, blocks=way not in ("a loop", "pump")) == ["interrupted False", "usable 1 ended"]
-
-
-def test_ctrl_c_ends_with_c_whose_value_is_kept_by_a_worker() -> None:
-    """The value lives in an interpreter whose GIL a C call keeps: there is no hold before that ends."""
-    said = interrupted("""
-        import re
-        boc.start(workers=1)
-        begun, begin = os.pipe()
-        c = Cown([0])
-        @when(c)
-        def keeps(c): c.value.append(1)
-        boc.quiesce()
-        @when(Cown(0))
-        def f(_):
-            os.write(begin, b".")
-            re.match("(a+)+$", "a" * 60 + "b")
-        os.read(begun, 1)
-        time.sleep(0.2)  # until it is inside: what is inside gives no sign
-        try:
-            print("waiting", flush=True)
-            with c: print("held", flush=True)
-        except KeyboardInterrupt:
-            print("interrupted", f.done(), flush=True)
-        boc.stop()
-        @when(Cown(1))
-        def g(c): return c.value
-        print("usable", g.result(20))
-    """, blocks=True)
-    assert said == ["interrupted False", "usable 1"]
