@@ -61,6 +61,8 @@ typedef struct boc_blob {  /* encoded bytes; immutable, shared, freed anywhere *
     uint32_t nparts;
     bool known;            /* what is known of a body, no value of the program: not counted */
     uint64_t met;          /* a hash over the functions and classes that encoding it came by; 0: none */
+    uint32_t list_epoch;   /* not 0: in the list of those with cowns, see cycles.c */
+    struct boc_blob *list_next, **list_back;
     unsigned char data[];
 } boc_blob_t;
 

@@ -9,6 +9,7 @@
  * One pickler per interpreter is kept; an encode inside an encode (a __reduce__ that schedules)
  * gets one of its own. */
 #include "binding.h"
+#include "cycles.h"
 #include "movable.h"
 #include "parts.h"
 #include "registry.h"
@@ -333,6 +334,9 @@ static boc_blob_t *finish_blob(writer_t *w) {
     w->cowns = NULL;
     w->ncowns = w->cowns_cap = 0;
     w->len = w->cap = 0;
+    b->list_epoch = 0;
+    if (b->ncowns)
+        boc__cycles_list(b);
     return b;
 }
 
@@ -462,6 +466,8 @@ void boc__blob_drop(boc_blob_t *b) {
         return;
     if (b->listed)
         boc__share_end(b);
+    if (b->list_epoch)
+        boc__cycles_unlist(b);
     for (uint32_t i = 0; i < b->ncowns; i++)
         boc_cown_release(b->cowns[i]);
     if (!b->known)

@@ -1,5 +1,6 @@
 /* boc._core: the module, once in the main interpreter and once in each worker; what each of them knows of Python. */
 #include "binding.h"
+#include "cycles.h"
 #include "environ.h"
 #include "stepping.h"
 #include "hold.h"
@@ -158,6 +159,7 @@ void boc__binding_after_fork(void) {
     boc__movable_after_fork();
     boc__path_after_fork();
     boc__notice_after_fork();
+    boc__cycles_after_fork();
     boc__message_after_fork();
     boc__handle_after_fork();
     boc__naming_after_fork();
@@ -251,6 +253,7 @@ static PyMethodDef core_methods[] = {
      "read(cown)\n--\n\nIn @when(read(c)): shared, read-only. Readers of one cown run together. Takes a list of cowns too."},
     {"_batch_enter", boc__batch_enter, METH_NOARGS, NULL},
     {"_batch_exit", boc__batch_exit, METH_O, NULL},
+    {"_collect_cycles", boc__cycles_collect, METH_NOARGS, NULL},
     {"store_put", boc__store_put, METH_O, "store_put(bytes) -> id: 32 bytes"},
     {"store_get", boc__store_get, METH_O, "store_get(id) -> bytes or None"},
     {"module_arrived", boc__module_arrived, METH_O, "module_arrived(key): the module of this namespace was imported in this worker"},

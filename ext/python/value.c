@@ -209,9 +209,19 @@ void boc__refuse(boc_state_t *st, PyObject *o, const char *what) {
     PyErr_SetRaisedException(err);
 }
 
-/* open: the parts of the data are still references to parts of o, to be sealed when o is gone. */
+/* For what is stored in a cown: a handle becomes data, which is listed, so that cycles through it are found (cycles.c). */
+static int atom_for_slot(boc_value_t *out, PyObject *o) {
+    int is = boc__atom(out, o);
+    if (is && out->tag == V_COWN) {
+        boc__value_drop(out);
+        return 0;
+    }
+    return is;
+}
+
+/* open: for a slot; the parts of the data are still references to parts of o, to be sealed when o is gone. */
 static int encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what, bool open) {
-    if (boc__atom(out, o))
+    if (open ? atom_for_slot(out, o) : boc__atom(out, o))
         return 0;
     int moved = boc__take_copy(st, o, out);
     if (moved > 0)
@@ -513,7 +523,7 @@ void boc__settle(boc_state_t *st, boc_behavior_t *b) {
         if (b->req[i].mode == BOC_READ || c->value.tag != V_LIVE || (c->flags & BOC_COWN_PINNED))
             continue;
         boc_value_t v;
-        if (!(c->value.flags & VF_EXC) && boc__atom(&v, c->value.u.p)) {
+        if (!(c->value.flags & VF_EXC) && atom_for_slot(&v, c->value.u.p)) {
             slot_clear(st, c);
             c->value = v;
         } else if (st->worker < 0 || boc__check || (c->value.flags & VF_EXC) || n == room || boc__moves(st, c->value.u.p)) {

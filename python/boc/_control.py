@@ -259,6 +259,9 @@ def _shut_down(cancel: bool, interrupt: bool, grace: float, deadline: float | No
     _core._forget_definitions()  # what bodies captured is not kept for schedules that may never come
     _service.drain(_left(deadline))
     _core._notice_clear()
+    if not ending[2]:  # nothing of an abandoned worker is at rest
+        with _starting:
+            _core._collect_cycles()
     _service.flush_unseen(timeout=_left(deadline))
     _service.reset()
     _options = None

@@ -318,9 +318,20 @@ def _handle_warning(data: Any, origin: int, name: str) -> None:
     with _context(origin):
         try:
             # A registry of our own per file: several workers warn, main shows it once.
-            warnings.warn_explicit(text, category, filename, lineno, registry=_registries.setdefault(filename, {}))
+            registry = _registries.setdefault(filename, {})
+            warnings.warn_explicit(text, category, filename, lineno, _module_of(filename), registry)
         except Warning as e:  # main's filters say error, the worker's did not yet
             _write(_kinds.ERR, warnings.formatwarning(e, category, filename, lineno))
+
+
+def _module_of(filename: str) -> str | None:
+    """The module whose code warned, which main's filters may name; None: to be made of the file's name."""
+    if filename.startswith("<"):
+        return "__main__"
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__dict__", {}).get("__file__") == filename:
+            return name
+    return None
 
 
 def _hint(text: str, key: str, origin: int, name: str) -> None:

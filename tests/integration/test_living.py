@@ -3,6 +3,7 @@
 import gc
 
 import boc
+import pytest
 from boc import Cown, debug, quiesce, when
 
 
@@ -115,3 +116,79 @@ def test_a_long_chain_of_cowns_dies_at_once(script):
         print(boc.debug.live()["cowns"])
     """)
     assert done.stdout == "True\n0\n"
+
+
+CYCLES = """
+import gc, boc
+from boc import Cown, when
+def tied_on_main():
+    a, b = Cown([]), Cown(None)
+    with a, b:
+        a.value.append(b)
+        b.value = {"other": a, "hangs on it": Cown([1])}
+def tied_in_a_body():
+    a, b = Cown([]), Cown([])
+    @when(a, b)
+    def tie(a, b):
+        a.value.append(b)
+        b.value.append((a, b))
+def handles_alone():
+    a, b = Cown(0), Cown(0)
+    @when(a, b)
+    def tie(a, b):
+        a.value, b.value = b, a
+def itself():
+    c = Cown(0)
+    with c:
+        c.value = c
+def result_in_its_cown():
+    c = Cown([])
+    @when(c)
+    def body(c):
+        return c
+    @when(c, body)
+    def tie(c, body):
+        c.value.append(body)
+"""
+
+
+@pytest.mark.parametrize("end", ["boc.wait()", "boc.stop()"])
+def test_cycles_of_cowns_live_until_the_workers_end(script, end):
+    done = script(f"""{CYCLES}
+for tie in (tied_on_main, tied_in_a_body, handles_alone, itself, result_in_its_cown):
+    before = boc.debug.live()["cowns"]
+    tie()
+    boc.quiesce()
+    gc.collect()
+    assert boc.debug.live()["cowns"] > before, tie
+    boc.start(2)
+    {end}
+    print(boc.debug.live()["cowns"] - before, end=" ")
+""")
+    assert done.stdout == "0 0 0 0 0 "
+
+
+def test_cycles_that_are_held_stay(script):
+    done = script("""
+        import boc
+        from boc import Cown, send, receive
+        a, b = Cown([], name="a"), Cown([], name="b")
+        with a, b:
+            a.value.append(b)
+            b.value += [a, Cown("inner")]
+        c = Cown([])
+        with c:
+            c.value.append(c)
+        send("cowns", [c])
+        del a, c
+        boc.start(2)
+        boc.wait()
+        with b:
+            a, inner = b.value
+            with a, inner:
+                print(a.value == [b], inner.value)
+        c = receive("cowns")[1][0]
+        with c:
+            print(c.value == [c])
+    """)
+    assert done.stdout == "True inner\nTrue\n"

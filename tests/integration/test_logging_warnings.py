@@ -98,6 +98,25 @@ wait()
     assert "program.py" in done.err
 
 
+def test_filters_by_module_see_the_body_s_module(tmp_path):
+    """Python shows deprecations of __main__'s own code by default, and no others."""
+    (tmp_path / "older.py").write_text("import warnings\ndef old():\n    warnings.warn('not for users', DeprecationWarning)\n")
+    done = script(
+        tmp_path,
+        HEAD
+        + """
+import older
+@when(Cown(0))
+def cook(c):
+    warnings.warn("for its author", DeprecationWarning)
+    older.old()
+wait()
+""",
+    )
+    assert "DeprecationWarning: for its author" in done.err
+    assert "not for users" not in done.err
+
+
 def test_catch_warnings_of_main(tmp_path):
     done = script(
         tmp_path,
