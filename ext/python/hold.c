@@ -138,6 +138,15 @@ int boc__stuck_on_own(boc__stuck_t *s) {
     return -1;
 }
 
+/* _stuck(first): RuntimeError if only this thread's own release could end its wait; called at each slice of one in Python. */
+PyObject *boc__stuck(PyObject *module, PyObject *first) {
+    (void)module;
+    static _Thread_local boc__stuck_t s BOC_TLS;
+    if (first == Py_True)
+        s = (boc__stuck_t){0};
+    return boc__stuck_on_own(&s) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* Until the waiter's event; pumps on the main thread. -1 with an exception. */
 static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
     boc_state_t *st = boc__st();

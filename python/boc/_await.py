@@ -147,14 +147,15 @@ def _each_done(waiting: list[Any]) -> Iterator[Any]:
 
 def _wait(event: Any) -> None:
     """Wait for a threading.Event; pinned work goes on meanwhile on the main thread."""
-    said = False
+    said, slices = False, 0
     while not event.is_set():
         if _core._gate_closed() and _core._gate_settled() and not event.wait(0.05) and _core._gate_settled():
             from boc._gate import waits
 
             waits(said)
             said = True
-        if _core._pump_if_mine():
-            event.wait(0.005)
-        else:
-            event.wait(0.05)
+        pumps = _core._pump_if_mine()
+        event.wait(0.005 if pumps else 0.05)
+        if not pumps or slices % 10 == 9:
+            _core._stuck(slices < 10)
+        slices += 1

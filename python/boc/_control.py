@@ -255,6 +255,8 @@ def _shut_down(cancel: bool, interrupt: bool, grace: float, deadline: float | No
 
     for hook in tuple(_before_stop):
         hook()
+    if _core._running():
+        scheduler_stats()  # to be asked for later
     ending = _core._stop(cancel, interrupt, grace)
     _core._forget_definitions()  # what bodies captured is not kept for schedules that may never come
     _service.drain(_left(deadline))

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-__all__ = ["arguments", "cell", "hint", "place"]
+__all__ = ["arguments", "cell", "hint", "module_of", "place"]
 
 
 def cell(filename: str) -> int | None:
@@ -72,6 +72,16 @@ def arguments(code: CodeType, count: int) -> tuple[str | None, ...]:
                     return ()
             return tuple(texts) if len(texts) == count else ()
     return ()
+
+
+def module_of(filename: str) -> str:
+    """The module whose code is in this file; if main did not import it, what Python makes of the name."""
+    if filename.startswith("<"):
+        return "__main__"
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__dict__", {}).get("__file__") == filename:
+            return name
+    return filename.removesuffix(".py") or "<unknown>"
 
 
 def _is_when(node: object) -> bool:

@@ -311,6 +311,8 @@ def _category(module: str, name: str) -> type[Warning]:
 def _handle_warning(data: Any, origin: int, name: str) -> None:
     import warnings
 
+    from boc._places import module_of
+
     text, module, category_name, filename, lineno = marshal.loads(data)
     category = _category(module, category_name)
     if _sunk(_kinds.WARN, (text, category, filename, lineno), origin, name):
@@ -319,19 +321,9 @@ def _handle_warning(data: Any, origin: int, name: str) -> None:
         try:
             # A registry of our own per file: several workers warn, main shows it once.
             registry = _registries.setdefault(filename, {})
-            warnings.warn_explicit(text, category, filename, lineno, _module_of(filename), registry)
+            warnings.warn_explicit(text, category, filename, lineno, module_of(filename), registry)
         except Warning as e:  # main's filters say error, the worker's did not yet
             _write(_kinds.ERR, warnings.formatwarning(e, category, filename, lineno))
-
-
-def _module_of(filename: str) -> str | None:
-    """The module whose code warned, which main's filters may name; None: to be made of the file's name."""
-    if filename.startswith("<"):
-        return "__main__"
-    for name, module in list(sys.modules.items()):
-        if getattr(module, "__dict__", {}).get("__file__") == filename:
-            return name
-    return None
 
 
 def _hint(text: str, key: str, origin: int, name: str) -> None:

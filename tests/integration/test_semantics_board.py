@@ -6,6 +6,7 @@ import copy
 import logging
 import operator
 import pickle
+import sys
 import threading
 import time
 from functools import partial
@@ -318,41 +319,57 @@ def test_a_body_keeps_its_changes_to_itself():
     assert c.result() == [(repr(said), True, True)] * 5
 
 
-def _slow(seconds, now):
-    time.sleep(seconds)
-    return now + 1
+go_on, ended = threading.Event(), threading.Event()
 
 
-def test_a_wait_does_not_wait_longer_for_updates():
+@pytest.fixture
+def held_up(monkeypatch):
+    """An update that ends once `go_on` is set: it runs on main, and finds the events there."""
+    monkeypatch.setattr(sys, "events", (go_on, ended), raising=False)
+    go_on.clear()
+    ended.clear()
+
+    def update(now):
+        go_on, ended = sys.events
+        go_on.wait(60)
+        ended.set()
+        return now + 1
+
+    yield update
+    go_on.set()
+    boc.stop()
+
+
+def test_a_wait_does_not_wait_longer_for_updates(held_up):
     c = Cown(0)
 
     @when(c)
     def body(c):
-        notice_update("slow", partial(_slow, 1), 0)
-        notice_update("slow", partial(_slow, 1), 0)
+        notice_update("slow", held_up, 0)
+        notice_update("slow", held_up, 0)
         return 1
 
     while not c.done():
         time.sleep(0.001)
-    begin = time.monotonic()
     assert body.result(timeout=0.1) == 1
     quiesce(timeout=0.1)
     with pytest.raises(TimeoutError, match="noticeboard"):
         quiesce(timeout=0.1, noticeboard=True)
-    assert time.monotonic() - begin < 1.5
+    assert not ended.is_set()
+    go_on.set()
     assert quiesce(timeout=20, noticeboard=True) == {"slow": 2}
 
 
 @pytest.mark.parametrize("end", [lambda: wait(timeout=0.05), boc.stop])
-def test_updates_that_were_not_applied_at_the_end_never_are(end):
+def test_updates_that_were_not_applied_at_the_end_never_are(held_up, end):
     start(2)
     for key in ("runs", "queued"):
-        notice_update(key, partial(_slow, 2), 0)
-    begin = time.monotonic()
+        notice_update(key, held_up, 0)
     end()
-    assert time.monotonic() - begin < 2
+    assert not ended.is_set()
+    go_on.set()
     start(2)
-    notice_update("after", partial(_slow, 0), 0)
+    notice_update("after", held_up, 0)
     notice_sync()
     assert dict(noticeboard()) == {"after": 1}
 

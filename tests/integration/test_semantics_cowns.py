@@ -188,6 +188,8 @@ def test_wait_that_only_this_thread_could_end():
             quiesce()
         with pytest.raises(RuntimeError, match="pan"):
             late.result()
+        with pytest.raises(RuntimeError, match="pan"):
+            next(boc.as_completed([late]))
     assert late.result() == 1
 
 
