@@ -406,6 +406,28 @@ static void sift(ranked_t *heap, size_t at, size_t n, bool largest)
     heap[at] = moving;
 }
 
+enum { FEW_RANKED = 8 };
+
+/* The first k of one group, in order, for a k so small that a heap does not pay; how many there are. */
+static size_t rank_few(ranked_t *ranked, size_t k, const boc__matrix_t *m, const boc__matrix_t *mask,
+                       const grouping_t *by, size_t g, bool largest)
+{
+    size_t held = 0;
+
+    for (size_t i = 0, at = g * by->start; i < by->length; i++, at += by->step) {
+        const ranked_t here = {m->data[at], i};
+        size_t place;
+
+        if (!included(mask, at) || (held == k && !before(&here, &ranked[k - 1], largest)))
+            continue;
+        place = held < k ? held++ : k - 1;
+        for (; place > 0 && before(&here, &ranked[place - 1], largest); place--)
+            ranked[place] = ranked[place - 1];
+        ranked[place] = here;
+    }
+    return held;
+}
+
 /* The first k of one group, in order; how many there are. */
 static size_t rank_group(ranked_t *heap, size_t k, const boc__matrix_t *m, const boc__matrix_t *mask,
                          const grouping_t *by, size_t g, bool largest)
@@ -478,7 +500,7 @@ static int rank_all(boc__matrix_t *values, boc__matrix_t *indices, const boc__ma
         return -1;
     }
     for (size_t g = 0; g < by.groups; g++) {
-        const size_t held = rank_group(heap, k, m, mask, &by, g, largest);
+        const size_t held = (k <= FEW_RANKED ? rank_few : rank_group)(heap, k, m, mask, &by, g, largest);
 
         for (size_t i = 0; i < k; i++) {
             const size_t at = axis == BOC_AXIS_COLUMNS ? i * by.groups + g : g * k + i;
