@@ -76,6 +76,7 @@ static bool read_all(boc_tally_t *out) {
     sums_t *sum = calloc(2 * (size_t)names, sizeof *sum);
     *out = (boc_tally_t){.first = -1};
     bool done = sum != NULL;
+    boc__clock_tune(); /* the sums are long: a rough ratio would show */
     for (boc__thread_t *t = boc__thread_all(); done && t != NULL; t = t->all) {
         boc__tally_t *y = boc__load_acq(&t->tally);
         if (y == NULL) {

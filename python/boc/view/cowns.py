@@ -214,7 +214,7 @@ class Cowns:
         s.image(s.x0, s.x1, row.y, row.y + row.height, pixels)
         raised = row.got[t.behaviors.state[who] == RAISED]
         if len(raised):
-            x = np.unique(np.round(s.x(t.held_until[raised]) / 3) * 3)
+            x = np.unique(np.minimum(np.round(s.x(t.held_until[raised]) / 3) * 3, s.x1 - 1))
             s.vertical(x, row.y, row.y + 1.6, th.red, 1.6)
 
     # ---- who waits -----------------------------------------------------------------------------------

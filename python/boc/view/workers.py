@@ -162,7 +162,8 @@ class Workers:
         up, down = (0.0, 1.6) if many else (2.5, 2.5)
         for w in self.threads:
             ends = t.end[raised[b.thread[raised] == w]]
-            x = np.unique(np.round(s.x(ends) / 3) * 3)  # one mark per 3 px: never merged away, never a wall
+            # One mark per 3 px: never merged away, never a wall.
+            x = np.unique(np.minimum(np.round(s.x(ends) / 3) * 3, s.x1 - 1))
             s.vertical(x, self.y[w] - up, self.y[w] + down, s.theme.red, 1.6)
 
     def _gaps(self, s: Sheet) -> None:
