@@ -151,7 +151,7 @@ def test_a_child_that_is_born_while_a_line_is_written_and_an_update_runs() -> No
             boc.quiesce(30)
             boc.notice_sync(30)
             assert boc.notice_read("n") == 1
-            boc.stop()
+            own.flush()
             os._exit(5)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
         go_on.set()
