@@ -66,7 +66,8 @@ void boc__interp_error(char *buf, size_t size);
 /* ---- interrupting a body ------------------------------------------------------ */
 /* On the worker's thread, GIL held: this behavior's body starts (its id), or has ended (0). Call with 0 directly
    after the body's call returned, before its values are encoded: an interrupt that came too late is taken
-   back there and can reach nothing else. -1 with it set if it was asked for before the body began. */
+   back there and can reach nothing else. -1 with it set if it was asked for before the body began,
+   or put off until the body had ended; -1 also if the body left any exception meanwhile. */
 int boc__interp_running(uint32_t worker, uint64_t behavior);
 /* The class to raise, of the worker's interpreter (boc__worker_setup hands it over; a reference is kept). */
 void boc__interp_set_interrupted(uint32_t worker, PyObject *cls);

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* An import is one step of a body as far as interrupts go: one that hits the import system itself can leave a module's lock
@@ -35,9 +36,25 @@ is_ours(const boc__slot_t *slot, PyObject *file)
            PyUnicode_FindChar(file, '/', PyUnicode_GET_LENGTH(slot->folder), PY_SSIZE_T_MAX, 1) == -1;
 }
 
-/* Whether an exception of ours would do harm where the body is now. impatient: only where it surely would. */
+/* What waits with locks in Python: between a wait of theirs and the lock's new hold an exception makes another one, of a lock
+   that is not held. */
 static bool
-would_harm(const boc__slot_t *slot, bool impatient)
+is_threading(PyObject *file)
+{
+    static const char name[] = "/threading.py";
+    Py_ssize_t n;
+    const char *text = PyUnicode_AsUTF8AndSize(file, &n);
+    if (text == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    return n >= (Py_ssize_t)sizeof name && strcmp(text + n - (sizeof name - 1), name) == 0;
+}
+
+/* Whether an exception of ours would do harm where the body is now. impatient: only where it surely would. *soon: it goes on
+   from there at once, and is to be looked at again without a wait. */
+static bool
+would_harm(const boc__slot_t *slot, bool impatient, bool *soon)
 {
     if (!impatient && atomic_load_explicit(&slot->imports, memory_order_relaxed) > 0) {
         return true;
@@ -53,7 +70,9 @@ would_harm(const boc__slot_t *slot, bool impatient)
         return false;
     }
     PyCodeObject *code = PyFrame_GetCode(frame);
-    bool harm = is_import(code->co_filename) || (!impatient && is_ours(slot, code->co_filename));
+    bool waits = is_threading(code->co_filename);
+    *soon = waits && PyThreadState_Get() == slot->thread; /* on another thread it would be run over and over meanwhile */
+    bool harm = waits || is_import(code->co_filename) || (!impatient && is_ours(slot, code->co_filename));
     Py_DECREF(code);
     Py_DECREF(frame);
     return harm;
@@ -62,6 +81,7 @@ would_harm(const boc__slot_t *slot, bool impatient)
 /* ---- the interrupt --------------------------------------------------------------- */
 
 static bool nudge(boc__slot_t *slot, uint64_t behavior);
+static bool post(boc__slot_t *slot);
 
 /* Runs inside the worker's interpreter, its GIL held, on whichever of its threads came first. */
 static int
@@ -75,7 +95,8 @@ raise_in_body(void *arg)
         return 0;
     }
     bool impatient = boc__interp_exiting() || boc_now() - atomic_load_explicit(&slot->asked_at, memory_order_relaxed) > IMPORT_PATIENCE_NS;
-    if (would_harm(slot, impatient) && nudge(slot, wanted)) {
+    bool soon = false;
+    if (would_harm(slot, impatient, &soon) && (soon ? post(slot) : nudge(slot, wanted))) {
         return 0;
     }
     atomic_compare_exchange_strong(&slot->wanted, &wanted, 0);
@@ -92,7 +113,7 @@ runs(uint32_t worker, uint64_t behavior)
     return boc_worker_running(worker, &now) == 0 && now.id == behavior;
 }
 
-/* boc__slots.lock held, the slot in the table. */
+/* boc__slots.lock held, the slot in the table; or on the worker's own thread. */
 static bool
 post(boc__slot_t *slot)
 {
@@ -203,6 +224,12 @@ int
 boc__interp_running(uint32_t Py_UNUSED(worker), uint64_t behavior)
 {
     boc__slot_t *slot = boc__slot_mine();
+    uint64_t ended = atomic_load_explicit(&slot->running, memory_order_relaxed);
+    uint64_t wanted = atomic_load_explicit(&slot->wanted, memory_order_relaxed);
+    /* We put the interrupt off, and the body was over before the next try. */
+    if (wanted != 0 && wanted == ended && !PyErr_Occurred() && atomic_load_explicit(&slot->nudged, memory_order_relaxed) == ended) {
+        (void)boc__interp_check();
+    }
     atomic_store_explicit(&slot->running, behavior, memory_order_release);
     if (slot->raised) {
         /* It was set and the body ended first, or it was raised and this clears nothing. */
@@ -217,7 +244,10 @@ boc__interp_running(uint32_t Py_UNUSED(worker), uint64_t behavior)
         PyErr_SetRaisedException(exc);
     }
     /* Asked for while its values were made ready: a short body would be over before a pending call. */
-    return behavior != 0 && atomic_load_explicit(&slot->wanted, memory_order_relaxed) == behavior ? boc__interp_check() : 0;
+    if (behavior != 0 && atomic_load_explicit(&slot->wanted, memory_order_relaxed) == behavior) {
+        return boc__interp_check();
+    }
+    return behavior == 0 && wanted != 0 && PyErr_Occurred() ? -1 : 0;
 }
 
 void

@@ -173,8 +173,8 @@ static PyObject *call(boc_state_t *st, boc_behavior_t *b, boc_job_t *job) {
         goto done;
     if (st->worker < 0 || boc__interp_running((uint32_t)st->worker, b->id) == 0)
         result = PyObject_Vectorcall(func, argv, n | PY_VECTORCALL_ARGUMENTS_OFFSET, kw);
-    if (st->worker >= 0)
-        (void)boc__interp_running((uint32_t)st->worker, 0);
+    if (st->worker >= 0 && boc__interp_running((uint32_t)st->worker, 0) < 0)
+        Py_CLEAR(result);
 done:
     for (uint32_t i = 0; i < all; i++)
         Py_XDECREF(argv[i]);

@@ -257,6 +257,30 @@ def test_an_interrupt_before_the_body_begins_is_kept() -> None:
     assert "none lost" in done.out
 
 
+def test_an_interrupt_of_a_body_that_waits_in_threading() -> None:
+    """Not between a wait and the lock's new hold, where it would become an error of a lock that nobody holds."""
+    done = run("""
+        import queue
+        def event():
+            threading.Event().wait(0.01)
+        def get():
+            try: queue.Queue().get(timeout=0.01)
+            except queue.Empty: pass
+        r, w = os.pipe()
+        for wait in (event, get):
+            @when(Cown(0))
+            def f(c):
+                os.write(w, b".")
+                while True: wait()
+            os.read(r, 1)
+            time.sleep(0.05)
+            assert boc.cancel(f, interrupt=True) == 1
+            try: print(f.result(20))
+            except BaseException as e: print(type(e).__name__)
+    """).clean()
+    assert done.out.endswith("Cancelled\nCancelled\n")
+
+
 def test_an_interrupt_while_a_value_is_decoded_reaches_a_short_body() -> None:
     done = run("""
         class Slow:
