@@ -185,6 +185,10 @@ def test_frames_of_threads_are_looked_at_while_workers_run() -> None:
         held = sys._current_frames
         ready = Cown(0)
 
+        @when(Cown(0))
+        def first(c): pass
+        first.result(20)  # until then a thread without a name here may make the workers ready, on main as well
+
         def deep(n):
             return n and 1 + deep(n - 1)
 
