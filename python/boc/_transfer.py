@@ -32,7 +32,8 @@ _WAYS_OUT = {
     "generator": _ITERATOR,
     "async_generator": _ITERATOR,
     "coroutine": "await it where it was made, and keep what it gives",
-    "module": "import it inside the behavior",
+    "module": "workers find no such module to import; capture the functions, classes and values that are needed of it "
+    "(helper = module.helper), or give it a file",
     "frame": _TEXT,
     "traceback": _TEXT,
     "code": "define the function in an importable module",

@@ -324,3 +324,38 @@ def test_hints_and_updates_of_a_module(program):
             def f(): SEEN.append(1)
             return f
     """)[-1] == "81"
+
+
+def test_a_module_made_at_run_time_goes_by_definition_and_itself_says_the_way_out(program):
+    lines = program("""
+        import sys, types
+        import boc
+        from boc import Cown, when
+        made = types.ModuleType("made")
+        sys.modules["made"] = made
+        exec('''
+        K = 4
+        class P:
+            def get(self): return K + 1
+        def helper(): return K
+        def schedule():
+            from boc import when
+            @when()
+            def f(): return K, helper(), P().get(), __name__
+            return f
+        '''.replace("\\n        ", "\\n"), made.__dict__)
+        print(made.schedule().result())
+        made.K = 9
+        print(made.schedule().result())
+        helper, c = made.helper, Cown(made.P())
+        @when(c)
+        def f(c): return helper(), c.value.get()
+        print(f.result(), type(c.result()) is made.P)
+        try:
+            @when()
+            def g(): return made.K
+        except boc.TransferError as e:
+            print(e)
+    """)
+    assert lines[:3] == ["(4, 4, 5, 'made')", "(9, 9, 10, 'made')", "(9, 10) True"]
+    assert "capture the functions, classes and values that are needed of it (helper = module.helper)" in lines[3]

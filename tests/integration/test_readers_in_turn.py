@@ -178,3 +178,38 @@ def test_a_reader_that_moves_it_away_loses_it():
         c.value = 3
     assert c.result(60) == 3
     assert stolen.unwrap().counts() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("module", ["onlymoves", "copiesobjects"])
+def test_one_inside_a_value_cannot_be_read_and_nothing_is_lost(module):
+    """Readers of a container cannot take turns with its parts: they are told, and whoever owns the cown has it all."""
+    boc.start(2)
+    c = Cown({}, name="bins")
+
+    @when(c)
+    def put(c):
+        import importlib
+        h = importlib.import_module(module).Histogram(4, 0, 4)
+        h.add(1)
+        c.value["a"] = [h]
+    put.result(60)
+    for _ in range(3):
+        with pytest.raises(TransferError, match=f"{module}.*cannot be copied, it can only move.*unwrap"):
+            c.result(60)
+
+        @when(read(c))
+        def look(c):
+            return c.value["a"]
+        with pytest.raises(TransferError, match="cannot be copied"):
+            look.result(60)
+
+        @when(c)
+        def add(c):
+            c.value["a"][0].add(2)
+            return c.value["a"][0].counts()
+        counts = add.result(60)
+    assert counts == [0, 1, 3, 0]
+    assert c.unwrap()["a"][0].counts() == counts
+    if module == "onlymoves":
+        with pytest.raises(TransferError, match=r"\['a'\]\[0\] of the value given to Cown"):
+            Cown({"a": [histogram(module)]})
