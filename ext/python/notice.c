@@ -125,6 +125,12 @@ static void forget(uint32_t key, boc_value_t *old) {
     *n = board.note[--board.n];
 }
 
+/* The past keeps no cowns alive. */
+static bool is_history(const boc_value_t *v) {
+    const boc_blob_t *b = v->u.p;
+    return v->tag != V_COWN && (v->tag != V_BLOB || (b->len <= HISTORY_BLOB && b->ncowns == 0));
+}
+
 /* The version goes up, the view is stale, the past remembers. */
 static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc_value_t *oldest) {
     uint64_t version = atomic_fetch_add_explicit(&board.version, 1, memory_order_release) + 1;
@@ -139,7 +145,7 @@ static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc
         *oldest = p->v;
         *p = (past_t){.version = version, .writer = op->writer, .time = boc_now(), .key = op->key, .writer_name = op->writer_name};
         p->v.tag = V_ABSENT;
-        if (v != NULL && (v->tag != V_BLOB || ((boc_blob_t *)v->u.p)->len <= HISTORY_BLOB))
+        if (v != NULL && is_history(v))
             boc__value_copy(&p->v, v);
         else if (v != NULL)
             p->v.tag = V_EMPTY;
@@ -722,6 +728,13 @@ static PyObject *notice_clear(PyObject *module, PyObject *unused) {
     boc_state_t *st = boc__st();
     if (st != NULL)
         boc__notice_forget_view(st);
+    pthread_mutex_lock(&board.lock); /* what only charts know is no value of the program any more */
+    for (uint64_t i = 0; board.past != NULL && i < board.npast && i < HISTORY; i++) {
+        boc_value_t *v = &board.past[i].v;
+        if (v->tag == V_BLOB && !((boc_blob_t *)v->u.p)->known && atomic_load_explicit(&((boc_blob_t *)v->u.p)->refs, memory_order_acquire) == 1)
+            boc__blob_known(v->u.p);
+    }
+    pthread_mutex_unlock(&board.lock);
     Py_RETURN_NONE;
 }
 

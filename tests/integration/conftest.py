@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -30,6 +32,35 @@ def no_runtime_left(request):
     boc.set_pump_watchdog(None)
     boc.set_tags([])
     boc.reset()
+    nothing_left(request.config, getattr(request.node, "failed", False))
+
+
+def nothing_left(config, failed):
+    """Cowns, behaviors and values are as many as before the test: zero, but for what modules hold at their top."""
+    before = getattr(config, "living", None)
+    end = time.monotonic() + 10
+    while True:
+        gc.collect()
+        now = boc.debug.live()
+        left = {name: count for name, count in now.items() if before is not None and count > before[name]}
+        if not left or failed or time.monotonic() > end:
+            break
+        time.sleep(0.01)  # an abandoned worker lets go of what it has when its body ends
+    config.living = now
+    assert failed or not left, f"left behind: {left}, before the test: {before}"
+
+
+def pytest_runtestloop(session):
+    """Test modules may hold cowns at their top: these are there when the first test begins."""
+    session.config.living = boc.debug.live()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Lets the fixture above know that a test failed: its traceback holds what it had."""
+    report = yield
+    item.failed = getattr(item, "failed", False) or report.failed
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)

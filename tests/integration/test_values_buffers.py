@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import mmap
 import pickle
 
 import boc
@@ -260,3 +261,19 @@ def test_counts_come_back_to_where_they_were():
     boc.quiesce(timeout=60)
     boc.wait()
     assert debug.live()["encoded_bytes"] <= before
+
+
+def test_a_map_says_the_way_out_and_its_view_moves_as_a_copy():
+    with mmap.mmap(-1, N) as pages:
+        pages[:3] = b"abc"
+        with pytest.raises(boc.TransferError, match=r"mmap.mmap.*at \[0\].*map the file inside the behavior"):
+            Cown([pages])
+        with memoryview(pages) as view:
+            c = Cown(view)
+        pages[:3] = b"new"
+
+        @when(c)
+        def look(c):
+            return len(c.value), bytes(c.value[:3])
+        assert look.result(60) == (N, b"abc")
+        del c, look
