@@ -252,6 +252,8 @@ PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
 PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b); /* the same, b is the caller's alone: its parts are not copied */
 void boc__blob_drop(boc_blob_t *b);
 void boc__blob_known(boc_blob_t *b);         /* nobody else has it yet: it is not counted as living */
+void boc__value_known(boc_value_t *v);       /* the same, if nobody else has it any more */
+bool boc__value_light(const boc_value_t *v, size_t most); /* it keeps no cowns alive, and no more than so many bytes */
 void boc__share(boc_value_t *v);             /* a capture's bytes: those of an equal one that lives, if there is one */
 void boc__share_end(const boc_blob_t *b);    /* listed bytes go */
 extern _Atomic int64_t boc__blobs, boc__blob_bytes;          /* living, for boc.debug.live() */

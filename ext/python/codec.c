@@ -461,6 +461,17 @@ void boc__blob_known(boc_blob_t *b) {
     uncount(b);
 }
 
+void boc__value_known(boc_value_t *v) {
+    boc_blob_t *b = v->tag == V_BLOB ? v->u.p : NULL;
+    if (b != NULL && !b->known && atomic_load_explicit(&b->refs, memory_order_acquire) == 1)
+        boc__blob_known(b);
+}
+
+bool boc__value_light(const boc_value_t *v, size_t most) {
+    const boc_blob_t *b = v->tag == V_BLOB ? v->u.p : NULL;
+    return v->tag != V_COWN && (b == NULL || (b->len <= most && b->ncowns == 0));
+}
+
 void boc__blob_drop(boc_blob_t *b) {
     if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;

@@ -125,12 +125,6 @@ static void forget(uint32_t key, boc_value_t *old) {
     *n = board.note[--board.n];
 }
 
-/* The past keeps no cowns alive. */
-static bool is_history(const boc_value_t *v) {
-    const boc_blob_t *b = v->u.p;
-    return v->tag != V_COWN && (v->tag != V_BLOB || (b->len <= HISTORY_BLOB && b->ncowns == 0));
-}
-
 /* The version goes up, the view is stale, the past remembers. */
 static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc_value_t *oldest) {
     uint64_t version = atomic_fetch_add_explicit(&board.version, 1, memory_order_release) + 1;
@@ -145,7 +139,7 @@ static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc
         *oldest = p->v;
         *p = (past_t){.version = version, .writer = op->writer, .time = boc_now(), .key = op->key, .writer_name = op->writer_name};
         p->v.tag = V_ABSENT;
-        if (v != NULL && is_history(v))
+        if (v != NULL && boc__value_light(v, HISTORY_BLOB))
             boc__value_copy(&p->v, v);
         else if (v != NULL)
             p->v.tag = V_EMPTY;
@@ -729,11 +723,8 @@ static PyObject *notice_clear(PyObject *module, PyObject *unused) {
     if (st != NULL)
         boc__notice_forget_view(st);
     pthread_mutex_lock(&board.lock); /* what only charts know is no value of the program any more */
-    for (uint64_t i = 0; board.past != NULL && i < board.npast && i < HISTORY; i++) {
-        boc_value_t *v = &board.past[i].v;
-        if (v->tag == V_BLOB && !((boc_blob_t *)v->u.p)->known && atomic_load_explicit(&((boc_blob_t *)v->u.p)->refs, memory_order_acquire) == 1)
-            boc__blob_known(v->u.p);
-    }
+    for (uint64_t i = 0; board.past != NULL && i < board.npast && i < HISTORY; i++)
+        boc__value_known(&board.past[i].v);
     pthread_mutex_unlock(&board.lock);
     Py_RETURN_NONE;
 }
@@ -758,14 +749,10 @@ static PyObject *board_history(PyObject *module, PyObject *unused) {
     }
     pthread_mutex_unlock(&board.lock);
     for (uint64_t i = 0; i < n; i++) {
-        PyObject *r = NULL;
-        if (copy[i].v.tag == V_ABSENT) {
-            r = Py_NewRef(Py_None);
-        } else if (copy[i].v.tag != V_EMPTY) {
-            PyObject *o = boc__decode(st, &copy[i].v);
-            r = o ? PyObject_Repr(o) : NULL;
-            Py_XDECREF(o);
-        }
+        bool gone = copy[i].v.tag == V_ABSENT;
+        PyObject *o = gone || copy[i].v.tag == V_EMPTY ? NULL : boc__decode(st, &copy[i].v);
+        PyObject *r = gone ? Py_NewRef(Py_None) : o ? PyObject_Repr(o) : NULL;
+        Py_XDECREF(o);
         if (r == NULL) {
             PyErr_Clear();
             r = PyUnicode_FromString("...");

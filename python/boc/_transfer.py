@@ -37,8 +37,8 @@ _WAYS_OUT = {
     "frame": _TEXT,
     "traceback": _TEXT,
     "code": "define the function in an importable module",
-    "mmap.mmap": "map the file inside the behavior, send memoryview(map) for a copy of its contents, or keep the map in a "
-    "PinnedCown",
+    "mmap.mmap": "map the file inside the behavior, send memoryview(map) for a copy of its contents, or keep the map "
+    "in a PinnedCown",
     "socket.socket": _OPEN,
     "_io.TextIOWrapper": _OPEN,
     "_io.BufferedReader": _OPEN,
