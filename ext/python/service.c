@@ -251,8 +251,9 @@ static PyObject *py_emit(PyObject *module, PyObject *args) {
 /* dirty_output(): the body left part of a line; boc._worker.body_end is to be called when it ends */
 static PyObject *dirty_output(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    if (boc__ctx != NULL)
-        boc__ctx->dirty_output = true;
+    boc_state_t *st = boc__ctx == NULL ? boc__st() : NULL; /* a thread that the body started */
+    if (boc__ctx != NULL || st != NULL)
+        (st == NULL ? boc__ctx : &st->ctx)->dirty_output = true;
     Py_RETURN_NONE;
 }
 

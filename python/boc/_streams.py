@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import io
-from _thread import RLock
+from _thread import RLock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class WorkerStream(io.TextIOBase):
         self._fd = fd
         self._send = send
         self._dirty = dirty
-        self._parts: list[str] = []
+        self._parts: dict[int, list[str]] = {}  # by thread: lines of several do not mix
         self._size = 0
         # Threads of a body may write too, and a __del__ in the middle of a write.
         self._lock = RLock()
@@ -43,38 +43,43 @@ class WorkerStream(io.TextIOBase):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         n = len(text)
         end = text.rfind("\n") + 1
+        me = get_ident()
         with self._lock:
-            parts = self._parts
             if end:
-                parts.append(text if end == n else text[:end])
-                whole = "".join(parts)
-                parts.clear()
-                self._size = 0
-                self._send(whole)
+                whole = text if end == n else text[:end]
+                self._send(self._taken(me) + whole if me in self._parts else whole)
             if end < n:
+                parts = self._parts.setdefault(me, [])
                 parts.append(text[end:] if end else text)
                 self._size += n - end
                 if self._size > _LIMIT:
-                    self._flush()
+                    self.flush_all()
                 elif len(parts) == 1:
                     self._dirty()
         return n
 
-    def _flush(self) -> None:
+    def _taken(self, thread: int) -> str:
+        text = "".join(self._parts.pop(thread, ()))
+        self._size -= len(text)
+        return text
+
+    def flush(self) -> None:
         if self._parts:
             with self._lock:
-                text = "".join(self._parts)
-                self._parts.clear()
-                self._size = 0
+                text = self._taken(get_ident())
                 if text:
                     self._send(text)
 
-    def flush(self) -> None:
-        self._flush()
+    def flush_all(self) -> None:
+        """Also what other threads of the body left of their lines, each by itself."""
+        if self._parts:
+            with self._lock:
+                for thread in list(self._parts):
+                    self._send(self._taken(thread))
 
     def close(self) -> None:
         """Stays open, like a standard stream should."""
-        self._flush()
+        self.flush_all()
 
     def fileno(self) -> int:
         return self._fd

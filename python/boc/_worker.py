@@ -72,7 +72,7 @@ def _sender(kind: int) -> Callable[[str], None]:
 def body_end() -> None:
     """A body ended: what it left of a line goes out."""
     for stream in _streams:
-        stream.flush()
+        stream.flush_all()
 
 
 # ---- warnings, log records -------------------------------------------------

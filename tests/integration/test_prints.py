@@ -157,6 +157,22 @@ def test_output_of_threads_of_a_body(tmp_path):
     assert sorted(done.out.splitlines()) == ["thread 0", "thread 1", "thread 2"]
 
 
+def test_what_a_thread_of_a_body_leaves_of_a_line_comes_out(tmp_path):
+    done = script(
+        tmp_path,
+        """
+        from boc import Cown, when, wait
+        @when(Cown(0))
+        def _(c):
+            import threading
+            t = threading.Thread(target=print, args=("no end",), kwargs={"end": ""})
+            t.start(); t.join()
+        wait()
+        """,
+    )
+    assert done.out == "no end"
+
+
 def test_much_output_is_complete(tmp_path):
     done = script(
         tmp_path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 from boc._streams import WorkerStream
@@ -50,6 +51,30 @@ def test_part_of_a_line_waits_until_flushed(stream, sent):
     assert sent == ["ab"]
     print("c", end="", file=stream, flush=True)
     assert sent == ["ab", "c"]
+
+
+def test_lines_of_threads_do_not_mix(stream, sent):
+    go_on = threading.Event()
+
+    def prints():
+        print("one", end=" ", file=stream)
+        go_on.wait(10)
+        print("line", file=stream)
+        print("left", end="", file=stream)
+
+    thread = threading.Thread(target=prints)
+    thread.start()
+    while not sent.dirty:
+        pass
+    print("another", end=" ", file=stream)
+    go_on.set()
+    thread.join()
+    print("line", file=stream)
+    assert sent == ["one line\n", "another line\n"]
+    stream.flush()
+    assert len(sent) == 2
+    stream.flush_all()
+    assert sent[2:] == ["left"]
 
 
 def test_a_long_line_does_not_pile_up(stream, sent):
