@@ -215,6 +215,8 @@ void boc__name_free(const boc_cown_t *c);            /* a counted one dies */
 uint32_t boc__name_number(const boc_cown_t *c);      /* among those of its name that live: 2 for the second */
 PyObject *boc__cown_names(PyObject *module, PyObject *unused);
 PyObject *boc__error_type(boc_state_t *st, const char *name); /* borrowed: a class of boc._errors */
+/* Clears an error that changes nothing. An interrupt that came to Python code of ours is asked for again: it is the program's. */
+void boc__forgive(void);
 PyObject *boc__raise_code(int code, const char *what); /* maps BOC_E... to an exception; returns NULL */
 
 /* ---- value.c -------------------------------------------------------------- */

@@ -36,7 +36,7 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
     PyTypeObject *type = PyType_Check(of) ? (PyTypeObject *)of : Py_TYPE(of);
     PyObject *key = NULL;
     if (!PyMethod_Check(func) && (key = PyObject_GetAttrString((PyObject *)Py_TYPE(func), "__call__")) == NULL)
-        PyErr_Clear();
+        boc__forgive();
     if (PyMethod_Check(func))
         key = Py_NewRef(PyMethod_GET_FUNCTION(func));
     else if (key == NULL || !PyFunction_Check(key))

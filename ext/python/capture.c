@@ -44,7 +44,7 @@ PyObject *boc__store_put(PyObject *module, PyObject *data) {
     }
     PyObject *mod = PyImport_ImportModule("_sha2");
     if (mod == NULL) {
-        PyErr_Clear();
+        boc__forgive();
         mod = PyImport_ImportModule("hashlib");
     }
     PyObject *h = mod ? PyObject_CallMethod(mod, "sha256", "O", data) : NULL;
@@ -202,7 +202,7 @@ refuse:
         if (err != NULL) {
             Py_SETREF(exc, err);
         } else {
-            PyErr_Clear();
+            boc__forgive();
         }
         PyErr_SetRaisedException(exc);
     }
@@ -538,7 +538,7 @@ void boc__capset_return(boc_state_t *st, boc_capset_t *set, PyObject **saved) {
         if (before == NULL && rc > 0)
             rc = PyDict_DelItem(dict, name);
         if (rc < 0)
-            PyErr_Clear();
+            boc__forgive();
         Py_DECREF(dict);
         Py_XDECREF(before);
     }

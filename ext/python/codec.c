@@ -376,7 +376,7 @@ static boc_blob_t *encode(boc_state_t *st, PyObject *o, bool inband) {
         st->encoding = false;
         PyObject *cleared = len < KEEP_LIMIT && r ? PyObject_CallMethod(pickler, "clear_memo", NULL) : NULL;
         if (cleared == NULL) {
-            PyErr_Clear();
+            boc__forgive();
             Py_CLEAR(st->pickler);
             Py_CLEAR(st->writer);
         }

@@ -363,7 +363,7 @@ static PyObject *cown_enter(PyObject *self, PyObject *unused) {
     if (!seen) /* holding alone is not looking */
         CORE(self)->value.flags &= (uint16_t)~VF_SEEN;
     if (value == NULL) { /* a lost value: the block may still assign another */
-        PyErr_Clear();
+        boc__forgive();
         Py_RETURN_NONE;
     }
     return value;

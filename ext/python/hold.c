@@ -332,7 +332,7 @@ static int peek(boc_state_t *st, boc_cown_t *c, boc_value_t *v) {
     if (c->value.flags & VF_EXC)
         boc__mark_seen(c);
     if (!boc__moved_copy_here(st, v, &c->value)) {
-        PyErr_Clear();
+        boc__forgive();
         boc__value_copy(v, &c->value);
     }
     boc_acquire_end(b);
@@ -363,7 +363,7 @@ static int copy_held(boc_state_t *st, boc_cown_t *c, int64_t deadline, boc_value
     if (await_turn(w, deadline, c) < 0)
         return -1;
     if (!boc__moved_copy_here(st, v, &c->value)) {
-        PyErr_Clear();
+        boc__forgive();
         boc__value_copy(v, &c->value);
     }
     boc_finish(w->b);
@@ -438,7 +438,7 @@ PyObject *boc__unwrap(boc_cown_t *c) {
     if (!mine) {
         PyObject *exc = PyErr_GetRaisedException();
         if (boc__let_go(c) < 0)
-            PyErr_Clear();
+            boc__forgive();
         PyErr_SetRaisedException(exc);
     }
     return hand_out(st, o, flags);

@@ -23,7 +23,7 @@ bool boc__moved_copy_here(boc_state_t *st, boc_value_t *to, boc_value_t *from) {
     PyObject *exc = PyErr_GetRaisedException();
     if (ops->take(o, &back) < 0) { /* nobody else has seen o, so it has no reason to */
         from->tag = V_EMPTY;
-        PyErr_Clear();
+        boc__forgive();
     }
     from->u.p = back;
     Py_DECREF(o);

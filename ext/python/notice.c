@@ -754,7 +754,7 @@ static PyObject *board_history(PyObject *module, PyObject *unused) {
         PyObject *r = gone ? Py_NewRef(Py_None) : o ? PyObject_Repr(o) : NULL;
         Py_XDECREF(o);
         if (r == NULL) {
-            PyErr_Clear();
+            boc__forgive();
             r = PyUnicode_FromString("...");
         }
         if (r != NULL && PyUnicode_Check(r) && PyUnicode_GET_LENGTH(r) > 80)

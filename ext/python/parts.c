@@ -151,7 +151,7 @@ void boc__parts_settle(boc_state_t *st, boc_blob_t *b, bool loaded) {
     if (!loaded) {
         PyObject *exc = PyErr_GetRaisedException();
         if (boc__parts_seal(st, b) < 0)
-            PyErr_Clear(); /* reading the value will say that this part is missing */
+            boc__forgive(); /* reading the value will say that this part is missing */
         PyErr_SetRaisedException(exc);
     }
     for (uint32_t i = 0; i < b->nparts; i++)

@@ -55,7 +55,7 @@ bool boc__registry_knows(PyObject *o) { return _PyCrossInterpreterData_Lookup(o)
 static void release(PyObject *capsule) {
     data_t *d = PyCapsule_GetPointer(capsule, CAPSULE);
     if (d == NULL || data_release(d) < 0)
-        PyErr_Clear();
+        boc__forgive();
     if (d != NULL)
         data_free(d);
 }

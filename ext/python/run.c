@@ -310,7 +310,7 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
         PyObject *f = boc__py(st, PY_BODY_END);
         PyObject *done = f ? PyObject_CallNoArgs(f) : NULL;
         if (done == NULL)
-            PyErr_Clear();
+            boc__forgive();
         Py_XDECREF(done);
     }
     if (value == NULL && r != NULL)

@@ -52,6 +52,17 @@ bool boc__may_pump(void) {
            atomic_load_explicit(&pumping, memory_order_relaxed) == 0;
 }
 
+void boc__forgive(void) {
+    PyObject *exc = PyErr_GetRaisedException();
+    if (exc != NULL && !PyErr_GivenExceptionMatches(exc, PyExc_Exception)) {
+        if (!boc__interp_is_main())
+            boc__interp_interrupt_again();
+        else if (PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt) && PyThread_get_thread_ident() == main_thread)
+            PyErr_SetInterrupt();
+    }
+    Py_XDECREF(exc);
+}
+
 bool boc__pumping(void) { return atomic_load_explicit(&pumping, memory_order_acquire) != 0; }
 
 int boc__not_in_body(const char *what) {

@@ -119,7 +119,7 @@ static void keep(boc_state_t *st, boc_seen_t *s, boc_blob_t *blob, PyObject *o) 
     }
     object = how == NOTE_LIST ? PyList_AsTuple(o) : how == NOTE_COPY ? copied(o) : Py_NewRef(o);
     if (object == NULL) {
-        PyErr_Clear();
+        boc__forgive();
         return;
     }
     forget(s);

@@ -120,7 +120,7 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
         a = f ? PyObject_CallOneArg(f, packed) : NULL;
         Py_XDECREF(packed);
         if (a == NULL) {
-            PyErr_Clear();
+            boc__forgive();
             a = PyUnicode_FromString("an exception that could not be brought to main");
         }
         b = PyUnicode_FromString(it->lost ? "lost" : "");
@@ -174,7 +174,7 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
         list = it->next;
         PyObject *tuple = out ? as_tuple(st, it) : NULL;
         if (tuple == NULL || PyList_Append(out, tuple) < 0)
-            PyErr_Clear();
+            boc__forgive();
         Py_XDECREF(tuple);
         if (it->blob != NULL)
             boc__blob_drop(it->blob);
@@ -206,7 +206,7 @@ static void *launch(void *unused) {
     PyObject *f = boc__py(boc__main_state, PY_SERVICE_START);
     PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
     if (r == NULL)
-        PyErr_Clear();
+        boc__forgive();
     Py_XDECREF(r);
     PyThreadState_Clear(t);
     PyThreadState_DeleteCurrent();
@@ -231,7 +231,7 @@ void boc__drain_output(int64_t deadline) {
     if (f != NULL)
         r = deadline == INT64_MAX ? PyObject_CallNoArgs(f) : PyObject_CallFunction(f, "d", left > 0 ? (double)left * 1e-9 : 0.0);
     if (r == NULL)
-        PyErr_Clear();
+        boc__forgive();
     Py_XDECREF(r);
 }
 

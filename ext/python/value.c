@@ -201,7 +201,7 @@ void boc__refuse(boc_state_t *st, PyObject *o, const char *what) {
     PyObject *f = boc__py(st, PY_REFUSAL);
     PyObject *err = f ? PyObject_CallFunction(f, "OOss", o, exc, what ? what : "", boc_name_text(st->blame)) : NULL;
     if (err == NULL) {
-        PyErr_Clear();
+        boc__forgive();
         PyErr_SetRaisedException(exc);
         return;
     }
@@ -254,7 +254,7 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
     if (boc__is_moved(c->value.tag)) {
         PyObject *given = boc__give(st, &c->value);
         if (given == NULL) {
-            PyErr_Clear();
+            boc__forgive();
             return 0;
         }
         c->value.tag = V_LIVE;
@@ -268,7 +268,7 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
     int64_t t0 = atomic_load_explicit(&boc_trace_on, memory_order_relaxed) ? boc_now() : 0;
     PyObject *o = boc__unpickle_taking(st, b);
     if (o == NULL) {
-        PyErr_Clear(); /* it stays encoded: reading it says why */
+        boc__forgive(); /* it stays encoded: reading it says why */
         return 0;
     }
     if (t0)
@@ -289,7 +289,7 @@ static void not_loaded(boc_state_t *st, const boc_cown_t *c) {
     PyObject *f = plain ? boc__py(st, PY_ARRIVAL) : NULL;
     PyObject *error = f ? PyObject_CallFunction(f, "Os", exc, text) : NULL;
     if (error == NULL) {
-        PyErr_Clear();
+        boc__forgive();
         PyErr_SetRaisedException(exc);
         return;
     }
@@ -373,18 +373,18 @@ void boc__pack_exception(boc_state_t *st, boc_value_t *out) {
     PyObject *packed = f ? PyObject_CallOneArg(f, exc) : NULL;
     boc_blob_t *b = packed ? boc__pickle(st, packed) : NULL;
     if (b == NULL) { /* at worst its text */
-        PyErr_Clear();
+        boc__forgive();
         Py_XDECREF(packed);
         PyObject *text = PyObject_Str(exc);
         if (text == NULL)
-            PyErr_Clear();
+            boc__forgive();
         PyObject *type = boc__error_type(st, "BehaviorError");
         PyObject *e = type ? PyObject_CallFunction(type, "O", text ? text : Py_None) : NULL;
         Py_XDECREF(text);
         packed = e && f ? PyObject_CallOneArg(f, e) : NULL;
         Py_XDECREF(e);
         b = packed ? boc__pickle(st, packed) : NULL;
-        PyErr_Clear();
+        boc__forgive();
     }
     Py_XDECREF(packed);
     memset(out, 0, sizeof *out);
@@ -497,7 +497,7 @@ static bool type_moves(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     PyObject *path = PyObject_GetAttrString(exc, "path");
     bool deep = path != NULL && PyUnicode_Check(path) && PyUnicode_GET_LENGTH(path) > 0;
     if (path == NULL)
-        PyErr_Clear();
+        boc__forgive();
     Py_XDECREF(path);
     if (deep) {
         Py_DECREF(exc);
@@ -507,7 +507,7 @@ static bool type_moves(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     boc__set_exception(st, c, VF_EXC | VF_LOST);
     return false;
 fail:
-    PyErr_Clear();
+    boc__forgive();
     return false;
 }
 

@@ -116,7 +116,7 @@ static int analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *val
             PyObject *h = boc__py(st, PY_HINT);
             PyObject *done = h ? PyObject_CallOneArg(h, hints) : NULL;
             if (done == NULL)
-                PyErr_Clear();
+                boc__forgive();
             Py_XDECREF(done);
         }
     } else if (!PyErr_Occurred()) {
@@ -443,7 +443,7 @@ PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id) {
     if (name == NULL) {
         name = PyObject_GetAttrString(func, "__name__");
         if (name == NULL || !PyUnicode_Check(name)) {
-            PyErr_Clear();
+            boc__forgive();
             Py_XDECREF(name);
             name = PyUnicode_FromString(Py_TYPE(func)->tp_name);
         }
@@ -455,7 +455,7 @@ PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id) {
         if (place != NULL && PyUnicode_Check(place))
             Py_SETREF(name, Py_NewRef(place));
         else
-            PyErr_Clear();
+            boc__forgive();
         Py_XDECREF(place);
     }
     if (name == NULL)
@@ -485,7 +485,7 @@ static uint32_t argument_name(boc_state_t *st, template_t *t, PyObject *func, Py
         PyObject *f = boc__py(st, PY_ARGUMENTS);
         t->texts = f ? PyObject_CallFunction(f, "On", PyFunction_GET_CODE(func), nargs) : NULL;
         if (t->texts == NULL || !PyTuple_Check(t->texts)) {
-            PyErr_Clear();
+            boc__forgive();
             Py_XSETREF(t->texts, PyTuple_New(0));
         }
     }
@@ -507,7 +507,7 @@ static uint32_t argument_name(boc_state_t *st, template_t *t, PyObject *func, Py
     if (text != NULL)
         snprintf(full, sizeof full, "%.120s%s%s", text, index[0], index[1]);
     else
-        PyErr_Clear();
+        boc__forgive();
     Py_XDECREF(vars);
     return text ? boc_name(full, strlen(full)) : 0;
 }
@@ -609,7 +609,7 @@ bool boc__importing(boc_state_t *st) {
     PyObject *r = f ? PyObject_CallNoArgs(f) : NULL;
     bool yes = r == Py_True;
     if (r == NULL)
-        PyErr_Clear();
+        boc__forgive();
     Py_XDECREF(r);
     return yes;
 }

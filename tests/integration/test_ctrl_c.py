@@ -12,7 +12,7 @@ import sys
 import time
 
 import pytest
-from programs import environ, source
+from programs import environ, run, source
 
 # Each with f running, which ends when something comes through `go`.
 WAYS = {
@@ -53,7 +53,8 @@ WAYS = {
     """,
     "a wait that pumps": """
         @when(PinnedCown(0))
-        def on_main(c): time.sleep(1000)
+        def on_main(c):
+            while True: time.sleep(0.01)  # one long sleep may begin between the signal and its handler
         boc.quiesce()
     """,
     "time.sleep": "time.sleep(1000)",
@@ -116,3 +117,24 @@ def interrupted(code: str, blocks: bool) -> list[str]:
 def test_ctrl_c_ends_the_wait(way: str) -> None:
     code = PROGRAM.format(waits=WAYS[way].strip().replace("\n    ", "\n"))
     assert interrupted(code, blocks=way not in ("a loop", "pump")) == ["interrupted False", "usable 1 ended"]
+
+
+def test_ctrl_c_is_not_lost_in_what_a_schedule_finds_out_about_a_body() -> None:
+    done = run("""
+        import signal
+        from boc import _places
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        real = _places.arguments
+        def pressed(*args):
+            signal.raise_signal(signal.SIGINT)
+            return real(*args)
+        _places.arguments = pressed
+        try:
+            @when(Cown(1))
+            def f(c): return c.value
+            while True: pass
+        except KeyboardInterrupt:
+            print("interrupted")
+        boc.wait()
+    """, timeout=30).clean()
+    assert "interrupted" in done.out
