@@ -163,7 +163,8 @@ def _compile(tree: ast.Module, parameters: Iterable[str], source: Source) -> Cod
     function = ast.FunctionDef("body", arguments, tree.body, [], None, None)  # type: ignore[call-overload, unused-ignore]
     if "type_params" in ast.FunctionDef._fields:
         function.type_params = []
-    for node in (function, *arguments.args):
+    made: list[ast.FunctionDef | ast.arg] = [function, *arguments.args]
+    for node in made:
         node.lineno = node.end_lineno = 1
         node.col_offset = node.end_col_offset = 0
     try:

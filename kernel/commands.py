@@ -118,7 +118,11 @@ def status_line() -> str:
 
     finished = _core._counts()[2]
     running, ready, waiting = counts()
-    if _core._gate_closed():
+    replay = _core._replay_state()
+    if replay is not None and not replay[3]:
+        word = f"replaying {replay[0]} of {replay[1]} starts"
+        now = f"{running} running, {ready + waiting} waiting or ready"
+    elif _core._gate_closed():
         word, now = "paused", f"{running} running, {ready} ready, {waiting} waiting"
     else:
         word, now = "running", f"{running} running, {ready + waiting} waiting or ready"
@@ -216,10 +220,20 @@ def _attach(_: BocMagics, a: Arguments) -> Any:
 def _save(m: BocMagics, a: Arguments) -> None:
     path = Path(a.one("a file name")).expanduser()
     a.end()
+    if path.suffix == ".json":
+        boc.schedule().save(path)
+        print(f"the schedule is in {path}")
+        return
     from boc.trace import Trace
 
     Trace.now_of().save(path)
     print(f"the trace is in {path}")
+
+
+def _replay(_: BocMagics, a: Arguments) -> None:
+    path = Path(a.one("a file")).expanduser()
+    a.end()
+    print(f"{len(boc.replay(path).schedule.starts)} starts to follow: run the cells again, then quiesce() or wait()")
 
 
 def _stacks(_: BocMagics, a: Arguments) -> None:
@@ -288,8 +302,8 @@ COMMANDS: dict[str, Command] = {
     "pause": Command("pause", "hold what has not started", _steered("pause"), ("pause",)),
     "step": Command("step [N|NAME]", "let one behavior run", _step, ("step",)),
     "resume": Command("resume", "let all run again", _steered("resume"), ("resume",)),
-    "replay": Command("replay FILE", "run in the order of a saved schedule", _passed("replay", "a file"), ("replay",)),
-    "save": Command("save FILE", "write the trace to a file", _save, ("trace/file.py",)),
+    "replay": Command("replay FILE", "follow a saved run when the cells are run again", _replay, ("replay",)),
+    "save": Command("save FILE", "write the trace to a file; FILE.json: the schedule", _save, ("trace/file.py",)),
     "attach": Command("attach WHERE", "watch another process", _attach, ("trace/serve.py",)),
     "doctor": Command("doctor", "where each imported module can run", _passed("doctor", ""), ("doctor",)),
     "stacks": Command("stacks", "which bodies run, since when, at which line", _stacks, ("stacks",)),

@@ -15,7 +15,7 @@ static uint64_t wakes(uint32_t n) {
     return sum;
 }
 
-static bool rests(boc_worker_t *w) {
+static bool rests(boc_worker_t *w, bool (*beside)(uint64_t id)) {
     if (boc__load_acq(&w->phase) == BOC__W_ENDED) {
         return true;
     }
@@ -25,11 +25,13 @@ static bool rests(boc_worker_t *w) {
         }
     }
     boc_request_t *r = boc__load_acq(&w->fetches);
-    return boc__idle_is(w->index) && (r == NULL || r == BOC__CLOSED) && boc__load_acq(&w->serving) == 0 && boc__load_acq(&w->mail) == NULL;
+    boc_running_t now = {0};
+    bool waits = beside != NULL && boc_worker_running(w->index, &now) == BOC_OK && now.id != 0 && beside(now.id);
+    return (waits || boc__idle_is(w->index)) && (r == NULL || r == BOC__CLOSED) && boc__load_acq(&w->serving) == 0 && boc__load_acq(&w->mail) == NULL;
 }
 
 /* A worker that gave work to one already looked at has woken it: then the sums differ. */
-bool boc_settled(void) {
+bool boc_settled_beside(bool (*beside)(uint64_t id)) {
     uint32_t n = boc_worker_count();
     if (!boc_start_done()) {
         return n == 0;
@@ -37,12 +39,16 @@ bool boc_settled(void) {
     uint64_t before = wakes(n);
     boc__fence(); /* the sum before the looks */
     for (uint32_t i = 0; i < n; i++) {
-        if (!rests(boc__worker(i))) {
+        if (!rests(boc__worker(i), beside)) {
             return false;
         }
     }
     boc__fence(); /* the looks before the second sum */
     return wakes(n) == before && boc_pinned_depth(NULL) == 0;
+}
+
+bool boc_settled(void) {
+    return boc_settled_beside(NULL);
 }
 
 static bool held_or_settled(void *seen) {

@@ -42,6 +42,7 @@ typedef int (*boc_gate_judge_t)(const boc_behavior_t *b, bool closed);
 void boc_gate_watch(boc_gate_judge_t judge);
 /* No worker runs or is about to run a body, and no value is on its way: what is pending is held or waits. A snapshot. */
 bool boc_settled(void);
+bool boc_settled_beside(bool (*rests)(uint64_t id)); /* the same, but for bodies of which rests(id) is true */
 /* Until something more is held than at `seen` (boc_gate_arrivals), or all is settled; slices and codes as above. */
 uint64_t boc_gate_arrivals(void);
 int boc_gate_wait(uint64_t seen, int64_t deadline_ns, bool pump);

@@ -5,6 +5,7 @@
 #include "interp_slot.h"
 
 #include "interp_runtime.h"
+#include "replay.h"
 
 #define EXIT_GRACE_NS 200000000
 #define LAST_STEPS_NS 1000000000
@@ -100,6 +101,7 @@ static PyObject *
 exit_hook(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
     atomic_store_explicit(&boc__slots.exiting, true, memory_order_relaxed);
+    boc__replay_at_exit();
     if (boc_running()) {
         uint32_t running = 0;
         PyObject *lines = running_bodies(&running);

@@ -3,6 +3,8 @@
  * One mutex for all queues, held for a few instructions; contents are encoded values, so that no object crosses. A receiver
  * looks, spins a little without the GIL, then sleeps on its wait cell; a sender wakes those that wait for its tag. */
 #include "binding.h"
+#include "replay.h"
+#include "stepping.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -188,13 +190,15 @@ static void sleep_for(const uint32_t *ids, Py_ssize_t n, int64_t deadline, uint6
     pthread_mutex_unlock(&mail.lock);
 }
 
-/* _receive(tags, deadline seconds or None) -> (tag, contents) or None when the time is up */
+/* _receive(tags, deadline seconds or None, ends=True) -> (tag, contents) or None when the time is up. ends: so will the wait
+   that this one is a slice of. */
 static PyObject *msg_receive(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *tags, *timeout;
     int64_t deadline;
+    int ends = 1;
     boc_state_t *st = boc__st();
-    if (st == NULL || !PyArg_ParseTuple(args, "OO:_receive", &tags, &timeout) || boc__not_in_update() < 0 || boc__deadline(timeout, &deadline) < 0)
+    if (st == NULL || !PyArg_ParseTuple(args, "OO|p:_receive", &tags, &timeout, &ends) || boc__not_in_update() < 0 || boc__deadline(timeout, &deadline) < 0)
         return NULL;
     Py_ssize_t n, which = 0;
     uint32_t *ids = tag_ids(tags, &n);
@@ -220,6 +224,7 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
         }
         if (boc_now() >= deadline)
             break;
+        bool replay = boc__hooked(HOOK_REPLAY), left = replay && boc__replay_leaves(ends);
         Py_BEGIN_ALLOW_THREADS
         int i = 0;
         while (i < SPINS && atomic_load_explicit(&mail.sent, memory_order_acquire) == seen)
@@ -227,7 +232,9 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
         if (i == SPINS)
             sleep_for(ids, n, deadline, seen);
         Py_END_ALLOW_THREADS
-        if (PyErr_CheckSignals() < 0 || boc__wait_slice(st, BOC_EINTR, pump) < 0) {
+        if (replay && !ends && !boc__in_body())
+            boc__replay_look();
+        if (boc__replay_returns(left, ends) < 0 || PyErr_CheckSignals() < 0 || boc__wait_slice(st, BOC_EINTR, pump) < 0) {
             PyMem_Free(ids);
             return NULL;
         }

@@ -6,6 +6,7 @@
 #include "hold.h"
 #include "unseen.h"
 #include "move.h"
+#include "replay.h"
 #include "notebook.h"
 #include "when.h"
 
@@ -168,6 +169,7 @@ void boc__binding_after_fork(void) {
     boc__environ_after_fork();
     boc__unseen_after_fork();
     boc__gate_after_fork();
+    boc__replay_after_fork();
     for (uint32_t i = 0; i < BOC_MAX_WORKERS; i++)
         atomic_store_explicit(&workers[i], NULL, memory_order_relaxed);
 }
@@ -291,7 +293,7 @@ static int core_exec(PyObject *module) {
            PyModule_AddFunctions(module, boc__notebook_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0 || PyModule_AddFunctions(module, boc__unseen_methods) < 0 ||
-                   PyModule_AddFunctions(module, boc__gate_methods) < 0
+                   PyModule_AddFunctions(module, boc__gate_methods) < 0 || PyModule_AddFunctions(module, boc__replay_methods) < 0
                ? -1
                : 0;
 }

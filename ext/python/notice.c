@@ -7,7 +7,8 @@
  *  - a view that more than one may look at is immutable; the board's version says whether a worker's last view still holds.
  *    A body has its view to itself until it ends, who else asks holds a reference while it looks;
  *  - values are encoded: no object of any interpreter is ever on the board. */
-#include "binding.h"
+#include "notice.h"
+#include "replay.h"
 #include "seen.h"
 #include "stepping.h"
 
@@ -35,25 +36,6 @@ typedef struct boc_view {
     note_t note[];
 } boc_view_t;
 
-enum { OP_WRITE, OP_UPDATE, OP_DELETE, OP_CLEAR };
-typedef struct op {
-    struct op *next;
-    uint64_t ticket;
-    int what;
-    uint32_t key;
-    Py_hash_t hash;
-    boc_value_t value, fn;
-    uint64_t writer;
-    uint32_t writer_name, origin;
-} op_t;
-
-typedef struct past {
-    uint64_t version, writer;
-    int64_t time;
-    uint32_t key, writer_name;
-    boc_value_t v; /* V_ABSENT: deleted */
-} past_t;
-
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t applied_more;
@@ -64,6 +46,7 @@ static struct {
     op_t *head, **tail;
     bool applying;
     uint64_t tickets, applied, cleared; /* the last one given, applied, and not to be applied any more */
+    uint64_t now;                       /* of what is being applied out of the queue */
     past_t *past;
     uint64_t npast;
 } board = {.lock = PTHREAD_MUTEX_INITIALIZER, .applied_more = PTHREAD_COND_INITIALIZER, .tail = &board.head};
@@ -146,17 +129,9 @@ static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc
     }
     boc_view_t *stale = board.view;
     board.view = NULL;
+    if (boc__hooked(HOOK_REPLAY))
+        boc__replay_applied(op->writer, op->key);
     return stale;
-}
-
-static void warn_full(const op_t *op) {
-    char text[300];
-    const char *who = op->writer ? boc_name_text(op->writer_name) : "main";
-    int n = snprintf(text, sizeof text,
-                     "the noticeboard is full (64 keys): '%.80s' written by %.80s was not applied; delete a key first, or keep the data "
-                     "in a Cown",
-                     boc_name_text(op->key), who);
-    boc__emit(K_HINT, text, (size_t)n, "", 0, op->writer, op->writer_name, op->origin);
 }
 
 /* A write or delete; consumes op->value. */
@@ -182,12 +157,23 @@ static void apply_plain(op_t *op) {
     boc__value_drop(&op->fn);
     view_drop(stale);
     if (!ok)
-        warn_full(op);
+        boc__notice_warn_full(op);
     pthread_mutex_lock(&board.lock);
 }
 
 /* ---- submitting ----------------------------------------------------------------------- */
-static int wait_applied(uint64_t ticket, int64_t deadline) {
+/* Under the lock; all: and those before it. A replay applies writes of several writers in another order. */
+static bool is_applied(uint64_t ticket, bool all) {
+    bool done = board.applied >= ticket;
+    if (!done && !all && boc__hooked(HOOK_REPLAY)) {
+        done = board.now != ticket;
+        for (const op_t *op = board.head; op != NULL && done; op = op->next)
+            done = op->ticket != ticket;
+    }
+    return done;
+}
+
+static int wait_applied(uint64_t ticket, bool all, int64_t deadline) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     t.tv_nsec += 50000000;
@@ -196,22 +182,30 @@ static int wait_applied(uint64_t ticket, int64_t deadline) {
         t.tv_sec++;
     }
     pthread_mutex_lock(&board.lock);
-    if (board.applied < ticket)
+    if (!is_applied(ticket, all))
         pthread_cond_timedwait(&board.applied_more, &board.lock, &t);
-    bool done = board.applied >= ticket;
+    bool done = is_applied(ticket, all);
     pthread_mutex_unlock(&board.lock);
     if (done)
         return 0;
     return boc_now() >= deadline ? BOC_ETIME : BOC_EINTR;
 }
 
-static int await_mine(int64_t deadline) {
+static int await_ticket(bool all, int64_t deadline) {
     while (my_ticket != 0) {
         int rc;
         uint64_t t = my_ticket;
+        bool replay = boc__hooked(HOOK_REPLAY), left = replay && boc__replay_leaves(deadline != INT64_MAX);
         Py_BEGIN_ALLOW_THREADS
-        rc = wait_applied(t, deadline);
+        rc = wait_applied(t, all, deadline);
         Py_END_ALLOW_THREADS
+        if (boc__replay_returns(left, deadline != INT64_MAX) < 0)
+            return -1;
+        if (replay && rc != 0) {
+            boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* the mutator looks again whose turn it is */
+            if (!boc__in_body())
+                boc__replay_look();
+        }
         if (rc == 0)
             my_ticket = 0;
         else if (rc == BOC_ETIME)
@@ -222,13 +216,15 @@ static int await_mine(int64_t deadline) {
     return 0;
 }
 
+static int await_mine(int64_t deadline) { return await_ticket(false, deadline); }
+
 /* What anybody wrote before, so also bodies that this thread has seen to end. */
 static int await_all(int64_t deadline) {
     uint64_t mine = my_ticket;
     pthread_mutex_lock(&board.lock);
     my_ticket = board.tickets;
     pthread_mutex_unlock(&board.lock);
-    int rc = await_mine(deadline);
+    int rc = await_ticket(true, deadline);
     my_ticket = rc != 0 ? mine : 0;
     return rc;
 }
@@ -242,7 +238,7 @@ static int submit(op_t *op) {
     op_t *queued = NULL;
     pthread_mutex_lock(&board.lock);
     op->ticket = ++board.tickets;
-    direct = op->what != OP_UPDATE && board.head == NULL && !board.applying;
+    direct = op->what != OP_UPDATE && board.head == NULL && !board.applying && !boc__hooked(HOOK_REPLAY);
     if (direct) {
         board.applying = true; /* a drop below may free the lock for a moment */
         apply_plain(op);
@@ -301,20 +297,6 @@ static int run_update(boc_state_t *st, op_t *op, boc_value_t *now, boc_value_t *
     return rc;
 }
 
-static void warn_update(const op_t *op) {
-    PyObject *exc = PyErr_GetRaisedException();
-    PyObject *text = PyUnicode_FromFormat("the update of '%s' on the noticeboard by %s failed, the old value stays: %s: %S",
-                                          boc_name_text(op->key), op->writer ? boc_name_text(op->writer_name) : "main",
-                                          Py_TYPE(exc)->tp_name, exc);
-    Py_ssize_t n = 0;
-    const char *s = text ? PyUnicode_AsUTF8AndSize(text, &n) : NULL;
-    if (s != NULL)
-        boc__emit(K_HINT, s, (size_t)n, "", 0, op->writer, op->writer_name, op->origin);
-    PyErr_Clear();
-    Py_XDECREF(text);
-    Py_XDECREF(exc);
-}
-
 static void apply_update(boc_state_t *st, op_t *op) {
     boc_value_t now = {0}, out = {0}, old = {0}, oldest = {0};
     note_t *n = find(op->key);
@@ -322,7 +304,7 @@ static void apply_update(boc_state_t *st, op_t *op) {
     pthread_mutex_unlock(&board.lock);
     bool ok = run_update(st, op, &now, &out) == 0, full = false;
     if (!ok)
-        warn_update(op);
+        boc__notice_warn_update(op);
     boc_view_t *stale = NULL;
     pthread_mutex_lock(&board.lock);
     ok = ok && op->ticket > board.cleared;
@@ -347,8 +329,45 @@ static void apply_update(boc_state_t *st, op_t *op) {
     boc__value_drop(&op->fn);
     view_drop(stale);
     if (full)
-        warn_full(op);
+        boc__notice_warn_full(op);
     pthread_mutex_lock(&board.lock);
+}
+
+static int turn_of(const op_t *op) {
+    if (op->ticket <= board.cleared)
+        return REPLAY_SKIP;
+    return boc__hooked(HOOK_REPLAY) ? boc__replay_write(op->writer, op->key, op->what == OP_DELETE, find(op->key) != NULL) : REPLAY_APPLY;
+}
+
+/* Takes out what is to be applied now, under the lock: the oldest; in a replay, whose turn it is. NULL: nothing. */
+static op_t *next_op(void) {
+    for (op_t **at = &board.head, *op; (op = *at) != NULL; at = &op->next) {
+        int now = turn_of(op);
+        if (now == REPLAY_HOLD)
+            continue;
+        *at = op->next;
+        if (op->next == NULL)
+            board.tail = at;
+        if (now == REPLAY_SKIP)
+            op->what = OP_CLEAR;
+        return op;
+    }
+    return NULL;
+}
+
+uint64_t boc__notice_ticket(uint64_t ticket) {
+    uint64_t was = my_ticket;
+    my_ticket = ticket;
+    return was;
+}
+
+bool boc__notice_busy(void) {
+    pthread_mutex_lock(&board.lock);
+    bool busy = board.applying;
+    for (op_t *op = board.head; op != NULL && !busy; op = op->next)
+        busy = turn_of(op) != REPLAY_HOLD;
+    pthread_mutex_unlock(&board.lock);
+    return busy;
 }
 
 /* notice_apply(): all that is queued, in order; one thread at a time. */
@@ -364,23 +383,18 @@ static PyObject *notice_apply(PyObject *module, PyObject *unused) {
     }
     board.applying = true;
     op_t *op;
-    while ((op = board.head) != NULL) {
-        board.head = op->next;
-        if (board.head == NULL)
-            board.tail = &board.head;
-        uint64_t ticket = op->ticket;
-        if (ticket <= board.cleared)
-            op->what = OP_CLEAR;
+    while ((op = next_op()) != NULL) {
+        board.now = op->ticket;
         if (op->what == OP_UPDATE)
             apply_update(st, op);
         else
             apply_plain(op);
         free(op);
-        board.applied = ticket;
+        board.now = 0;
+        board.applied = board.head != NULL ? board.head->ticket - 1 : board.tickets;
         pthread_cond_broadcast(&board.applied_more);
     }
     board.applying = false;
-    board.applied = board.applied > board.tickets ? board.tickets : board.applied;
     pthread_mutex_unlock(&board.lock);
     Py_RETURN_NONE;
 }
@@ -491,7 +505,7 @@ static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
         PyErr_SetString(PyExc_RuntimeError, "notice_sync(): the boc runtime is not started");
         return NULL;
     }
-    rc = await_all(deadline);
+    rc = boc__hooked(HOOK_REPLAY) ? await_mine(deadline) : await_all(deadline);
     if (rc == BOC_ETIME) {
         PyErr_SetString(PyExc_TimeoutError, "notice_sync(): this thread's writes were not applied in time");
         return NULL;
@@ -592,12 +606,16 @@ static boc_view_t *view_for(boc_state_t *st) {
     }
     boc_ctx_t *ctx = boc__ctx;
     if (ctx->view == NULL) {
-        boc_view_t *v = current_view(st);
+        uint64_t id = ctx->current->id;
+        bool replay = boc__hooked(HOOK_REPLAY);
+        boc_view_t *v = replay && boc__replay_viewing(id) < 0 ? NULL : current_view(st);
         if (v == NULL)
             return NULL;
         ctx->view = v; /* with the interpreter's reference: all workers would write the count */
         st->view = NULL;
-        boc_trace(BOC_T_snapshot, ctx->current->id, 0, (uint32_t)v->version, 0);
+        boc_trace(BOC_T_snapshot, id, 0, (uint32_t)v->version, 0);
+        if (replay)
+            boc__replay_viewed(id);
     }
     return ctx->view;
 }
@@ -733,8 +751,7 @@ static PyObject *notice_clear(PyObject *module, PyObject *unused) {
 static PyObject *board_history(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     boc_state_t *st = boc__st();
-    PyObject *list = st ? PyList_New(0) : NULL;
-    if (list == NULL)
+    if (st == NULL)
         return NULL;
     past_t *copy = malloc(HISTORY * sizeof *copy);
     uint64_t n = 0;
@@ -748,27 +765,7 @@ static PyObject *board_history(PyObject *module, PyObject *unused) {
         }
     }
     pthread_mutex_unlock(&board.lock);
-    for (uint64_t i = 0; i < n; i++) {
-        bool gone = copy[i].v.tag == V_ABSENT;
-        PyObject *o = gone || copy[i].v.tag == V_EMPTY ? NULL : boc__decode(st, &copy[i].v);
-        PyObject *r = gone ? Py_NewRef(Py_None) : o ? PyObject_Repr(o) : NULL;
-        Py_XDECREF(o);
-        if (r == NULL) {
-            boc__forgive();
-            r = PyUnicode_FromString("...");
-        }
-        if (r != NULL && PyUnicode_Check(r) && PyUnicode_GET_LENGTH(r) > 80)
-            Py_SETREF(r, PyUnicode_FromFormat("%.77U...", r));
-        PyObject *t = list && r ? Py_BuildValue("sKKLOs", boc_name_text(copy[i].key), (unsigned long long)copy[i].version,
-                                                (unsigned long long)copy[i].writer, (long long)copy[i].time, r,
-                                                copy[i].writer ? boc_name_text(copy[i].writer_name) : "main")
-                                : NULL;
-        if (t == NULL || PyList_Append(list, t) < 0)
-            Py_CLEAR(list);
-        Py_XDECREF(t);
-        Py_XDECREF(r);
-        boc__value_drop(&copy[i].v);
-    }
+    PyObject *list = boc__notice_past(st, copy, n);
     free(copy);
     return list;
 }

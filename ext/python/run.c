@@ -7,6 +7,8 @@
 #include "lend.h"
 #include "live.h"
 #include "notebook.h"
+#include "replay.h"
+#include "stepping.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -263,6 +265,9 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     boc_job_t *job = boc__job(b);
     boc_cown_t *r = boc__result_of(b);
     int rc = 0;
+    bool replay = boc__hooked(HOOK_REPLAY), may = !replay || boc__replay_begins(b->id) == 0;
+    PyObject *why = may ? NULL : PyErr_GetRaisedException();
+    uint64_t ticket = replay ? boc__notice_ticket(0) : 0; /* a sync waits for this body's writes only */
     ctx->current = b;
     ctx->ended = true; /* what the sweep encodes is not the end of this body */
     open_values(st, b, boc_self() + 1);
@@ -279,7 +284,9 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     if (st->worker < 0)
         boc__batch_aside(&outer);
     st->body_set = st->worker >= 0 ? captures : NULL;
-    if (ready == 0)
+    if (why != NULL)
+        PyErr_SetRaisedException(why);
+    else if (ready == 0)
         value = call(st, b, job);
     st->body_set = NULL;
     if (st->worker < 0 || boc__batching())
@@ -316,6 +323,10 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     if (value == NULL && r != NULL)
         boc__tell_raised(r, job->origin);
     ctx->current = NULL;
+    if (replay) {
+        boc__notice_ticket(st->worker < 0 ? ticket : 0);
+        boc__replay_ended(b->id);
+    }
     if (leave != NULL)
         PyErr_SetRaisedException(leave);
     return rc;
@@ -330,6 +341,8 @@ int boc__host_run(uint32_t worker, boc_behavior_t *b) {
 
 /* ---- the core's other callbacks ----------------------------------------------------------- */
 void boc__host_cancelled(boc_behavior_t *b) {
+    if (boc__hooked(HOOK_REPLAY))
+        boc__replay_cancelled(b->id);
     bool stuck = atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
     if (stuck)
         boc__live_lost(b);

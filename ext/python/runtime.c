@@ -5,6 +5,7 @@
 #include "hold.h"
 #include "live.h"
 #include "parts.h"
+#include "replay.h"
 #include "when.h"
 #include "notebook.h"
 
@@ -268,6 +269,8 @@ static PyObject *rt_pump(PyObject *module, PyObject *args) {
         return NULL;
     }
     bool hit = false;
+    if (boc__hooked(HOOK_REPLAY) && boc__replay_before_pump(ms < 0 ? INT64_MAX : boc_now() + ms * 1000000) < 0)
+        return NULL;
     if (boc__pump_some(st, ms < 0 ? INT64_MAX : boc_now() + ms * 1000000, max, raise_on_error, &executed, &raised, &hit) < 0)
         return NULL;
     return Py_BuildValue("lOl", executed, hit ? Py_True : Py_False, raised);
@@ -324,7 +327,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
                 Py_RETURN_NONE;
             Py_RETURN_FALSE;
         }
-        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0 || (said != Py_None && boc__paused_look(&paused) < 0))
+        if (boc__wait_slice(st, rc, pump) < 0 || boc__stuck_on_own(&stuck) < 0 || ((said != Py_None || boc__hooked(HOOK_REPLAY)) && boc__paused_look(&paused) < 0))
             return NULL;
     }
 }
@@ -366,6 +369,8 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     if (st == NULL || !PyArg_ParseTuple(args, "Op:_cancel", &cown, &interrupt))
         return NULL;
     boc_cown_t *c = boc__cown_core(st, cown);
+    if (boc__hooked(HOOK_REPLAY) && boc__replay_cancelling(c->id) < 0)
+        return NULL;
     int64_t until = boc_now() + BEGIN_NS;
     do {
         bool begun = false;

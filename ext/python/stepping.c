@@ -5,6 +5,8 @@
  * The lock is held for a few loads and stores; the judge takes it under the gate's own lock, nobody the other way round. */
 #include "stepping.h"
 
+#include "replay.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -40,8 +42,11 @@ static bool stops(const break_t *k, const boc_behavior_t *b) {
 }
 
 static int judge(const boc_behavior_t *b, bool closed) {
-    if (closed)
+    if (closed) {
+        if (boc__hooked(HOOK_REPLAY))
+            boc__replay_arrived(b->id);
         return BOC_GATE_AS_IT_IS;
+    }
     int v = BOC_GATE_AS_IT_IS;
     pthread_mutex_lock(&lock);
     for (uint32_t i = 0; i < nbreaks; i++) {
@@ -55,7 +60,7 @@ static int judge(const boc_behavior_t *b, bool closed) {
 }
 
 void boc__gate_watch(void) {
-    bool any = false;
+    bool any = boc__hooked(HOOK_REPLAY);
     uint32_t hooks = 0;
     pthread_mutex_lock(&lock);
     for (uint32_t i = 0; i < nbreaks; i++) {
@@ -265,6 +270,10 @@ static PyObject *pending(PyObject *module, PyObject *unused) {
 #define AGAIN_SLICES 10
 
 int boc__paused_look(boc__paused_t *p) {
+    if (boc__hooked(HOOK_REPLAY)) {
+        boc__replay_look();
+        return 0;
+    }
     if (!boc_gate_closed() || !settled()) {
         p->slices = 0;
         return 0;

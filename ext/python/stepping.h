@@ -7,7 +7,7 @@
 extern PyMethodDef boc__gate_methods[];
 
 /* What must be told of schedules, bodies and writes; 0 nearly always, so one relaxed load is what it costs. */
-enum { HOOK_NUMBERED = 1, HOOK_KEYS = 2 };
+enum { HOOK_NUMBERED = 1, HOOK_KEYS = 2, HOOK_REPLAY = 4 };
 extern _Atomic uint32_t boc__hooks;
 static inline bool boc__hooked(uint32_t which) { return atomic_load_explicit(&boc__hooks, memory_order_relaxed) & which; }
 

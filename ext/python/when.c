@@ -3,6 +3,7 @@
  * A body's code object carries a template: what analysis found out about it once (its recipe in the store, the
  * names it uses) and the captures of its last schedule. Scheduling a known body compares each watched name by
  * identity with last time's; where nothing changed, nothing is hashed or encoded. */
+#include "replay.h"
 #include "stepping.h"
 #include "when.h"
 
@@ -592,7 +593,15 @@ PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result) {
     }
     if (boc__hooked(HOOK_NUMBERED))
         boc__gate_scheduling(&b, 1);
+    boc__turn_t turn;
+    bool replay = boc__hooked(HOOK_REPLAY);
+    if (replay && boc__replay_turn(&b, 1, &turn) < 0) {
+        Py_DECREF(handle);
+        return NULL;
+    }
     int rc = boc_schedule(b, parent);
+    if (replay)
+        boc__replay_joined(&turn);
     if (rc < 0) {
         Py_DECREF(handle);
         return boc__raise_code(rc, "@when");

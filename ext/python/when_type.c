@@ -1,5 +1,6 @@
 /* The faces of scheduling: when(...), its decorator object, read(...), whencall(...), batch(). */
 #include "environ.h"
+#include "replay.h"
 #include "stepping.h"
 #include "when.h"
 
@@ -360,11 +361,17 @@ PyObject *boc__batch_exit(PyObject *module, PyObject *ok) {
     batch.list = NULL;
     batch.n = batch.cap = 0;
     int rc = 0;
+    boc__turn_t turn;
+    bool replay = good && n && boc__hooked(HOOK_REPLAY), raised = false;
     if (good && n && boc__hooked(HOOK_NUMBERED))
         boc__gate_scheduling(list, n);
-    if (good && n)
+    if (replay && boc__replay_turn(list, n, &turn) < 0)
+        raised = true;
+    if (good && n && !raised)
         rc = boc_schedule_batch(list, n, boc__in_body() ? boc__ctx->current->id : 0);
-    if (!good || rc < 0) {
+    if (replay && !raised)
+        boc__replay_joined(&turn);
+    if (!good || rc < 0 || raised) {
         for (uint32_t i = 0; i < n; i++) {
             boc__host_cancelled(list[i]);
             boc__drop_behavior(list[i]);
@@ -377,6 +384,8 @@ PyObject *boc__batch_exit(PyObject *module, PyObject *ok) {
     } else {
         free(list);
     }
+    if (raised)
+        return NULL;
     if (rc < 0)
         return boc__raise_code(rc, "batch()");
     Py_RETURN_NONE;

@@ -49,7 +49,7 @@ from boc._core import (
 from boc._core import (
     is_main as _is_main,
 )
-from boc._errors import BehaviorError, Cancelled, Interrupted, TransferError, WorkerDied
+from boc._errors import BehaviorError, Cancelled, Interrupted, ReplayDiverged, TransferError, WorkerDied
 from boc._messages import TIMEOUT, receive, set_tags
 
 TYPE_CHECKING = False
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from boc._gate import break_on, pause, resume, step
     from boc._marks import mark, span
     from boc._matrix import Matrix, MatrixView
+    from boc._replay import replay
     from boc._schedule import schedule
     from boc._waiting import stacks
 
@@ -81,6 +82,7 @@ _LAZY = {
     "throughput": "boc._charts",
     "summary": "boc._charts",
     "doctor": "boc._doctor",
+    "replay": "boc._replay",
     "schedule": "boc._schedule",
     "break_on": "boc._gate",
     "pause": "boc._gate",
@@ -113,6 +115,7 @@ __all__ = [
     "MatrixView",
     "PinnedCown",
     "PumpResult",
+    "ReplayDiverged",
     "TransferError",
     "WaitResult",
     "WorkerDied",
@@ -145,6 +148,7 @@ __all__ = [
     "quiesced",
     "read",
     "receive",
+    "replay",
     "reset",
     "resume",
     "schedule",

@@ -28,6 +28,7 @@ _last_stats: list[dict[str, Any]] = []
 _starting = _thread.allocate_lock()
 if _core.is_main():
     os.register_at_fork(after_in_child=lambda: _starting.release() if _starting.locked() else None)
+replayed_workers: int | None = None  # what a replay needs at least
 last_start: tuple[int, int] = (0, 1)  # of the runtime's last life: when (ns), and its trace's size; 0: off
 
 # ---- starting --------------------------------------------------------------
@@ -121,7 +122,9 @@ def start(
                     f"the runtime runs with {name}={current}, not {value}; call boc.wait() or boc.stop() first"
                 )
         return
-    n = workers if workers is not None else _default_workers()
+    n = workers if workers is not None else replayed_workers or _default_workers()
+    if n < (replayed_workers or 0):
+        raise RuntimeError(f"the replayed schedule was recorded with {replayed_workers} workers: start({n}) is too few")
     with _starting:  # several threads may come here with their first behavior
         if not _core._running():
             last_start = (_core.now_ns(), events)
@@ -210,6 +213,7 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
         raise TimeoutError(_timeout_text("quiesce()"))
     from boc import _service
 
+    _replayed(at_end=False)
     board = _board(deadline, "quiesce()") if noticeboard else None
     _service.flush_unseen(False, _left(deadline))
     return _answer(stats, noticeboard, scheduler_stats() if stats and ran else [], board)
@@ -227,10 +231,21 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
     deadline = _deadline(timeout)
     if not _until_quiescent(deadline):
         raise TimeoutError(_timeout_text("wait()"))
-    board = _board(deadline, "wait()") if noticeboard else None
-    counters = scheduler_stats() if stats and ran else []
-    _shut_down(cancel=False, interrupt=False, grace=-1.0, deadline=deadline)
+    try:
+        _replayed(at_end=True)
+    finally:
+        board = _board(deadline, "wait()") if noticeboard else None
+        counters = scheduler_stats() if stats and ran else []
+        _shut_down(cancel=False, interrupt=False, grace=-1.0, deadline=deadline)
     return _answer(stats, noticeboard, counters, board)
+
+
+def _replayed(at_end: bool) -> None:
+    """Nothing is pending: raises what a replay found. at_end: no more is to come."""
+    if _core._replay_state() is not None:
+        from boc import _replay
+
+        _replay.settle(at_end)
 
 
 def _outside(what: str) -> None:
@@ -282,6 +297,10 @@ def stop(cancel: bool = True) -> None:
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("stop() cannot be used inside a behavior: a body never waits")
     _no_batch("stop()")
+    if _core._replay_state() is not None:
+        from boc import _replay
+
+        _replay.abandon(opens=False)
     if _core._running():
         from time import monotonic
 
@@ -317,19 +336,15 @@ def cancel(*results: Any, interrupt: bool = False) -> int:
 def scheduler_stats() -> list[dict[str, Any]]:
     """Counters of each worker since the start, one dict per worker; [] if nothing ever ran.
 
-    worker_index            number of the worker, from 0
     started, finished       behaviors whose bodies it began; whose cowns it handed on (cancelled ones too)
     busy_s                  seconds in bodies, with their values' way in and out
     dispatched_to_pending   made runnable by a release here and run next, while their values are warm
-    pushed_local            made runnable here and put at the end of its own queue
-    pushed_remote           put there by other threads
-    popped_local            taken from its own queue
+    pushed_local, _remote   put into its queue by itself, by other threads; popped_local: taken from there
     steal_attempts          looks into another worker's queue; steal_failures: those that found nothing
     popped_via_steal        behaviors that it took there
     parked, unparked        times that it slept; that somebody woke it
     fairness_arm_fires      times that the fairness token let others go before a chain of its own
-    fetches                 live values of its own that it brought to rest for others between two bodies
-    porter_fetches          those that its porter brought while a body ran for long
+    fetches                 live values brought to rest for others between bodies; porter_fetches: during one
     """
     global _last_stats
     if _core._running():

@@ -6,7 +6,7 @@ are named by the package (`boc.Cancelled`), which is where users import them.
 
 from __future__ import annotations
 
-__all__ = ["BehaviorError", "Cancelled", "Interrupted", "TransferError", "WorkerDied"]
+__all__ = ["BehaviorError", "Cancelled", "Interrupted", "ReplayDiverged", "TransferError", "WorkerDied"]
 
 
 class TransferError(RuntimeError):
@@ -61,10 +61,25 @@ class Interrupted(BaseException):
     """
 
 
+class ReplayDiverged(RuntimeError):
+    """A replayed run took another decision than the recorded one; the text names the first difference.
+
+    replayed: how many starts agreed before it. recorded: how many the schedule has.
+    """
+
+    replayed: int
+    recorded: int
+
+    def __init__(self, *args: object, replayed: int = 0, recorded: int = 0) -> None:
+        super().__init__(*args)
+        self.replayed = replayed
+        self.recorded = recorded
+
+
 class WorkerDied(RuntimeError):
     """The worker that ran the behavior, or that kept the value, is gone."""
 
 
-for _class in (TransferError, BehaviorError, Cancelled, Interrupted, WorkerDied):
+for _class in (TransferError, BehaviorError, Cancelled, Interrupted, ReplayDiverged, WorkerDied):
     _class.__module__ = "boc"
 del _class

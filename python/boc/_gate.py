@@ -27,14 +27,24 @@ def pause() -> None:
     """Close the gate: nothing starts from now on, and what becomes runnable is held in a pool.
 
     May be called before the runtime runs, and in a behavior. `step()` lets behaviors through, `resume()` opens the
-    gate; `stop()` and `reset()` open it too.
+    gate; `stop()` and `reset()` open it too. RuntimeError while a schedule is replayed.
     """
+    _no_replay("pause()")
     _core._gate_close()
 
 
 def resume() -> None:
-    """Open the gate: what is held runs, oldest first, up to the next that a breakpoint stops."""
+    """Open the gate: what is held runs, oldest first, up to the next that a breakpoint stops. It ends a replay."""
+    if _core._replay_state() is not None:
+        from boc import _replay
+
+        _replay.abandon()
     _core._gate_open()
+
+
+def _no_replay(what: str) -> None:
+    if _core._replay_state() is not None:
+        raise RuntimeError(f"{what}: a schedule is replayed, which decides what starts; boc.resume() ends that")
 
 
 def held() -> list[tuple[int, str, bool]]:
@@ -128,6 +138,7 @@ def step(what: int | str | None = None, *, timeout: float | None = None) -> list
             raise ValueError(f"step() takes a number of steps from 1 on, not {count}")
     if _core._in_body() or not _core.is_main():
         raise RuntimeError("step() cannot be used inside a behavior: a body never waits")
+    _no_replay("step()")
     if not _core._gate_closed():
         raise RuntimeError("step(): the gate is open; boc.pause() closes it")
     deadline = None
@@ -308,9 +319,12 @@ def _is_users(thread: Any) -> bool:
 
 
 def _somebody_else() -> bool:
+    return any(asked() for asked in tuple(steerers)) or other_threads() > 0
+
+
+def other_threads() -> int:
+    """How many threads beside this one may run code of the program."""
     import threading
 
     me = threading.current_thread()
-    if any(asked() for asked in tuple(steerers)):
-        return True
-    return any(t is not me and t.is_alive() and _is_users(t) for t in threading.enumerate())
+    return sum(t is not me and t.is_alive() and _is_users(t) for t in threading.enumerate())

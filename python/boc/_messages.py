@@ -29,7 +29,7 @@ def receive(tags: str | Sequence[str], timeout: float | None = -1, after: Callab
             raise ValueError("timeout is NaN")
         if timeout < 0:
             timeout = None
-    got = _core._receive(tags, timeout if timeout is not None and timeout < _SLICE_S else _SLICE_S)
+    got = _core._receive(tags, timeout if timeout is not None and timeout < _SLICE_S else _SLICE_S, timeout is not None)
     if got is not None:
         return got
     if timeout is None or timeout >= _SLICE_S:
@@ -37,7 +37,7 @@ def receive(tags: str | Sequence[str], timeout: float | None = -1, after: Callab
 
         until = monotonic() + timeout - _SLICE_S if timeout is not None else float("inf")
         while (now := monotonic()) < until:  # bytecode between slices: an interrupt of the body arrives here
-            got = _core._receive(tags, min(_SLICE_S, until - now))
+            got = _core._receive(tags, min(_SLICE_S, until - now), timeout is not None)
             if got is not None:
                 return got
     return after() if after is not None else (TIMEOUT, None)

@@ -109,6 +109,23 @@ def test_doctor_lists_what_the_notebook_imported(kernel: Kernel) -> None:
     assert "json" in data["text/plain"] and "main (pinned)" in data["text/plain"] and "<table" in data["text/html"]
 
 
+def test_save_and_replay(kernel: Kernel, tmp_path: Any) -> None:
+    cell = "pot = Cown(0)" + WORK + "quiesce()"
+    kernel.run("boc.reset()\n" + cell)
+    assert "the schedule is in" in kernel.run(f"%boc save {tmp_path}/run.json").out
+    kernel.run(f"%boc save {tmp_path}/run.boctrace")
+    for path in ("run.json", "run.boctrace"):
+        assert kernel.run(f"%boc replay {tmp_path}/{path}").out.startswith("2 starts to follow")
+        assert "boc is replaying 0 of 2 starts" in kernel.run("%boc start\n%boc status").out
+        kernel.run(cell)
+        assert "boc is running" in kernel.run("%boc status").out, "all was followed"
+    kernel.run(f"%boc replay {tmp_path}/run.json")
+    ran = kernel.run("@boc.when()\ndef other(): ...\nquiesce()", ok=False)
+    assert "ReplayDiverged" in ran.text and "main scheduled 'other' where 'stir'" in ran.text
+    assert "nothing.json" in kernel.run("%boc replay nothing.json", ok=False).text
+    kernel.run("boc.reset()")
+
+
 @pytest.mark.parametrize("line", ["gantt", "gantt cown", "gantt --by behavior", "gantt --last 60 --all", "throughput"])
 def test_charts(kernel: Kernel, line: str) -> None:
     kernel.run("pot = Cown(0)" + WORK + "quiesce()")
