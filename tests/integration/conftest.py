@@ -40,11 +40,11 @@ def nothing_left(config, failed):
     before = getattr(config, "living", None)
     end = time.monotonic() + 10
     while True:
-        gc.collect()
         now = boc.debug.live()
         left = {name: count for name, count in now.items() if before is not None and count > before[name]}
         if not left or failed or time.monotonic() > end:
             break
+        gc.collect()  # only then: it is dear in a process that has imported much
         time.sleep(0.01)  # an abandoned worker lets go of what it has when its body ends
     config.living = now
     assert failed or not left, f"left behind: {left}, before the test: {before}"

@@ -54,7 +54,9 @@ def replayed(program, schedule):
 
 # ---- the same program ------------------------------------------------------------------------------
 @pytest.mark.parametrize("threads", [0, 2])
-@pytest.mark.parametrize("seeds", [range(8 * i, 8 * i + 8) for i in range(4)], ids=str)
+@pytest.mark.parametrize("seeds", [
+    range(8), *(pytest.param(range(8 * i, 8 * i + 8), marks=pytest.mark.slow) for i in range(1, 4)),
+], ids=str)
 def test_random_programs_make_the_same_decisions(seeds, threads):
     for seed in seeds:
         answer, first = recorded(lambda: everything(seed, threads), 2 + seed % 2)
