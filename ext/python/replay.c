@@ -165,10 +165,12 @@ static void nap(void) {
     pthread_cond_timedwait(&boc__r_changed, &boc__r_mutex, &t);
 }
 
+static void look(uint32_t own);
+
 /* Between two slices of a rest, with the GIL and without the lock: signals, pinned work, an interrupt of the body. */
 static int between(boc_state_t *st, bool body, bool pump) {
     if (!body && boc__interp_is_main())
-        boc__replay_look();
+        look(1);
     if (boc__wait_slice(st, BOC_EINTR, pump) < 0)
         return -1;
     if (st->worker < 0 || !body)
@@ -587,10 +589,11 @@ static void still(void) {
     boc__r_unlock();
 }
 
-/* Whether every other thread of the program rests here, too. With the GIL. */
-static bool alone(void) {
+/* Whether every other thread of the program rests here, too. own: whether the calling one is counted there, 1 or 0. With
+   the GIL. */
+static bool alone(uint32_t own) {
     boc__r_lock();
-    uint32_t outside = r.outside;
+    uint32_t outside = r.outside > own ? r.outside - own : 0;
     boc__r_unlock();
     PyObject *m = PyImport_ImportModule("boc._gate");
     PyObject *n = m ? PyObject_CallMethod(m, "other_threads", NULL) : NULL;
@@ -602,10 +605,15 @@ static bool alone(void) {
     return others == 0 || (others > 0 && (uint32_t)others <= outside);
 }
 
-void boc__replay_look(void) {
+/* own: 1 in a rest of the calling thread, else 0. */
+static void look(uint32_t own) {
     int64_t since = quiet_for();
-    if (since >= GRACE_NS || (since >= STILL_NS && alone()))
+    if (since >= GRACE_NS || (since >= STILL_NS && alone(own)))
         still();
+}
+
+void boc__replay_look(void) {
+    look(0);
 }
 
 int boc__replay_before_pump(int64_t deadline) {

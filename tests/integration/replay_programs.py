@@ -185,3 +185,24 @@ def refused_in_a_body():
             return str(e)
 
     return boc.whencall(body, []).result()
+
+
+def a_thread_comes_after(nap):
+    """Another thread schedules behind main, which takes its time."""
+    log = Cown([], name="log")
+    go = threading.Event()
+
+    def other():
+        go.wait()
+        boc.whencall(lambda log: log.value.append("thread"), [log], name="thread")
+
+    t = threading.Thread(target=other)
+    t.start()
+    if nap:
+        go.set()
+        time.sleep(nap)
+    boc.whencall(lambda log: log.value.append("main"), [log], name="main")
+    go.set()
+    t.join()
+    boc.quiesce()
+    return log.result()

@@ -16,6 +16,7 @@ from boc import Cown, ReplayDiverged
 from boc.trace import Schedule, ScheduleError, Trace
 from programs import run
 from replay_programs import (
+    a_thread_comes_after,
     board,
     cancelling,
     everything,
@@ -64,6 +65,12 @@ def test_random_programs_make_the_same_decisions(seeds, threads):
         for _ in range(2):
             again, second = replayed(lambda: everything(seed, threads), first)
             assert again == answer and second == first, seed
+
+
+def test_threads_that_rest_wait_for_one_that_takes_its_time():
+    answer, first = recorded(lambda: a_thread_comes_after(0))
+    assert answer == ["main", "thread"]
+    assert replayed(lambda: a_thread_comes_after(0.5), first) == (answer, first)
 
 
 def test_replay_keeps_the_options_of_start():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
@@ -99,7 +99,7 @@ def of_trace(trace: Trace, since: int | None = None) -> Schedule:
         max(1, trace.workers),
         sum(not x.ended and not x.cancelled for x in lives.values()),
         missing,
-        tuple((places[i], bisect_left(mains, x.start)) for i, x in lives.items() if x.on_main and i in places),
+        tuple((places[i], bisect_right(mains, x.start)) for i, x in lives.items() if x.on_main and i in places),
     )
 
 
@@ -248,6 +248,7 @@ def _orders(found: _Found) -> tuple[list[int], list[int]]:
         if x.parent >= 0 and x.parent in last:
             g.follow(("join", last[x.parent]), ("join", i))
         last[x.parent] = i
+    _follow_main(g, lives)
     for cown, order in found.joins.items():
         _follow_queue(g, cown, order)
     for k, (_, writer, _) in enumerate(found.writes):
@@ -266,6 +267,16 @@ def _orders(found: _Found) -> tuple[list[int], list[int]]:
     if len(scheduled) != len(lives):
         scheduled = sorted(lives, key=lambda i: (lives[i].time, i))
     return starts, scheduled
+
+
+def _follow_main(g: _Graph, lives: dict[int, _Life]) -> None:
+    """What the main thread scheduled and the bodies that it ran are in the order of its own times."""
+    joins = [(x.time, 0, i) for i, x in lives.items() if not x.parent]
+    runs = [(x.start, 1, i) for i, x in lives.items() if x.on_main]
+    last = ("", 0)
+    for _, runs_now, i in sorted(joins + runs):
+        g.follow(last, ("start" if runs_now else "join", i))
+        last = ("end" if runs_now else "join", i)
 
 
 def _follow_queue(g: _Graph, cown: int, order: list[_Join]) -> None:
