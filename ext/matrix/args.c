@@ -1,5 +1,5 @@
 /* args.c: what Python hands in, as C values, with errors that say what was wrong. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <string.h>
 

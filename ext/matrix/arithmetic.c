@@ -1,5 +1,5 @@
 /* arithmetic.c: + - * /, their in-place and method forms, fma and scaled_add. */
-#include "matrix.h"
+#include "operand.h"
 
 /* The state, from whichever operand is ours. */
 static boc__state_t *state_of_either(PyObject *a, PyObject *b)

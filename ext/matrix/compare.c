@@ -1,5 +1,5 @@
 /* compare.c: == and <, which give one bool, allclose, and where. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* index.c: m[...] to get and to set. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* make.c: new matrices from numbers, sequences, buffers, views and other matrices. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <string.h>
 

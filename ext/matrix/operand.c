@@ -1,5 +1,5 @@
 /* operand.c: numbers, matrices, views and sequences as operands; broadcasting; outputs. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* pick.c: take, put and their kin: whole rows or columns, or one element of each, by lists of indices. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <string.h>
 

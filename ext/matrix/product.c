@@ -1,5 +1,5 @@
 /* product.c: @ and transposes. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <stdlib.h>
 #include <string.h>

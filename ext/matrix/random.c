@@ -6,7 +6,7 @@
  * waits for another one's drawing, and a seed makes the draws of a program
  * reproducible whose calls have an order. Without a seed there is nothing to
  * reproduce: then each thread has places of its own. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 #include <pthread.h>

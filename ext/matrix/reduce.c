@@ -1,5 +1,5 @@
 /* reduce.c: sums, means, extremes, magnitudes and where they are, over all, rows or columns. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* text.c: a matrix as text: repr, str and HTML. Big ones show their corners. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 #include <stdio.h>

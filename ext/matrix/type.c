@@ -1,5 +1,5 @@
 /* type.c: the Matrix type: attributes, protocols, pickling. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 #include <string.h>

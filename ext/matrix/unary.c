@@ -1,5 +1,5 @@
 /* unary.c: element-wise operations on one matrix: rounding, signs, roots, clip, bins. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 

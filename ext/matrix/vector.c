@@ -1,5 +1,5 @@
 /* vector.c: matrices as vectors of two or three components, and batches of them. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <math.h>
 #include <string.h>

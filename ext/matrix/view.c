@@ -3,7 +3,7 @@
  *
  * A view holds its Matrix object, not the memory: when the contents have
  * moved into a cown, using the view raises as using the Matrix does. */
-#include "matrix.h"
+#include "operand.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What the files of the binding share: the state of one interpreter, values, captures, jobs.
+/* What the files of the binding share: the state of one interpreter and jobs. Values are in value.h, captures in captures.h.
  *
  * Reading order: when.c (a decorator call becomes a behavior) -> core -> run.c (a behavior runs) ->
  * value.c (what its cowns hold moves or stays) -> core. capture.c carries the names a body uses,
@@ -16,82 +16,12 @@
 #include "trace.h"
 #include "wait.h"
 
-/* ---- values: the tags of boc_value_t -------------------------------------- */
-enum {
-    V_EMPTY = 0,   /* a result that is not there yet */
-    V_NONE,
-    V_BOOL,        /* u.i */
-    V_INT,         /* u.i, exact int of 64 bits */
-    V_FLOAT,       /* u.d */
-    V_STR,         /* u.text, len bytes of UTF-8, at most 16 */
-    V_BYTES,       /* u.text, len bytes, at most 16 */
-    V_COWN,        /* u.p: boc_cown_t, owns a reference */
-    V_BLOB,        /* u.p: boc_blob_t, owns a reference: pickle */
-    V_EXC,         /* u.p: boc_blob_t: a packed exception */
-    V_CANCELLED,
-    V_DIED,        /* aux: name of a text: why */
-    V_DEF,         /* u.p: boc_capture_t of a definition, owns a reference */
-    V_ABSENT,      /* captures only: the name did not exist */
-    V_BYTESOBJ,    /* u.p: a bytes object with one reference, over 64 KB, between interpreters */
-    V_BYTEARRAY,   /* u.p: raw memory of a bytearray; u.buf.n its length */
-    V_MOVED,       /* u.p: payload of a C type; aux: index of its registration */
-    V_RAWBYTES,    /* u.p: boc_blob_t of the contents of a bytes object */
-    V_RAWARRAY,    /* the same of a bytearray */
-    V_LIVE,        /* u.p: PyObject of the interpreter that holds it, or of the home; aux: place in its live table */
-    V_LENT,        /* aux: index of the registration of a C type whose payload a reader has (lend.c) */
-    V_ARRAY,       /* u.p: the items of an array.array, malloc; u.buf.n their bytes; aux: the type code */
-    V_REGISTERED,      /* parts only, u.p: what CPython's own registry gave (registry.c) */
-    V_REFUSED,     /* of a copy: there is none; aux: index of the registration, or UINT32_MAX: out of memory */
-};
-enum {               /* boc_value_t.flags */
-    VF_EXC = 1,      /* an exception that a behavior let escape */
-    VF_SEEN = 2,     /* somebody looked at it */
-    VF_LOST = 4,     /* the cown's own value was lost: reading raises */
-    VF_ENCODING = 8, /* a thread in the home encodes it: pickling may hand the GIL to another that wants to */
-};
-#define V_INLINE_MAX 16
+typedef struct boc_state boc_state_t; /* one interpreter, below */
 
-typedef struct boc_blob {  /* encoded bytes; immutable, shared, freed anywhere */
-    _Atomic uint32_t refs;
-    uint32_t ncowns;
-    size_t len, held;      /* bytes here; these and those of its parts */
-    boc_cown_t **cowns;    /* kept alive by it, referred to by index */
-    uint64_t listed;       /* its hash, if it is in the table of captures; else 0 */
-    struct boc_part *parts; /* what goes beside the bytes: parts.h */
-    uint32_t nparts;
-    bool known;            /* what is known of a body, no value of the program: not counted */
-    uint64_t met;          /* a hash over the functions and classes that encoding it came by; 0: none */
-    uint32_t list_epoch;   /* not 0: in the list of those with cowns, see cycles.c */
-    struct boc_blob *list_next, **list_back;
-    unsigned char data[];
-} boc_blob_t;
+#include "captures.h"
+#include "value.h"
 
-typedef struct boc_capture { /* one captured value that many behaviors may share */
-    _Atomic uint32_t refs;
-    uint8_t mutable;         /* decoded anew for each behavior */
-    uint8_t is_def;          /* id: a definition of the store */
-    uint8_t is_patch;        /* loading it changes a class, it is no value */
-    unsigned char id[32];
-    uint64_t met;            /* of the value's blob; of a patch, the class's shape */
-    boc_value_t v;
-} boc_capture_t;
-
-typedef struct boc_capset {  /* the names that a body and what it reaches use, as they were at schedule */
-    _Atomic uint32_t refs;
-    uint32_t n;
-    bool any_mutable;
-    struct boc_capset_entry {
-        uint32_t ns, name;   /* of the name table */
-        boc_capture_t *capture;
-    } entry[];
-} boc_capset_t;
-
-typedef struct boc_recipe {  /* a body's code, once per content; never freed */
-    unsigned char id[32];
-    uint32_t index;          /* counts up: key of the workers' caches */
-    struct boc_recipe *chain;
-} boc_recipe_t;
-
+/* ---- jobs ---------------------------------------------------------------- */
 /* How parameters follow from requests when they are not simply one distinct cown each. */
 typedef struct boc_shape {
     uint32_t nitems;         /* cowns in all parameters together */
@@ -110,8 +40,6 @@ typedef struct boc_job {     /* the binding's part of a behavior */
 } boc_job_t;
 
 /* ---- one interpreter ------------------------------------------------------ */
-typedef struct boc_state boc_state_t;
-
 typedef struct boc_ctx {     /* a thread that runs a body */
     boc_state_t *st;
     boc_behavior_t *current; /* NULL between bodies */
@@ -219,48 +147,6 @@ PyObject *boc__error_type(boc_state_t *st, const char *name); /* borrowed: a cla
 void boc__forgive(void);
 PyObject *boc__raise_code(int code, const char *what); /* maps BOC_E... to an exception; returns NULL */
 
-/* ---- value.c -------------------------------------------------------------- */
-int boc__atom(boc_value_t *out, PyObject *o);         /* 1: stored inline (or as a cown handle), 0: not its kind */
-PyObject *boc__decode(boc_state_t *st, const boc_value_t *v); /* a new object; V_LIVE of this interpreter: the object */
-void boc__value_drop(boc_value_t *v);                 /* no interpreter needed; not V_LIVE */
-void boc__value_copy(boc_value_t *to, const boc_value_t *from); /* shares; not V_LIVE, V_MOVED, V_BYTESOBJ, V_BYTEARRAY */
-PyObject *boc__decode_taking(boc_state_t *st, boc_value_t *v); /* v is the caller's alone: buffers are not copied */
-/* Encode o for anywhere. -1: a TransferError is set; `what` names the place for people. */
-int boc__encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
-/* The same for a cown made of o: a C type that moves is taken, o is left empty. */
-int boc__encode_taking(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what);
-/* what a behavior leaves in a slot, see value.c */
-void boc__settle(boc_state_t *st, boc_behavior_t *b);
-void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of the exception that is set now */
-void boc__pack_exception(boc_state_t *st, boc_value_t *out);             /* the same into *out, without flags */
-void boc__refuse(boc_state_t *st, PyObject *o, const char *what); /* what is set becomes a TransferError that names the member of o */
-void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a live value rest nowhere */
-void boc__live_add(boc_state_t *st, boc_cown_t *c);
-void boc__live_remove(boc_state_t *st, boc_cown_t *c);
-void boc__live_flush(boc_state_t *st);                /* encode all: the interpreter ends */
-void boc__drop_there(int home, PyObject *o);          /* DECREF in the interpreter of a worker, or -1: main's. Any thread */
-bool boc__drop_value(boc_cown_t *c);                  /* core callback; false: the cown is freed later */
-PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c); /* for the holder: .value */
-void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o);
-int boc__slot_open(boc_state_t *st, boc_cown_t *c);   /* decode an encoded value in place before a body */
-
-/* ---- codec.c -------------------------------------------------------------- */
-int boc__codec_init(boc_state_t *st);
-boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o);       /* NULL with the pickler's own exception */
-boc_blob_t *boc__pickle_open(boc_state_t *st, PyObject *o);  /* parts not yet sealed: see parts.h */
-boc_blob_t *boc__pickle_inband(boc_state_t *st, PyObject *o); /* without parts: its bytes are all of it */
-boc_blob_t *boc__blob_new(size_t len);                       /* counted, without cowns or parts; NULL, no exception */
-PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
-PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b); /* the same, b is the caller's alone: its parts are not copied */
-void boc__blob_drop(boc_blob_t *b);
-void boc__blob_known(boc_blob_t *b);         /* nobody else has it yet: it is not counted as living */
-void boc__value_known(boc_value_t *v);       /* the same, if nobody else has it any more */
-bool boc__value_light(const boc_value_t *v, size_t most); /* it keeps no cowns alive, and no more than so many bytes */
-void boc__share(boc_value_t *v);             /* a capture's bytes: those of an equal one that lives, if there is one */
-void boc__share_end(const boc_blob_t *b);    /* listed bytes go */
-extern _Atomic int64_t boc__blobs, boc__blob_bytes;          /* living, for boc.debug.live() */
-static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
-
 /* ---- handle.c ------------------------------------------------------------- */
 void boc__handle_forget(boc_cown_t *c);               /* a cown that was pickled by hand once dies */
 
@@ -275,30 +161,6 @@ int boc__of_before(const boc_cown_t *c);              /* -1 with RuntimeError: i
 static inline int boc__check_born(const boc_cown_t *c) { return c->id < boc_fork_floor ? boc__of_before(c) : 0; }
 const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n);
 void boc__owner_text(const boc_cown_t *c, char *buf, size_t n);
-
-/* ---- capture.c ------------------------------------------------------------ */
-boc_capture_t *boc__capture_new(boc_state_t *st, PyObject *value, const char *what); /* NULL with an exception */
-boc_capture_t *boc__capture_def(const unsigned char id[32]);
-boc_capture_t *boc__capture_function(boc_state_t *st, PyObject *fn, const char *what); /* with the names it uses, for use elsewhere at once */
-void boc__capture_drop(boc_capture_t *c);
-void boc__capset_drop(boc_capset_t *s);
-static inline void boc__capset_keep(boc_capset_t *s) { if (s != NULL) atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); }
-void boc__callables_clear(boc_state_t *st);
-void boc__templates_forget(boc_state_t *st); /* as if none of its bodies had been scheduled before */
-int boc__capset_install(boc_state_t *st, boc_capset_t *s);
-void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *s);
-int boc__capset_lend(boc_state_t *st, boc_capset_t *s, PyObject ***saved); /* on main, for one body; also after -1: */
-void boc__capset_return(boc_state_t *st, boc_capset_t *s, PyObject **saved); /* what stood there before */
-boc_capture_t *boc__installed_capture(boc_state_t *st, uint32_t ns, uint32_t name, PyObject *value); /* borrowed, or NULL */
-PyObject *boc__name_object(boc_state_t *st, uint32_t name);  /* borrowed interned str */
-PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]); /* new reference */
-void boc__recipes_clear(boc_state_t *st);
-boc_recipe_t *boc__recipe(const unsigned char id[32]);
-PyObject *boc__store_put(PyObject *module, PyObject *data);
-PyObject *boc__store_get(PyObject *module, PyObject *id);
-bool boc__importing(boc_state_t *st);        /* in a worker: the top level of a module that is being imported called */
-PyObject *boc__names_moved(PyObject *module, PyObject *nothing);
-PyObject *boc__module_arrived(PyObject *module, PyObject *key);
 
 /* ---- when.c, run.c -------------------------------------------------------- */
 int boc__when_init(boc_state_t *st);

@@ -3,12 +3,12 @@
  * A helper thread enters the worker's interpreter (it waits for that GIL, which C code may keep for long), so the caller
  * waits with a bound and goes without frames then. An interpreter is not left before its visitors have gone. */
 #include "binding.h"
+#include "until.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MOST_FRAMES 64
 #define PATIENCE_NS 200000000
@@ -130,11 +130,7 @@ PyObject *boc__worker_frames(PyObject *module, PyObject *arg) {
     look_t *l = list && worker >= 0 && worker < BOC_MAX_WORKERS ? look_at((uint32_t)worker) : NULL;
     if (l == NULL)
         return list;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PATIENCE_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = boc__until(PATIENCE_NS);
     bool done;
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&lock);

@@ -6,9 +6,9 @@
 
 #include "interp_prepare.h"
 #include "interp_runtime.h"
+#include "until.h"
 
 #include <string.h>
-#include <time.h>
 
 /* How soon a running body lets a porter in. Only a thread that waits for the GIL makes it matter. */
 #define WORKER_SWITCH_INTERVAL_S 0.0003
@@ -44,9 +44,7 @@ boc__slots_unlock(PyThreadState *thread)
 void
 boc__slots_await_endings(void)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 1;
+    struct timespec until = boc__until(1000000000);
     pthread_mutex_lock(&boc__slots.lock);
     int rc = 0;
     while (boc__slots.ending > 0 && rc == 0) {

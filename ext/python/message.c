@@ -5,12 +5,12 @@
 #include "binding.h"
 #include "replay.h"
 #include "stepping.h"
+#include "until.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct message {
     struct message *next;
@@ -165,14 +165,10 @@ static message_t *take(const uint32_t *ids, Py_ssize_t n, Py_ssize_t *which) {
 /* Sleeps until something was sent for one of the tags, at most 50 ms. */
 static void sleep_for(const uint32_t *ids, Py_ssize_t n, int64_t deadline, uint64_t seen) {
     waiting_t w = {.tags = ids, .n = n};
-    int64_t ns = deadline - boc_now() < 50000000 ? deadline - boc_now() : 50000000;
-    struct timespec t;
+    int64_t ns = deadline - boc_now();
     if (ns <= 0)
         return;
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_nsec += ns;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
+    struct timespec t = boc__until(ns < BOC_SLICE_NS ? ns : BOC_SLICE_NS);
     pthread_mutex_lock(&mail.lock);
     if (atomic_load_explicit(&mail.sent, memory_order_acquire) == seen) {
         pthread_cond_init(&w.wake, NULL);

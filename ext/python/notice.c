@@ -11,12 +11,12 @@
 #include "replay.h"
 #include "seen.h"
 #include "stepping.h"
+#include "until.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define KEYS 64
 #define KEY_BYTES 63
@@ -174,13 +174,7 @@ static bool is_applied(uint64_t ticket, bool all) {
 }
 
 static int wait_applied(uint64_t ticket, bool all, int64_t deadline) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_nsec += 50000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_nsec -= 1000000000;
-        t.tv_sec++;
-    }
+    struct timespec t = boc__until(BOC_SLICE_NS);
     pthread_mutex_lock(&board.lock);
     if (!is_applied(ticket, all))
         pthread_cond_timedwait(&board.applied_more, &board.lock, &t);

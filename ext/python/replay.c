@@ -20,11 +20,11 @@
 #include "replay_state.h"
 
 #include "stepping.h"
+#include "until.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STILL_NS 100000000    /* without anything that could happen: the run stands still */
 #define PUMP_NS 1000000000    /* the most that a pump waits for what comes */
@@ -153,15 +153,9 @@ static void unlink_rest(boc__rest_t *me) {
         *at = me->next;
 }
 
-/* At most 50 ms, with the lock held. */
+/* At most a slice, with the lock held. */
 static void nap(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_nsec += 50000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_nsec -= 1000000000;
-        t.tv_sec++;
-    }
+    struct timespec t = boc__until(BOC_SLICE_NS);
     pthread_cond_timedwait(&boc__r_changed, &boc__r_mutex, &t);
 }
 

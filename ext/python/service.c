@@ -4,12 +4,12 @@
  * the origin (which cell scheduled), the trace as Python reads it, and objects of pinned cowns that died elsewhere. */
 #include "binding.h"
 #include "notebook.h"
+#include "until.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct item {
     struct item *next;
@@ -150,11 +150,7 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
     boc_state_t *st = boc__st();
     if (st == NULL || !PyArg_ParseTuple(args, "d:service_next", &timeout))
         return NULL;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    double until = (double)t.tv_sec + (double)t.tv_nsec * 1e-9 + timeout;
-    t.tv_sec = (time_t)until;
-    t.tv_nsec = (long)((until - (double)t.tv_sec) * 1e9);
+    struct timespec t = boc__until((int64_t)(timeout * 1e9));
     item_t *list;
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&q.lock);
@@ -263,11 +259,7 @@ static PyObject *service_wait(PyObject *module, PyObject *args) {
     double timeout;
     if (!PyArg_ParseTuple(args, "d:service_wait", &timeout))
         return NULL;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    double until = (double)t.tv_sec + (double)t.tv_nsec * 1e-9 + timeout;
-    t.tv_sec = (time_t)until;
-    t.tv_nsec = (long)((until - (double)t.tv_sec) * 1e9);
+    struct timespec t = boc__until((int64_t)(timeout * 1e9));
     bool some;
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&q.lock);
