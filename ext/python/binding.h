@@ -197,7 +197,7 @@ void boc__frames_close(uint32_t worker);
 
 /* ---- runtime.c, pump.c, service.c, notice.c ------------------------------- */
 int boc__ensure_started(void);        /* starts on demand (main), -1 with an exception */
-extern PyMethodDef boc__runtime_methods[], boc__service_methods[], boc__notice_methods[], boc__trace_methods[], boc__message_methods[];
+extern PyMethodDef boc__runtime_methods[], boc__service_methods[], boc__notice_methods[], boc__trace_methods[], boc__columns_methods[], boc__message_methods[];
 int boc__pump_some(boc_state_t *st, int64_t deadline, long max, bool raise_on_error, long *executed, long *raised, bool *deadline_hit);
 int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR / BOC_EPINNED: signals, pinned work; -1 with an exception */
 /* kinds of what goes to main: mirrored in boc/_kinds.py */

@@ -291,7 +291,7 @@ static int core_exec(PyObject *module) {
         return -1;
     return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 ||
            PyModule_AddFunctions(module, boc__notebook_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
-                   PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 ||
+                   PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 || PyModule_AddFunctions(module, boc__columns_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0 || PyModule_AddFunctions(module, boc__unseen_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__gate_methods) < 0 || PyModule_AddFunctions(module, boc__replay_methods) < 0
                ? -1

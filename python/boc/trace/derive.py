@@ -1,11 +1,14 @@
-"""From records to columns with no Python loop over behaviors: ids come from counters, so they index."""
+"""From records to the tables of behaviors and requests, with no Python loop over either."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from boc import _core
 
 from .columns import (
     CANCELLED,
@@ -18,19 +21,18 @@ from .columns import (
     RAISED,
     READY,
     RUNNING,
+    U8,
     WAITING,
     Behaviors,
-    Bool,
     Requests,
 )
 from .events import flag
 from .records import MAIN, Gap, Records
-from .split import ByKind, Rows
+from .split import ByKind, Ids
 
 _S_READY, _S_PINNED = flag("schedule", "READY"), flag("schedule", "PINNED")
 _S_NATIVE, _S_RESULT = flag("schedule", "NATIVE"), flag("schedule", "has a result")
-_R_READ, _R_GRANTED = flag("request", "READ"), flag("request", "GRANTED")
-_G_READ, _G_READY = flag("grant", "READ"), flag("grant", "READY")
+_G_READ = flag("grant", "READ")
 _RAISED, _CANCELLED = flag("end", "RAISED"), flag("end", "CANCELLED")
 
 
@@ -41,140 +43,141 @@ def thread_row(thread: NDArray[Any]) -> I32:
     return out
 
 
-class Ids:
-    """Rows by id, in order of id: a table where the ids are dense, a search where they are not."""
-
-    def __init__(self, *parts: NDArray[np.uint64]) -> None:
-        parts = tuple(p for p in parts if len(p))
-        total = sum(len(p) for p in parts)
-        self._table: I32 | None = None
-        self._low = np.uint64(0)
-        if not total:
-            self.id: NDArray[np.uint64] = np.empty(0, np.uint64)
-            return
-        low, high = min(int(p.min()) for p in parts), max(int(p.max()) for p in parts)
-        span = high - low + 1
-        if span > 8 * total + 65536:
-            self.id = np.unique(np.concatenate(parts))
-            return
-        self._low = np.uint64(low)
-        present = np.zeros(span, bool)
-        for p in parts:
-            present[p - self._low] = True
-        self.id = (np.flatnonzero(present).astype(np.uint64)) + self._low
-        self._table = np.cumsum(present, dtype=np.int32) - 1
-        self._table[~present] = NONE
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def rows(self, ids: NDArray[np.uint64]) -> I32:
-        """Rows of ids, -1 where unknown."""
-        if not len(self.id):
-            return np.full(len(ids), NONE, np.int32)
-        if self._table is not None:
-            at = ids - self._low  # below: wraps to a large number
-            if len(at) and int(at.max()) < len(self._table):
-                direct: I32 = self._table[at]
-                return direct
-            ok = at < len(self._table)
-            out: I32 = np.where(ok, self._table[np.where(ok, at, 0)], NONE).astype(np.int32)
-            return out
-        place = np.minimum(np.searchsorted(self.id, ids), len(self.id) - 1)
-        found: I32 = np.where(self.id[place] == ids, place, NONE).astype(np.int32)
-        return found
+def naming_first(records: Records) -> tuple[Records, Records]:
+    """The names of cowns that stand before all other records, and those."""
+    look = 1024
+    while look < len(records) and records["time"][look - 1] < 0:
+        look *= 2
+    begin = np.flatnonzero(records["time"][:look] >= 0)
+    first = int(begin[0]) if len(begin) else len(records)
+    return records[:first], records[first:]
 
 
-def behaviors(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors, Ids, Bool]:
-    """The table of behaviors, their ids, and which have a result cown."""
-    sched, start, end, request = (kinds.rows(k) for k in ("schedule", "start", "end", "request"))
-    ids = Ids(sched["subject"], start["subject"], end["subject"], request["subject"])
-    n = len(ids)
+@dataclass
+class Filled(Behaviors):
+    """The behaviors while their table is made: also flags of the schedule and the end, the CPU time of the thread at
+    the end, and which requests are theirs."""
 
-    def times(source: Rows | Records) -> tuple[I64, I32]:
-        column = np.full(n, NONE, np.int64)
-        row, time = ids.rows(source["subject"]), source["time"]
-        if len(row) and row.min() < 0:
-            time, row = time[row >= 0], row[row >= 0]
-        column[row] = time
-        return column, row
+    cpu_end: I64
+    flags: U8
+    end_flags: U8
+    first: I32
+    asked: I32
 
-    t_sched, row = times(sched)
-    name = np.zeros(n, np.int32)
-    parent = np.zeros(n, np.uint64)
-    flags = np.zeros(n, np.uint8)
-    name[row], parent[row], flags[row] = sched["seq"], sched["other"], sched["flags"]
-    t_start, row = times(start)
-    thread = np.full(n, NO_THREAD, np.int32)
-    stolen = np.full(n, NONE, np.int32)
-    thread[row] = thread_row(start["thread"])
-    unnamed = name[row] == 0  # its schedule was overtaken: the start names it too
-    if unnamed.any():
-        name[row[unnamed]] = start["seq"][unnamed]
-    taken = kinds["steal"]
-    victim = ids.rows(taken["subject"])
-    stolen[victim[victim >= 0]] = taken["seq"][victim >= 0]
-    stolen[t_start < 0] = NONE
-    cpu = np.zeros(n, np.int64)
-    cpu[row] = start["other"].astype(np.int64)
-    started = start
-    t_body, _ = times(kinds.rows("body"))
-    t_end, row = times(end)
-    end_flags = np.zeros(n, np.uint8)
-    end_flags[row] = end["flags"]
-    thread[row] = thread_row(end["thread"])
-    cpu_end = np.zeros(n, np.int64)
-    cpu_end[row] = end["other"].astype(np.int64)
-    cpu = np.where((cpu > 0) & (cpu_end > cpu), cpu_end - cpu, 0)
-    t_body_end, _ = times(kinds.rows("body_end"))
-    t_cancel, _ = times(kinds["cancel"])
-    t_ready, _ = times(kinds.rows("ready"))
-    at_once = (flags & _S_READY).astype(bool)
-    t_ready = np.where((t_ready < 0) & at_once, t_sched, t_ready)
+
+def tables(kinds: ByKind, gaps: list[Gap], down: Records) -> tuple[Behaviors, Ids, Requests, Ids]:
+    """Behaviors and requests, each with the rows of its ids (those of requests: the ids of cowns)."""
+    ids, cowns = kinds.ids()
+    b, r, stray = _fill(kinds, ids, cowns)
+    _behaviors(b, kinds, ids)
+    _lost(b, gaps, down, kinds.records)
+    requests = _requests(b, r, stray, kinds, ids, cowns)
+    return Behaviors(**{f.name: getattr(b, f.name) for f in fields(Behaviors)}), ids, requests, cowns
+
+
+def _fill(kinds: ByKind, ids: Ids, cowns: Ids) -> tuple[Filled, Requests, Records]:
+    """What the records say themselves, row by row; and the grants whose requests were overtaken."""
+    n, k = len(ids), kinds.count("request")
+    never: I64 = np.full(n, NONE, np.int64)  # of what no record tells: it is only read
+
+    def unknown(kind: str) -> I64:
+        return never.copy() if kinds.count(kind) else never
+
+    def zeros(kind: type) -> NDArray[Any]:
+        return np.zeros(n, kind)
+
+    b = Filled(
+        ids.id,
+        name=zeros(np.int32),
+        parent=zeros(np.uint64),
+        sched=unknown("schedule"),
+        ready=never.copy(),
+        start=unknown("start"),
+        body=unknown("body"),
+        body_end=unknown("body_end"),
+        end=unknown("end"),
+        cancel=unknown("cancel"),
+        thread=np.full(n, NO_THREAD, np.int32),
+        stolen=np.full(n, NONE, np.int32),
+        state=zeros(np.uint8),
+        pinned=zeros(bool),
+        native=zeros(bool),
+        cpu=zeros(np.int64),
+        cpu_end=zeros(np.int64),
+        flags=zeros(np.uint8),
+        end_flags=zeros(np.uint8),
+        first=zeros(np.int32),
+        asked=zeros(np.int32),
+    )
+    r = Requests(
+        behavior=np.empty(k, np.int32),
+        cown=np.empty(k, np.int32),
+        read=np.empty(k, bool),
+        time=np.empty(k, np.int64),
+        grant=np.empty(k, np.int64),
+        release=np.empty(0, np.int64),
+        pred=np.empty(k, np.int32),
+        exact=np.empty(k, bool),
+    )
+    records, who, what = kinds.in_rows(ids, cowns)
+    places = (who.low, who.rows_of, what.low, what.rows_of)
+    high = int(who.id[-1]) if len(who) else 0
+    if not _core.trace_fill(records, kinds.kind, high, *places, n, b, k, r):
+        _together(b, r)
+    stray = np.empty(kinds.count("grant"), np.int64)
+    strays = _core.trace_grants(records, kinds.kind, *places, n, b, k, r, stray)
+    return b, r, kinds.records[stray[:strays]]
+
+
+def _together(b: Filled, r: Requests) -> None:
+    """Put the requests of each behavior together, so that a grant finds its request in a few steps."""
+    order = np.argsort(r.behavior, kind="stable")
+    for name in ("behavior", "cown", "read", "time", "grant", "pred", "exact"):
+        setattr(r, name, getattr(r, name)[order])
+    b.asked = np.bincount(r.behavior, minlength=len(b)).astype(np.int32)
+    b.first = np.cumsum(b.asked, dtype=np.int32) - b.asked
+
+
+def _behaviors(b: Filled, kinds: ByKind, ids: Ids) -> None:
+    """What follows from what the records say of each behavior."""
+    for name, column, field in (("cancel", b.cancel, "time"), ("steal", b.stolen, "seq")):
+        told = kinds[name]
+        row = ids.rows(told["subject"])
+        column[row[row >= 0]] = told[field][row >= 0]
+    b.stolen[b.start < 0] = NONE
+    if b.cpu_end.any():
+        b.cpu = np.where((b.cpu > 0) & (b.cpu_end > b.cpu), b.cpu_end - b.cpu, 0)
+    else:
+        b.cpu[:] = 0
+    at_once = (b.flags & _S_READY) > 0
+    if at_once.any():
+        b.ready = np.where((b.ready < 0) & at_once, b.sched, b.ready)
     # A worker starts its next body at the end of the one before, without looking at the clock again: what was
     # scheduled by another thread since then did not start before that.
-    since = np.maximum(t_sched, t_ready)
-    since = np.where(t_end >= 0, np.minimum(since, t_end), since)
-    t_start = np.where(t_start >= 0, np.maximum(t_start, since), t_start)
+    since = np.maximum(b.sched, b.ready)
+    since = np.where(b.end >= 0, np.minimum(since, b.end), since)
+    started = b.start >= 0
+    b.start = np.where(started, np.maximum(b.start, since), b.start)
     # A body without decode begins at the start, one without encode stops at the end: no record says so.
-    t_body = np.where(t_body < 0, t_start, t_body)
-    t_body_end = np.where((t_body_end < 0) & (t_start >= 0), t_end, t_body_end)
+    b.body = np.where(b.body < 0, b.start, b.body) if kinds.count("body") else b.start
+    b.body_end = np.where((b.body_end < 0) & started, b.end, b.body_end)
 
-    state = np.full(n, WAITING, np.uint8)
-    state[t_ready >= 0] = READY
-    state[t_start >= 0] = RUNNING
-    ended = t_end >= 0
-    state[ended] = DONE
-    raised = (end_flags & _RAISED) > 0
+    ended = b.end >= 0
+    b.state[:] = WAITING
+    b.state[b.ready >= 0] = READY
+    b.state[started] = RUNNING
+    b.state[ended] = DONE
+    raised = (b.end_flags & _RAISED) > 0
     marked = ids.rows(kinds["raise"]["subject"])
     raised[marked[marked >= 0]] = True
-    state[ended & raised] = RAISED
-    gone = (t_cancel >= 0) & (t_start < 0)
-    state[(ended & ((end_flags & _CANCELLED) > 0)) | gone] = CANCELLED
-    native = ((flags & _S_NATIVE) > 0) | ((t_sched < 0) & (t_start < 0) & (thread < 0))
-    out = Behaviors(
-        ids.id,
-        name,
-        parent,
-        t_sched,
-        t_ready,
-        t_start,
-        t_body,
-        t_body_end,
-        t_end,
-        t_cancel,
-        thread,
-        stolen,
-        state,
-        (flags & _S_PINNED).astype(bool),
-        native,
-        cpu,
-    )
-    _lost(out, started, gaps, down, kinds.records)
-    return out, ids, (flags & _S_RESULT).astype(bool)
+    b.state[ended & raised] = RAISED
+    gone = (b.cancel >= 0) & ~started
+    b.state[(ended & ((b.end_flags & _CANCELLED) > 0)) | gone] = CANCELLED
+    b.pinned = (b.flags & _S_PINNED) > 0
+    b.native = ((b.flags & _S_NATIVE) > 0) | ((b.sched < 0) & ~started & (b.thread < 0))
 
 
-def _lost(b: Behaviors, started: Rows, gaps: list[Gap], down: Records, records: Records) -> None:
+def _lost(b: Behaviors, gaps: list[Gap], down: Records, records: Records) -> None:
     """Whose end was overtaken is not running; whose start may have been is not waiting."""
     running = np.flatnonzero(b.state == RUNNING)
     horizon: dict[int, int] = {}
@@ -190,9 +193,8 @@ def _lost(b: Behaviors, started: Rows, gaps: list[Gap], down: Records, records: 
             horizon.setdefault(t, int(records["time"][at]))
     if len(running):
         latest: dict[int, int] = {}
-        rows = thread_row(started["thread"])
         for t in np.unique(b.thread[running]).tolist():
-            latest[t] = int(started["time"][rows == t].max())
+            latest[t] = int(b.start[b.thread == t].max())
         dead = {int(thread_row(np.array([t]))[0]): h for t, h in horizon.items()}
         for t, when in zip(down["subject"].tolist(), down["time"].tolist(), strict=True):
             dead[t] = max(dead.get(t, NONE), when)
@@ -208,52 +210,26 @@ def _lost(b: Behaviors, started: Rows, gaps: list[Gap], down: Records, records: 
     b.state[(b.end >= 0) & (b.start < 0) & (b.state != CANCELLED) & ~b.native] = LOST  # its bar has no begin
 
 
-def requests(kinds: ByKind, b: Behaviors, ids: Ids, result: Bool) -> tuple[Requests, Ids]:
+def _requests(b: Filled, r: Requests, stray: Records, kinds: ByKind, ids: Ids, cowns: Ids) -> Requests:
     """The table of requests, with the holding of result cowns from birth where others asked for them."""
-    asked, granted, made = kinds.rows("request"), kinds.rows("grant"), kinds["result"]
-    cowns = Ids(asked["other"], granted["other"])
-    who, what = ids.rows(asked["subject"]), cowns.rows(asked["other"])
-    time = asked["time"]
-    got = (asked["flags"] & _R_GRANTED) > 0
-    read = (asked["flags"] & _R_READ) > 0
-    seq = asked["seq"].astype(np.int64)
-    pred = np.full(len(who), NONE, np.int32)
-    pred[~got] = _predecessor(seq[~got], ids)
-    grant = np.where(got, time, NONE)
-    exact = got.copy()
-
-    # Keep the requests of one behavior together, so that a grant finds its request in a few steps.
-    if len(who) and np.count_nonzero(who[1:] != who[:-1]) + 1 != np.count_nonzero(np.bincount(who, minlength=1)):
-        order = np.argsort(who, kind="stable")
-        who, what, time, read = who[order], what[order], time[order], read[order]
-        pred, grant, exact = pred[order], grant[order], exact[order]
-    first, count = _runs(who, len(b))
-    g_who, g_what, g_time = ids.rows(granted["subject"]), cowns.rows(granted["other"]), granted["time"]
-    at = _find(g_who, g_what, first, count, what)
-    hit = at >= 0
-    grant[at[hit]] = g_time[hit]
-    exact[at[hit]] = True
-    last = hit & ((granted["flags"] & _G_READY) > 0)
-    b.ready[g_who[last]] = g_time[last]
-    stray = ~hit & (g_who >= 0)
-
-    parts: list[tuple[Any, ...]] = [(who, what, read, time, grant, pred, exact)]
-    if stray.any():
-        k = int(stray.sum())
+    parts: list[tuple[Any, ...]] = [(r.behavior, r.cown, r.read, r.time, r.grant, r.pred, r.exact)]
+    if len(stray):
+        k = len(stray)
         parts.append(
             (
-                g_who[stray],
-                g_what[stray],
-                (granted["flags"][stray] & _G_READ) > 0,
+                ids.rows(stray["subject"]),
+                cowns.rows(stray["other"]),
+                (stray["flags"] & _G_READ) > 0,
                 np.full(k, NONE, np.int64),
-                g_time[stray],
+                stray["time"],
                 np.full(k, NONE, np.int32),
                 np.ones(k, bool),
             )
         )
-    own = _results(b, made, ids, cowns, result, who, what)
+    own = _results(b, kinds["result"], ids, cowns, r.behavior, r.cown)
     if own is not None:
         parts.append(own)
+    who, what, read, time, grant, pred, exact = parts[0]
     if len(parts) > 1:
         who, what, read, time, grant, pred, exact = (np.concatenate(x) for x in zip(*parts, strict=True))
     _settle(b, who, grant)
@@ -262,55 +238,19 @@ def requests(kinds: ByKind, b: Behaviors, ids: Ids, result: Bool) -> tuple[Reque
         # Granted at the latest when it was ready; the record that said when was overtaken.
         known = np.where(b.ready >= 0, b.ready, b.start)[who]
         grant = np.where(late, known, grant)
-    release = np.where(grant >= 0, b.end[who], NONE)
-    return Requests(who, what, read, time, grant, release, pred, exact), cowns
+    release = b.end[who]
+    if late.any():
+        release = np.where(grant >= 0, release, NONE)
+    return Requests(who, what, read, time, grant, release, pred, exact)
 
 
-def _predecessor(low: I64, ids: Ids) -> I32:
-    """Rows of behaviors by the low 32 bits of their ids."""
-    if not len(ids):
-        return np.full(len(low), NONE, np.int32)
-    base = int(ids.id[-1])
-    back = ((base & 0xFFFFFFFF) - low) & 0xFFFFFFFF
-    whole = np.where(back <= base, base - back, 0).astype(np.uint64)
-    return ids.rows(whole)
-
-
-def _runs(who: I32, n: int) -> tuple[I32, I32]:
-    first = np.zeros(n, np.int32)
-    if not len(who):
-        return first, first.copy()
-    cut = np.concatenate(([0], np.flatnonzero(who[1:] != who[:-1]) + 1))
-    first[who[cut]] = cut
-    count = np.bincount(who, minlength=n).astype(np.int32)
-    return first, count
-
-
-def _find(g_who: I32, g_what: I32, first: I32, count: I32, what: I32) -> I32:
-    """Rows of the requests that grants answer, -1 where there is none."""
-    at = np.full(len(g_who), NONE, np.int32)
-    if not len(what):
-        return at
-    left = np.flatnonzero(g_who >= 0)
-    place, stop = first[g_who[left]], first[g_who[left]] + count[g_who[left]]
-    while True:
-        inside = place < stop
-        if not inside.all():
-            left, place, stop = left[inside], place[inside], stop[inside]
-        if not len(left):
-            return at
-        same = what[place] == g_what[left]
-        at[left[same]] = place[same]
-        left, place, stop = left[~same], place[~same] + 1, stop[~same]
-
-
-def _results(
-    b: Behaviors, made: Records, ids: Ids, cowns: Ids, result: Bool, who: I32, what: I32
-) -> tuple[Any, ...] | None:
+def _results(b: Filled, made: Records, ids: Ids, cowns: Ids, who: I32, what: I32) -> tuple[Any, ...] | None:
     """A behavior holds its result cown from its schedule on; said only for those that others asked for."""
-    mine = np.flatnonzero(result & (b.sched >= 0))
-    theirs = cowns.rows(b.id[mine])
-    row, cown = [mine[theirs >= 0]], [theirs[theirs >= 0]]
+    maker = ids.rows(cowns.id)
+    theirs = np.flatnonzero(maker >= 0)
+    held = ((b.flags[maker[theirs]] & _S_RESULT) > 0) & (b.sched[maker[theirs]] >= 0)
+    theirs = theirs[held]
+    row, cown = [maker[theirs]], [theirs]
     if len(made):
         r, c = ids.rows(made["subject"]), cowns.rows(made["other"])
         ok = (r >= 0) & (c >= 0)

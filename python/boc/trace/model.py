@@ -109,18 +109,16 @@ class Trace:
         """Derive the tables. `records`: in order within each thread; `now`: by default the last time."""
         names, gaps, board = list(names), list(gaps), list(board)
         if named is None and len(records) and records["time"][0] < 0:
-            before = int(np.argmax(records["time"] >= 0)) or len(records)
-            named, records = records[:before], records[before:]
-        latest = int(records["time"].max()) if len(records) else 0
+            named, records = derive.naming_first(records)
+        kinds = ByKind(records)
         if now is None:
-            now = latest
-        elif latest > now:
+            now = kinds.latest
+        elif kinds.latest > now:
             # One ring was read later than another: what came after `now` in it has no other half yet.
             records = records[records["time"] <= now]
-        kinds = ByKind(records)
+            kinds = ByKind(records)
         up, down = kinds["worker_up"], kinds["worker_down"]
-        b, ids, result = derive.behaviors(kinds, gaps, down)
-        r, cown_ids = derive.requests(kinds, b, ids, result)
+        b, ids, r, cown_ids = derive.tables(kinds, gaps, down)
         c = sides.cowns(kinds["cown"] if named is None else np.concatenate([named, kinds["cown"]]), cown_ids, b, ids)
         raised = kinds["raise"]
         who = ids.rows(raised["subject"])
@@ -242,6 +240,8 @@ class Trace:
     def held_until(self) -> I64:
         """When each request gave its cown back; `t1` for what has not; its grant where that is not known."""
         b, r = self.behaviors, self.requests
+        if (r.release >= 0).all():
+            return np.maximum(r.release, r.grant)
         open_ = (b.state == RUNNING) | (b.state == READY) | (b.state == WAITING) | (b.state == CANCELLED)
         until = np.where(r.release >= 0, r.release, np.where(open_[r.behavior], self.t1, r.grant))
         return np.maximum(until, r.grant)
@@ -250,18 +250,20 @@ class Trace:
     def waited_until(self) -> I64:
         """When each request stopped waiting: granted, cancelled, or not yet (`t1`)."""
         b, r = self.behaviors, self.requests
-        cancelled = b.cancel[r.behavior]
-        until = np.where(r.grant >= 0, r.grant, np.where(b.state[r.behavior] == LOST, r.time, self.t1))
-        until = np.where((cancelled >= 0) & (cancelled < until), cancelled, until)
+        until = r.grant
+        if not (granted := until >= 0).all():
+            until = np.where(granted, until, np.where(b.state[r.behavior] == LOST, r.time, self.t1))
+        if (b.cancel >= 0).any():
+            cancelled = b.cancel[r.behavior]
+            until = np.where((cancelled >= 0) & (cancelled < until), cancelled, until)
         return np.maximum(until, r.time)
 
     @property
     def lost(self) -> dict[int, int]:
         """Records overtaken while somebody read, by thread number of the records."""
         out: dict[int, int] = {}
-        for gap in self.gaps:
-            if gap.begin != BEFORE:
-                out[gap.thread] = out.get(gap.thread, 0) + gap.lost
+        for gap in (g for g in self.gaps if g.begin != BEFORE):
+            out[gap.thread] = out.get(gap.thread, 0) + gap.lost
         return out
 
     @property

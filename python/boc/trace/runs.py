@@ -34,8 +34,9 @@ def _end(trace: Trace) -> int:
     own = ~b.native
     if trace.pending or not own.any():
         return trace.t1
-    times = (b.end[own], b.cancel[own], b.start[own], b.sched[own], trace.notices.time)
-    return min(trace.t1, max(int(x.max()) for x in times if len(x)))
+    every = bool(own.all())
+    times = [x if every else x[own] for x in (b.end, b.cancel, b.start, b.sched)]
+    return min(trace.t1, max(int(x.max()) for x in (*times, trace.notices.time) if len(x)))
 
 
 def _begin(trace: Trace, since: int | None = None) -> int:
@@ -51,10 +52,10 @@ def _begin(trace: Trace, since: int | None = None) -> int:
     done = b.state[known] > RUNNING
     end = np.sort(np.maximum(b.end, b.cancel)[known][done])
     # Nothing is pending before a schedule when as many have ended as were scheduled.
-    ended = np.searchsorted(end, sched, side="right")
-    idle = np.flatnonzero(ended == np.arange(len(sched)))
-    idle = idle[idle > 0]
-    last = end[ended[idle] - 1]
+    most = min(len(end) + 1, len(sched))
+    over = np.append(end[:most], np.iinfo(np.int64).max)
+    idle = 1 + np.flatnonzero((over[: most - 1] <= sched[1:most]) & (over[1:most] > sched[1:most]))
+    last = end[idle - 1]
     # Such a moment counts where somebody saw it: a wait that ended, workers that went, or a pause.
     seen = np.searchsorted(trace.quiet, sched[idle], side="right") > np.searchsorted(trace.quiet, last)
     kept = seen | (sched[idle] - last >= _PAUSE_NS)

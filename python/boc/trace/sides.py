@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .columns import I32, I64, NONE, Behaviors, Cowns, Moves, Notes, Notices, Requests, Rests
-from .derive import Ids, thread_row
+from .derive import thread_row
 from .events import KIND
 from .records import Records
-from .split import ByKind
+from .split import ByKind, Ids
 
 
 def cowns(named: Records, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:
@@ -175,13 +175,13 @@ def first_names(b: Behaviors) -> list[int]:
     rows = np.flatnonzero((b.name > 0) & ~b.native)
     if not len(rows):
         return []
-    begin = b.sched[rows]
+    begin, name = b.sched[rows], b.name[rows]
     if (begin < 0).any():
         begin = np.where(begin >= 0, begin, b.start[rows])
-    if len(rows) > 1 and (begin[1:] < begin[:-1]).any():
-        rows = rows[np.argsort(begin, kind="stable")]
-    name = b.name[rows]
-    first = np.full(int(name.max()) + 1, NONE, np.int64)
-    first[name[::-1]] = np.arange(len(rows))[::-1]  # the last write stays: the first place of each name
-    seen = np.flatnonzero(first >= 0)
-    return [int(n) for n in seen[np.argsort(first[seen], kind="stable")]]
+    first = np.full(int(name.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, name, begin)
+    at = np.flatnonzero(begin == first[name])[::-1]
+    place = np.full(len(first), NONE, np.int64)
+    place[name[at]] = at  # the last write stays: the first row of each name at its first time
+    seen = np.flatnonzero(place >= 0)
+    return [int(n) for n in seen[np.lexsort((place[seen], first[seen]))]]

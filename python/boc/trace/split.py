@@ -1,94 +1,120 @@
-"""Records split by kind, field by field: block by block, so that each stays in the cache while it is taken apart."""
+"""Records by kind, and rows by id."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from boc import _core
+
+from .columns import I32, NONE
 from .events import KIND
-from .records import RECORD, Records
-
-_BLOCK = 1 << 16
-_LARGE = 1 << 19
-_FIELDS = {
-    "schedule": ("time", "subject", "other", "seq", "flags"),
-    "request": ("time", "subject", "other", "seq", "flags"),
-    "grant": ("time", "subject", "other", "flags"),
-    "ready": ("time", "subject"),
-    "start": ("time", "subject", "other", "seq", "thread"),
-    "body": ("time", "subject"),
-    "body_end": ("time", "subject"),
-    "end": ("time", "subject", "other", "flags", "thread"),
-}
-"""The kinds that come for every behavior, and what of them the model reads."""
+from .records import Records
 
 
-class Rows:
-    """Some records as one array a field."""
+@dataclass
+class Ids:
+    """Rows by id, in order of id: a table where the ids are dense, a search where they are not.
 
-    def __init__(self, fields: dict[str, NDArray[Any]]) -> None:
-        self._fields = fields
+    `rows_of`: the row of `low` + k, -1 where there is none; None where the ids lie too far apart for that.
+    """
 
-    def __getitem__(self, field: str) -> NDArray[Any]:
-        return self._fields[field]
+    id: NDArray[np.uint64]
+    low: int = 0
+    rows_of: I32 | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return len(self._fields["time"])
+        return len(self.id)
+
+    def rows(self, ids: NDArray[np.uint64]) -> I32:
+        """Rows of ids, -1 where unknown."""
+        if not len(self.id):
+            return np.full(len(ids), NONE, np.int32)
+        if self.rows_of is not None:
+            at = ids - np.uint64(self.low)  # below: wraps to a large number
+            ok = at < len(self.rows_of)
+            direct: I32 = self.rows_of[at] if ok.all() else np.where(ok, self.rows_of[np.where(ok, at, 0)], NONE)
+            return direct
+        place = np.minimum(np.searchsorted(self.id, ids), len(self.id) - 1)
+        found: I32 = np.where(self.id[place] == ids, place, NONE).astype(np.int32)
+        return found
 
 
 class ByKind:
-    """The records of each kind, in the order in which they came."""
+    """The records of each kind, in the order in which they came; `latest`: their highest time, 0 for none."""
 
     def __init__(self, records: Records) -> None:
-        self.records = records
-        self._kind = np.ascontiguousarray(records["kind"])
-        starts = range(0, len(records), _BLOCK)
-        blocks = [np.bincount(self._kind[a : a + _BLOCK], minlength=256) for a in starts]
-        self._per_block = np.array(blocks, np.int64).reshape(-1, 256)
-        self._count = self._per_block.sum(0)
-        self._split: dict[str, Rows] = {}
-        if len(records) >= _LARGE:
-            self._take_apart()
+        self.records = np.ascontiguousarray(records)
+        self.kind = np.empty(len(records), np.uint8)
+        self._count = np.zeros(256, np.int64)
+        found = _core.trace_survey(self.records, self.kind, self._count)
+        self.latest: int = found[0]
+        self._ranges: tuple[int, int, int, int] = found[1:]
+
+    def count(self, name: str) -> int:
+        """How many records of a kind there are."""
+        return int(self._count[KIND[name]])
 
     def __getitem__(self, name: str) -> Records:
-        """All fields of the records of a kind."""
+        """The records of a kind."""
         number = KIND[name]
         if not self._count[number]:
             return self.records[:0]
-        picked: Records = self.records[np.flatnonzero(self._kind == number)]
+        picked: Records = self.records[np.flatnonzero(self.kind == number)]
         return picked
 
-    def rows(self, name: str) -> Rows:
-        """The fields that the model reads of a frequent kind."""
-        if name not in self._split:
-            found = self[name]
-            self._split[name] = Rows({field: found[field] for field in _FIELDS[name]})
-        return self._split[name]
+    def ids(self) -> tuple[Ids, Ids]:
+        """The ids of behaviors, and of cowns that somebody asked for."""
+        low, high, c_low, c_high = self._ranges
+        most = 8 * len(self.records) + 65536
+        if max(high - low, c_high - c_low) >= most:
+            return self._far_apart()
+        there, asked = (np.zeros(max(0, b - a + 1), bool) for a, b in ((low, high), (c_low, c_high)))
+        _core.trace_present(self.records, self.kind, low, there, c_low, asked)
+        return _dense(low, there), _dense(c_low, asked)
 
-    def _take_apart(self) -> None:
-        names = [name for name in _FIELDS if self._count[KIND[name]]]
-        per_block = self._per_block
-        place = np.cumsum(per_block, axis=0) - per_block
-        out = {name: {f: np.empty(int(self._count[KIND[name]]), RECORD[f]) for f in _FIELDS[name]} for name in names}
+    def _far_apart(self) -> tuple[Ids, Ids]:
+        who = [self[name]["subject"] for name in ("schedule", "start", "end", "request")]
+        what = [self[name]["other"] for name in ("request", "grant")]
+        return Ids(np.unique(np.concatenate(who))), Ids(np.unique(np.concatenate(what)))
 
-        def work(k: int) -> None:
-            block = self.records[k * _BLOCK : (k + 1) * _BLOCK]
-            kind = self._kind[k * _BLOCK : (k + 1) * _BLOCK]
+    def in_rows(self, ids: Ids, cowns: Ids) -> tuple[Records, Ids, Ids]:
+        """Records whose ids have tables of rows: these, or copies whose ids are rows where ids lie far apart."""
+        if ids.rows_of is not None and cowns.rows_of is not None:
+            return self.records, ids, cowns
+        records = self.records.copy()
+        for names, field_, table in ((_BEHAVIOR, "subject", ids), (("request", "grant"), "other", cowns)):
             for name in names:
-                number = KIND[name]
-                size = int(per_block[k, number])
-                if size:
-                    found = block[np.flatnonzero(kind == number)]
-                    at = int(place[k, number])
-                    for field, column in out[name].items():
-                        column[at : at + size] = found[field]
+                at = np.flatnonzero(self.kind == KIND[name])
+                rows = table.rows(records[field_][at])
+                records[field_][at] = np.where(rows >= 0, rows, len(table))
+        waits = np.flatnonzero(self.kind == KIND["request"])
+        before = predecessors(records["seq"][waits].astype(np.int64), ids)
+        granted = records["flags"][waits] & 2 > 0
+        records["seq"][waits] = np.where(granted, records["seq"][waits], np.where(before >= 0, before, len(ids)))
+        return records, _rows_alone(len(ids)), _rows_alone(len(cowns))
 
-        # numpy lets go of the lock in each of these steps, so two threads halve the time.
-        with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-            for _ in pool.map(work, range(len(per_block))):
-                pass
-        self._split = {name: Rows(fields) for name, fields in out.items()}
+
+_BEHAVIOR = ("schedule", "start", "end", "request", "grant", "ready", "body", "body_end")
+
+
+def predecessors(low: NDArray[Any], ids: Ids) -> I32:
+    """Rows of behaviors by the low 32 bits of their ids."""
+    base = int(ids.id[-1]) if len(ids) else 0
+    back = ((base & 0xFFFFFFFF) - low) & 0xFFFFFFFF
+    return ids.rows(np.where(back <= base, base - back, 0).astype(np.uint64))
+
+
+def _rows_alone(n: int) -> Ids:
+    return Ids(np.arange(n, dtype=np.uint64), 0, np.arange(n, dtype=np.int32))
+
+
+def _dense(low: int, there: NDArray[np.bool_]) -> Ids:
+    rows = np.cumsum(there, dtype=np.int32)
+    rows -= 1
+    if len(rows) and rows[-1] + 1 < len(rows):
+        rows[~there] = NONE
+    return Ids(np.flatnonzero(there).astype(np.uint64) + np.uint64(low if len(rows) else 0), low, rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from boc.trace import tally
 from boc.trace.columns import CANCELLED, RAISED
-from boc.trace.ownership import in_use, queue, steps, union
+from boc.trace.ownership import in_use, steps
 from boc.trace.times import count, percent
 
 from . import lod
@@ -31,15 +31,9 @@ class Row:
         self.cown, self.name, self.y = cown, name, y
         self.requests = scene.by_cown[cown]
         self.got = self.requests[t.requests.grant[self.requests] >= 0]
-        self.steps = queue(t, self.requests)
+        self.steps = scene.queue(cown)
         self.longest = int(self.steps[1].max(initial=0))
         self.height = self.zone = 0.0
-
-    def held(self, scene: Scene) -> float:
-        """Share of the span in which somebody held it."""
-        t = scene.trace
-        begin = np.clip(t.requests.grant[self.got], t.t0, t.t1)
-        return union(begin, np.clip(t.held_until[self.got], t.t0, t.t1)) / t.span
 
 
 class Cowns:
@@ -93,7 +87,7 @@ class Cowns:
         """How long it was held: of the whole run where that was counted, a mean where others have its name."""
         t = self.scene.trace
         if t.counted is None or row.cown not in self.counted:
-            return percent(row.held(self.scene))
+            return percent(self.scene.held(row.cown))
         found, alike = self.counted[row.cown]
         share = percent(min(1.0, found.held / (alike * tally.length(t))))
         return share if alike == 1 else "ø " + share

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 
 from boc.trace import Trace, tally
-from boc.trace.ownership import queue, union
 from boc.trace.times import count, dur, percent, plural
 
 from .cowns import Cowns
@@ -148,12 +147,9 @@ def _most_waited(trace: Trace, scene: Scene) -> str:
     if not len(ranked) or not scene.caused[ranked[0]]:
         return "No behavior waited for a cown"
     top = int(ranked[0])
-    rows = scene.by_cown[top]
     held = tally.held(trace, top)
     if held is None:
-        got = rows[trace.requests.grant[rows] >= 0]
-        begin = np.clip(trace.requests.grant[got], trace.t0, trace.t1)
-        held = union(begin, np.clip(trace.held_until[got], trace.t0, trace.t1)) / trace.span
-    longest = int(queue(trace, rows)[1].max(initial=0))
+        held = scene.held(top)
+    longest = int(scene.queue(top)[1].max(initial=0))
     name = trace.cown_name(top)
     return f"Most waited for: {name}, held {percent(held)} of the time, up to {count(longest)} in its queue"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boc.trace import Trace
-from boc.trace.ownership import ByCown, caused, ranked
+from boc.trace.ownership import ByCown, caused, queue, ranked, union
 
 from . import palette
 from .palette import GREY, Theme, mix
@@ -94,6 +94,8 @@ class Scene:
         self.trace, self.theme, self.width = trace, theme, width
         self.colours = Colours(trace, theme)
         self.plot = width - LEFT - RIGHT
+        self._queues: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self._held: dict[int, float] = {}
         self.dim: NDArray[Any] | None = None
         if bright is not None:
             self.dim = np.ones(len(trace.behaviors), bool)
@@ -184,6 +186,21 @@ class Scene:
     def by_cown(self) -> ByCown:
         """Requests by cown."""
         return ByCown(self.trace)
+
+    def queue(self, cown: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """How many waited for a cown over time: times and depths."""
+        if cown not in self._queues:
+            self._queues[cown] = queue(self.trace, self.by_cown[cown])
+        return self._queues[cown]
+
+    def held(self, cown: int) -> float:
+        """Share of the span in which somebody held a cown."""
+        if cown not in self._held:
+            t, rows = self.trace, self.by_cown[cown]
+            got = rows[t.requests.grant[rows] >= 0]
+            begin = np.clip(t.requests.grant[got], t.t0, t.t1)
+            self._held[cown] = union(begin, np.clip(t.held_until[got], t.t0, t.t1)) / t.span
+        return self._held[cown]
 
     @cached_property
     def few(self) -> bool:
