@@ -61,6 +61,7 @@ boc__slots_reset(void)
     boc__slots.ending = 0;
     memset(boc__slots.at, 0, sizeof boc__slots.at);
     boc__slots.idle = NULL;
+    boc__slots.watched = false;
     atomic_store_explicit(&boc__slots.any, false, memory_order_relaxed);
     mine = NULL;
     visit = NULL;
@@ -150,6 +151,7 @@ table_put(uint32_t worker, boc__slot_t *slot)
 {
     pthread_mutex_lock(&boc__slots.lock);
     boc__slots.at[worker] = slot;
+    boc__world_watch();
     pthread_mutex_unlock(&boc__slots.lock);
 }
 
@@ -321,6 +323,7 @@ boc__interp_leave(uint32_t worker)
         PyEval_SaveThread();
         return;
     }
+    boc__world_back(slot);
     boc__worker_teardown(worker);
     Py_CLEAR(slot->interrupted);
     Py_CLEAR(slot->folder);

@@ -13,6 +13,11 @@
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_hashtable.h"
 #include "internal/pycore_interp.h"
+#ifdef Py_GIL_DISABLED
+#include "internal/pycore_lock.h"
+#include "internal/pycore_parking_lot.h"
+#include "internal/pycore_pystate.h"
+#endif
 #include "internal/pycore_runtime.h"
 #pragma GCC diagnostic pop
 
@@ -31,16 +36,136 @@ boc__runtime_matches(void)
     return _PyRuntime.interpreters.main == main && _PyRuntime.interpreters.head == PyInterpreterState_Head();
 }
 
-void
-boc__runtime_unlink(PyInterpreterState *interp)
+/* Where the list leads to interp, or its end. The list's mutex held. */
+static PyInterpreterState **
+find(PyInterpreterState *interp)
 {
-    LIST_LOCK();
     PyInterpreterState **at = &_PyRuntime.interpreters.head;
     while (*at != NULL && *at != interp) {
         at = &(*at)->next;
     }
+    return at;
+}
+
+/* ---- the world that stops: free-threaded builds alone ------------------------- */
+
+#ifdef Py_GIL_DISABLED
+
+/* A stop of the world is on, and waits for threads. The list's mutex held. */
+static bool
+stop_waits(void)
+{
+    return _PyRuntime.stoptheworld.requested && !_PyRuntime.stoptheworld.world_stopped;
+}
+
+/* A stop that is on waits no longer for the threads of interp, which has left the list: as if they had ended. The list's
+   mutex held. */
+static void
+count_out(PyInterpreterState *interp)
+{
+    struct _stoptheworld_state *stop = &_PyRuntime.stoptheworld;
+    if (!stop_waits()) {
+        return;
+    }
+    Py_ssize_t before = stop->thread_countdown;
+    for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
+        if (t != stop->requester && _Py_atomic_load_int(&t->state) != _Py_THREAD_SUSPENDED) {
+            stop->thread_countdown--;
+        }
+    }
+    if (before > 0 && stop->thread_countdown <= 0) {
+        _PyEvent_Notify(&stop->stop_event);
+    }
+}
+
+bool
+boc__runtime_stop_waits(void)
+{
+    LIST_LOCK();
+    bool waits = stop_waits();
+    LIST_UNLOCK();
+    return waits;
+}
+
+static bool
+some_thread_runs(PyInterpreterState *interp)
+{
+    for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
+        if (_Py_atomic_load_int(&t->state) == _Py_THREAD_ATTACHED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+boc__runtime_let_run(PyInterpreterState *interp)
+{
+    LIST_LOCK();
+    PyInterpreterState **at = find(interp);
+    PyThreadState *requester = _PyRuntime.stoptheworld.requester;
+    bool out = stop_waits() && *at == interp && some_thread_runs(interp) && (requester == NULL || requester->interp != interp);
+    if (out) {
+        *at = interp->next;
+        count_out(interp);
+    }
+    LIST_UNLOCK();
+    return out;
+}
+
+/* The list's mutex held, no stop is on. */
+static void
+put_back(PyInterpreterState *interp)
+{
+    if (*find(interp) != interp) {
+        interp->next = _PyRuntime.interpreters.head;
+        _PyRuntime.interpreters.head = interp;
+    }
+    /* What wanted to begin or saw the request meanwhile waits for the end of a stop that did not know it. */
+    for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
+        if (!interp->stoptheworld.requested && _Py_atomic_load_int(&t->state) == _Py_THREAD_SUSPENDED) {
+            _Py_atomic_store_int(&t->state, _Py_THREAD_DETACHED);
+            _PyParkingLot_UnparkAll(&t->state);
+        }
+    }
+}
+
+bool
+boc__runtime_put_back(PyInterpreterState *interp)
+{
+    LIST_LOCK();
+    bool can = !_PyRuntime.stoptheworld.requested;
+    if (can) {
+        put_back(interp);
+    }
+    LIST_UNLOCK();
+    return can;
+}
+
+void
+boc__runtime_put_back_and_wait(PyInterpreterState *interp)
+{
+    _PyRWMutex_RLock(&_PyRuntime.stoptheworld_mutex); /* who has it to write stops the world */
+    LIST_LOCK();
+    put_back(interp);
+    LIST_UNLOCK();
+    _PyRWMutex_RUnlock(&_PyRuntime.stoptheworld_mutex);
+}
+
+#endif
+
+/* ---- the list of interpreters ------------------------------------------------- */
+
+void
+boc__runtime_unlink(PyInterpreterState *interp)
+{
+    LIST_LOCK();
+    PyInterpreterState **at = find(interp);
     if (*at == interp) {
         *at = interp->next;
+#ifdef Py_GIL_DISABLED
+        count_out(interp);
+#endif
     }
     LIST_UNLOCK();
 }
@@ -50,6 +175,22 @@ boc__runtime_only_main(void)
 {
     /* Newest first, so main is the last of the list. */
     _PyRuntime.interpreters.head = _PyRuntime.interpreters.main;
+#ifdef Py_GIL_DISABLED
+    /* A worker that imports an extension module does it as a thread of main for a moment, which it clears and only then
+       deletes. Without a GIL the child dies when it clears one a second time. */
+    PyThreadState **at = &_PyRuntime.interpreters.main->threads.head;
+    for (PyThreadState *t = *at, *next; t != NULL; t = next) {
+        next = t->next;
+        if (!t->_status.cleared) {
+            at = &t->next;
+            continue;
+        }
+        *at = next;
+        if (next != NULL) {
+            next->prev = t->prev;
+        }
+    }
+#endif
 }
 
 void

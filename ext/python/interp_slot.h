@@ -32,6 +32,7 @@ typedef struct boc__slot {
     _Atomic uint64_t nudged;   /* id of the behavior for which a thread asks again and again, 0: none */
     atomic_bool posted;        /* a pending call is queued and has not run */
     bool raised;               /* the exception was set for the running body; guarded by the GIL */
+    bool outside;              /* out of CPython's list for a while, see interp_world.c; guarded by boc__slots.lock */
     bool abandoned;            /* never to be ended; guarded by boc__slots.lock */
 } boc__slot_t;
 
@@ -42,6 +43,7 @@ typedef struct boc__slot_table {
     PyInterpreterState *main;
     pthread_cond_t ended;
     uint32_t ending;     /* interpreters out of the table that are being ended; guarded by lock */
+    bool watched;        /* the thread of interp_world.c lives; guarded by lock */
     atomic_bool any;     /* a worker interpreter was ever made in this process */
     atomic_bool exiting; /* the exit hook has begun */
     char error[512];     /* why the last enter failed; guarded by lock */
@@ -62,6 +64,11 @@ void boc__slots_end_idle(void);
 boc__slot_t *boc__slot_mine(void);
 /* After a fork: the child has no slots and a lock of its own. */
 void boc__slots_reset(void);
+
+/* A worker is in the table: nothing that it does makes the others stand still. boc__slots.lock held. */
+void boc__world_watch(void);
+/* On the worker's thread, current, its slot out of the table: it is in CPython's list again. */
+void boc__world_back(boc__slot_t *slot);
 
 int boc__interp_init_fork(void);                 /* 0, or -1 with an exception set */
 int boc__interp_init_exit(void);

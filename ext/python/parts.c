@@ -59,19 +59,23 @@ static int seal_buffer(PyObject *o, bool alone, boc_value_t *v) {
         return 0;
     }
     count(&boc__copied_bytes, (size_t)n);
-    PyObject *copy = array ? PyByteArray_FromStringAndSize(data, n) : PyBytes_FromStringAndSize(data, n);
-    if (copy == NULL)
-        return -1;
-    if (boc__take_buffer(copy, v) > 0) {
-        if (array)
-            Py_DECREF(copy); /* its shell */
-        return 0;
+    if (boc__pointers_move()) {
+        PyObject *copy = array ? PyByteArray_FromStringAndSize(data, n) : PyBytes_FromStringAndSize(data, n);
+        if (copy == NULL)
+            return -1;
+        int taken = boc__take_buffer(copy, v);
+        if (taken <= 0 || array)
+            Py_DECREF(copy); /* its shell, or all of it */
+        if (taken > 0)
+            return 0;
     }
-    Py_DECREF(copy); /* pointers do not move here */
+    boc_blob_t *b = raw(data, n);
+    if (b == NULL)
+        return -1;
     memset(v, 0, sizeof *v);
     v->tag = array ? V_RAWARRAY : V_RAWBYTES;
-    v->u.p = raw(data, n);
-    return v->u.p ? 0 : -1;
+    v->u.p = b;
+    return 0;
 }
 
 static int seal(boc_state_t *st, boc_part_t *p) {

@@ -20,10 +20,7 @@ print("begun", flush=True)
 SIGNS_OF_A_CRASH = ("Fatal Python error", "Segmentation fault", "free():", "double free", "corruption",
                     "munmap_chunk", "Assertion", "remaining subinterpreters", "not the last thread")
 
-# Without a GIL CPython stops every thread of the process for each import of an extension module, and waits for one that
-# stays in C: main itself, or a worker that is still being made, then stands still. There is nothing to test.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-STANDS_STILL = "without a GIL a thread that stays in C can stop the whole process"
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,11 @@ static int exec(PyObject *module) {
 }
 
 static PyModuleDef_Slot module_slots[] = {
-    {Py_mod_exec, exec}, {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED}, {0, NULL}};
+    {Py_mod_exec, exec}, {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#if PY_VERSION_HEX >= 0x030d0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
 static PyModuleDef definition = {.m_base = PyModuleDef_HEAD_INIT, .m_name = "registered", .m_slots = module_slots};
 
 PyMODINIT_FUNC PyInit_registered(void) { return PyModuleDef_Init(&definition); }

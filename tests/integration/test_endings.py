@@ -10,7 +10,7 @@ import sys
 import textwrap
 
 import pytest
-from programs import FREE_THREADED, STANDS_STILL, environ, run
+from programs import environ, run
 
 # What goes on when the program ends: code, and whether a body is left that cannot be interrupted.
 WORK = {
@@ -143,8 +143,6 @@ def program(work: str, end: str) -> str:
 @pytest.mark.parametrize("end", END)
 @pytest.mark.parametrize("work", WORK)
 def test_the_program_keeps_its_own_status(work: str, end: str) -> None:
-    if FREE_THREADED and work == "in C with the GIL":
-        pytest.skip(STANDS_STILL)
     done = run(program(work, end)).clean(END[end][1])
     assert "last words" in done.out
     assert "ran late" not in done.out

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from programs import FREE_THREADED, STANDS_STILL, environ, run, source
+from programs import environ, run, source
 
 
 @pytest.mark.parametrize("body", ["pass", "eval('1')"], ids=["loops", "evaluates"])
@@ -48,8 +48,6 @@ STUCK = {
 
 @pytest.mark.parametrize("body", STUCK)
 def test_stop_abandons_what_is_stuck(body: str) -> None:
-    if FREE_THREADED and body == "keeps the GIL":
-        pytest.skip(STANDS_STILL)
     done = run(f"""
 r, w = os.pipe()
 c = Cown(0)
