@@ -88,7 +88,7 @@ int boc__pass(boc_behavior_t *b) {
 }
 
 /* ---- begin and cancel ---------------------------------------------------------- */
-static void cancelled(boc_behavior_t *b) {
+void boc__cancelled(boc_behavior_t *b) {
     boc__thread_t *t = boc__me();
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_cancel, b->id, 0, 0, 0);
@@ -124,12 +124,19 @@ static bool claim(boc_behavior_t *b) {
     return true;
 }
 
-bool boc__begin(boc__thread_t *t, boc_behavior_t *b) {
-    if (boc__likely(claim(b))) {
+bool boc__claim(boc__thread_t *t, boc_behavior_t *b) {
+    bool ours = claim(b);
+    if (boc__likely(ours)) {
         boc__count_up(&t->started);
+    }
+    return ours;
+}
+
+bool boc__begin(boc__thread_t *t, boc_behavior_t *b) {
+    if (boc__likely(boc__claim(t, b))) {
         return true;
     }
-    cancelled(b);
+    boc__cancelled(b);
     return false;
 }
 

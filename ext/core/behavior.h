@@ -4,7 +4,9 @@
 
 #include "thread.h"
 
-bool boc__begin(boc__thread_t *t, boc_behavior_t *b); /* PENDING -> RUNNING; false: it was cancelled */
+bool boc__begin(boc__thread_t *t, boc_behavior_t *b); /* PENDING -> RUNNING; false: it was cancelled, and has said so */
+bool boc__claim(boc__thread_t *t, boc_behavior_t *b); /* the same; it has not said so */
+void boc__cancelled(boc_behavior_t *b);
 
 /* The run of the core's own placeholders: no host part, no result. */
 int boc__pass(boc_behavior_t *b);

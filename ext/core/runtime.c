@@ -189,8 +189,7 @@ static bool all_ended(int64_t deadline) {
 }
 
 /* Its thread is inside a body for good. The behavior ends without it. */
-static void abandon(boc__thread_t *t, boc_worker_t *w) {
-    boc_behavior_t *b = boc__load_acq(&w->body);
+static void abandon(boc__thread_t *t, boc_worker_t *w, boc_behavior_t *b) {
     boc__os_thread_detach(w->os);
     boc__porter_end(w, true);
     boc__store_rel(&w->phase, BOC__W_ENDED);
@@ -219,12 +218,12 @@ static void give_up_stuck(boc__thread_t *t, uint64_t stuck[16]) {
     boc__os_barrier();
     for (uint32_t i = 0; i < n; i++) {
         boc_worker_t *w = boc__worker(i);
-        bool in_body = boc__load_seq(&w->run_id) != 0 && boc__load_acq(&w->phase) == BOC__W_UP;
-        boc__swap(&w->verdict, in_body ? BOC__V_ABANDONED : BOC__V_GO_ON);
+        boc_behavior_t *b = boc__load_acq(&w->phase) == BOC__W_UP ? boc__load_seq(&w->body) : NULL;
+        boc__swap(&w->verdict, b != NULL ? BOC__V_ABANDONED : BOC__V_GO_ON);
         boc__os_wake(&w->verdict, UINT32_MAX);
-        if (in_body) {
+        if (b != NULL) {
             stuck[i / 64] |= 1ull << (i % 64);
-            abandon(t, w);
+            abandon(t, w, b);
         }
     }
 }

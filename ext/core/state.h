@@ -52,7 +52,7 @@ struct boc_worker {
     int64_t cpu_at, cpu_every, cpu_long;  /* ticks: sampling of the thread's CPU clock */
     bool searching;
     /* what runs, for others to look at */
-    _Atomic(boc_behavior_t *) body; /* the latest */
+    _Atomic(boc_behavior_t *) body; /* the host is in it, or about to be; NULL: none */
     _Atomic uint64_t run_id;
     _Atomic uint32_t run_name;
     _Atomic int64_t run_since; /* ticks */

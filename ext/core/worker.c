@@ -202,8 +202,11 @@ static boc_behavior_t *search(boc_worker_t *w) {
 }
 
 /* ---- a body ------------------------------------------------------------------------ */
-static bool given_up(boc_worker_t *w) {
-    boc__compiler_fence(); /* run_id before the look: stop's boc__os_barrier does the rest for both of us */
+/* No body runs here any more. Whether this worker was given up in it. */
+static bool over(boc_worker_t *w) {
+    boc__store_rel(&w->run_id, 0);
+    boc__store_rel(&w->body, NULL);
+    boc__compiler_fence(); /* that before the look: stop's boc__os_barrier does the rest for both of us */
     if (boc__likely(boc__load_acq(&w->verdict) == BOC__V_NONE)) {
         return false;
     }
@@ -222,8 +225,7 @@ bool boc_body_over(void) {
     if (w == NULL) {
         return false;
     }
-    boc__store_rel(&w->run_id, 0);
-    return given_up(w);
+    return over(w);
 }
 
 static int64_t cpu_sample(boc_worker_t *w, int64_t now) {
@@ -234,26 +236,30 @@ static int64_t cpu_sample(boc_worker_t *w, int64_t now) {
     return boc__os_cpu();
 }
 
-/* Runs b, which this worker has begun. False: the worker was given up meanwhile, b is no longer ours. */
-static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stolen) {
+/* This worker is about to run b. Before it claims it: who finds b RUNNING finds the worker, until the body is over. */
+static int64_t announce(boc_worker_t *w, boc_behavior_t *b) {
+    int64_t start = w->stamp != 0 ? w->stamp : boc__ticks();
+    boc__store_rlx(&w->run_name, b->name);
+    boc__store_rlx(&w->run_since, start);
+    boc__store_rel(&w->run_id, b->id);
+    return start;
+}
+
+/* Runs b, which this worker has claimed. False: the worker was given up meanwhile, b is no longer ours. */
+static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stolen, int64_t start) {
     uint64_t id = b->id;
     uint32_t name = b->name;
-    int64_t start = w->stamp != 0 ? w->stamp : boc__ticks();
     bool tracing = boc__tracing(t);
     int64_t cpu = 0;
     if (tracing) {
         cpu = cpu_sample(w, start);
         boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, name, stolen ? BOC__TF_STOLEN : 0);
     }
-    boc__store_rlx(&w->run_name, name);
-    boc__store_rlx(&w->run_since, start);
-    boc__store_rlx(&w->body, b);
-    boc__store_rel(&w->run_id, id);
     t->in_body = true;
+    boc__store_rel(&w->body, b);
     int rc = w->host->run(w->index, b);
     t->in_body = false;
-    boc__store_rel(&w->run_id, 0);
-    if (boc__unlikely(given_up(w))) {
+    if (boc__unlikely(over(w))) {
         return false;
     }
     int64_t now = boc__ticks();
@@ -286,9 +292,12 @@ static bool dispatch(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool 
     if (boc__unlikely(boc__load_rlx(&boc__gate_shut) != 0) && boc__gate_hold(b, true)) {
         return true;
     }
-    if (boc__likely(boc__begin(t, b))) {
-        return body(w, t, b, stolen);
+    int64_t start = announce(w, b);
+    if (boc__likely(boc__claim(t, b))) {
+        return body(w, t, b, stolen, start);
     }
+    boc__store_rel(&w->run_id, 0);
+    boc__cancelled(b);
     boc_finish(b);
     return true;
 }

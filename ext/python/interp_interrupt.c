@@ -142,7 +142,8 @@ boc__interp_interrupt(uint32_t worker, uint64_t behavior)
             atomic_store_explicit(&slot->wanted, behavior, memory_order_seq_cst);
         }
         bool begun = atomic_load_explicit(&slot->running, memory_order_acquire) == behavior;
-        asked = begun ? post(slot) : nudge(slot, behavior); /* what it needs is being made ready: as soon as it begins */
+        /* Not begun: what it needs is being made ready; it is for as soon as it begins. */
+        asked = (begun && post(slot)) || nudge(slot, behavior);
     }
     boc__slots_unlock(thread);
     return asked;

@@ -11,7 +11,6 @@
 
 #include <limits.h>
 #include <stdlib.h>
-#include <sched.h>
 #include <string.h>
 
 bool boc__check;
@@ -351,8 +350,6 @@ static PyObject *rt_stop(PyObject *module, PyObject *args) {
 }
 
 /* ---- cancelling --------------------------------------------------------------------------- */
-#define BEGIN_NS 20000000 /* a worker may lose its core between taking a behavior and saying so */
-
 static bool interrupt_wherever(uint64_t id) {
     boc_running_t now;
     for (uint32_t w = 0; w < boc_worker_count(); w++)
@@ -371,27 +368,17 @@ static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     boc_cown_t *c = boc__cown_core(st, cown);
     if (boc__hooked(HOOK_REPLAY) && boc__replay_cancelling(c->id) < 0)
         return NULL;
-    int64_t until = boc_now() + BEGIN_NS;
-    do {
-        bool begun = false;
-        int rc = BOC_ESTATE;
-        boc__slot_lock(c);
-        if (c->value.tag == V_EMPTY && c->value.u.p != NULL) {
-            boc_behavior_t *b = c->value.u.p;
-            rc = boc_cancel(b);
-            begun = !(b->flags & BOC_B_PINNED) && atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
-        }
-        boc__slot_unlock(c);
-        if (rc == BOC_OK || (begun && interrupt && interrupt_wherever(c->id)))
-            return PyLong_FromLong(1);
-        if (!begun || !interrupt)
-            break;
-        /* A worker took it and is about to run it, or it has ended and is about to say so. */
-        Py_BEGIN_ALLOW_THREADS
-        sched_yield();
-        Py_END_ALLOW_THREADS
-    } while (boc_now() < until);
-    return PyLong_FromLong(0);
+    bool begun = false;
+    int rc = BOC_ESTATE;
+    boc__slot_lock(c);
+    if (c->value.tag == V_EMPTY && c->value.u.p != NULL) {
+        boc_behavior_t *b = c->value.u.p;
+        rc = boc_cancel(b);
+        begun = !(b->flags & BOC_B_PINNED) && atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
+    }
+    boc__slot_unlock(c);
+    /* If it has begun, its worker has said so before, and does until the body is over. */
+    return PyLong_FromLong(rc == BOC_OK || (begun && interrupt && interrupt_wherever(c->id)));
 }
 
 /* _check_result(cown): TypeError unless it is what @when returned */

@@ -66,6 +66,8 @@ MUTANTS = [
            "if (seen && !w->searching) {", "if (false) {", "drowsy"),
     Mutant("no fence between a put and the look for sleepers", "ready.c",
            "boc__fence(); /* the put before the look for sleepers; the other half is in boc__park */", "", "meeting"),
+    Mutant("a worker says what it runs only once it has claimed it", "worker.c",
+           "boc__store_rel(&w->run_id, b->id);\n    return start;", "return start;", "cancel_race"),
     Mutant("the last searcher wakes nobody in its place", "worker.c",
            "(last || boc__rt.nnarrow != 0)", "(boc__rt.nnarrow != 0)", "meeting"),
     Mutant("nobody looks after a young body", "ready.c",

@@ -474,8 +474,19 @@ static void cancel_one(void) {
     end(false);
 }
 
-/* Cancelled just as it begins: one of the two, and the canceller knows which; or its result is let go at that moment.
- * It ends by our hand, so it stays. */
+/* Some worker says that it runs this one's body, or that is over. */
+static bool runs_or_ran(const node_t *n) {
+    boc_running_t now;
+    for (uint32_t w = 0; w < boc_worker_count(); w++) {
+        if (boc_worker_running(w, &now) == BOC_OK && now.id == n->b->id) {
+            return true;
+        }
+    }
+    return n->end != 0;
+}
+
+/* Cancelled just as it begins: one of the two, and the canceller knows which, and where it runs; or its result is let go
+ * at that moment. It ends by our hand, so it stays. */
 static void cancel_race(void) {
     begin(1 + sys_draw(2));
     for (uint32_t i = 0; i < 60; i++) {
@@ -491,7 +502,8 @@ static void cancel_race(void) {
         for (uint32_t k = sys_draw(30); k > 0; k--) {
             boc__os_yield();
         }
-        bool late = sys_draw(4) == 0 || boc_cancel(n->b) != BOC_OK;
+        bool tried = sys_draw(4) != 0, late = !tried || boc_cancel(n->b) != BOC_OK;
+        SYS_CHECK(!tried || !late || runs_or_ran(n));
         boc_cown_release(result);
         while (n->end == 0) {
             boc__os_yield();
