@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Replay", "abandon", "replay", "settle"]
 
-_LAST_STEPS_S = 0.2
+_LAST_STEPS_S = 1.0
 
 
 class Replay:
