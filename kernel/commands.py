@@ -19,6 +19,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from . import live, profile
+from .arguments import Arguments
 from .cells import Cells
 from .routing import Router
 
@@ -55,53 +56,6 @@ def _offered(need: str) -> bool:
     if need.endswith(".py"):
         return (Path(str(boc.__file__)).parent / need).exists()
     return need in vars(boc) or need in boc._LAZY
-
-
-class Arguments:
-    """The words behind a command: options taken out one by one, the rest in order."""
-
-    def __init__(self, command: str, words: list[str]) -> None:
-        self.command = command
-        self.words = words
-
-    def flag(self, *names: str) -> bool:
-        for name in names:
-            if name in self.words:
-                self.words.remove(name)
-                return True
-        return False
-
-    def option(self, *names: str) -> str | None:
-        """The value of `--name value`, `--name=value` or `-w4`."""
-        for i, word in enumerate(self.words):
-            for name in names:
-                if word == name:
-                    if i + 1 >= len(self.words):
-                        raise UsageError(f"{name} needs a value")
-                    del self.words[i]
-                    return self.words.pop(i)
-                if word.startswith(name + "=") or (len(name) == 2 and word.startswith(name)):
-                    del self.words[i]
-                    return word[len(name) :].lstrip("=")
-        return None
-
-    def number(self, kind: Callable[[str], Any], *names: str) -> Any:
-        text = self.option(*names)
-        if text is None:
-            return None
-        try:
-            return kind(text)
-        except ValueError:
-            raise UsageError(f"{names[-1]} needs a number, not {text!r}") from None
-
-    def one(self, what: str) -> str:
-        if not self.words:
-            raise UsageError(f"%boc {self.command} needs {what}")
-        return self.words.pop(0)
-
-    def end(self) -> None:
-        if self.words:
-            raise UsageError(f"%boc {self.command} does not know {self.words[0]!r}")
 
 
 # ---- the state in one line ---------------------------------------------------
@@ -160,18 +114,18 @@ def _stop(_: BocMagics, a: Arguments) -> None:
 def _gantt(m: BocMagics, a: Arguments) -> Any:
     by = a.option("--by")
     last = a.number(float, "--last")
-    covered = m.covered(a)
+    covered = m.covered(a) | m.themed(a)
     by = by or (a.words.pop(0) if a.words else "worker")
     a.end()
     return boc.gantt(by=by, last=last, **covered)
 
 
 def _chart(name: str) -> Run:
-    """board, throughput, summary: shown as the cell's output."""
+    """board, throughput, summary: shown as the cell's output. A summary follows the host's theme by itself."""
 
     def run(m: BocMagics, a: Arguments) -> Any:
         last = a.number(float, "--last")
-        covered = m.covered(a)
+        covered = m.covered(a) | (m.themed(a) if name != "summary" else {})
         a.end()
         return getattr(boc, name)(last=last, **covered)
 
@@ -197,9 +151,10 @@ def _need_charts(what: str) -> None:
 
 
 def _live(m: BocMagics, a: Arguments) -> Any:
+    theme = m.themed(a)["theme"]
     a.end()
     _need_charts("%boc live")
-    return m.live.show()
+    return m.live.show(theme)
 
 
 def _attach(_: BocMagics, a: Arguments) -> Any:
@@ -277,18 +232,25 @@ def _passed(name: str, what: str) -> Run:
 
 
 _ALL = ("--all", "--last=")
+_DARK = ("--dark", "--light")
 COMMANDS: dict[str, Command] = {
-    "live": Command("live", "a chart that follows what happens, here", _live, ("gantt",)),
+    "live": Command("live [--dark]", "a chart that follows what happens, here", _live, ("gantt",), _DARK),
     "gantt": Command(
-        "gantt [worker|cown|behavior] [--last S] [--all]",
+        "gantt [worker|cown|behavior] [--last S] [--all] [--dark]",
         "what ran where, and what was held by whom",
         _gantt,
         ("gantt",),
-        ("--by=", "--last=", "--all"),
+        ("--by=", *_ALL, *_DARK),
     ),
-    "board": Command("board [--all]", "the noticeboard and its history", _chart("board"), ("board",), _ALL),
+    "board": Command(
+        "board [--all] [--dark]", "the noticeboard and its history", _chart("board"), ("board",), _ALL + _DARK
+    ),
     "throughput": Command(
-        "throughput [--last S] [--all]", "behaviors finished per second", _chart("throughput"), ("throughput",), _ALL
+        "throughput [--last S] [--all] [--dark]",
+        "behaviors finished per second",
+        _chart("throughput"),
+        ("throughput",),
+        _ALL + _DARK,
     ),
     "summary": Command(
         "summary [--last S] [--all]", "counts, waits and shares in tables", _chart("summary"), ("summary",), _ALL
@@ -334,10 +296,18 @@ class BocMagics(Magics):
         super().__init__(shell)
         self.cells = cells
         self.live = live.LiveViews(shell, router, cells)
+        self.theme = "light"
 
     def covered(self, a: Arguments) -> dict[str, Any]:
         """What a chart covers: the run, and at least the last cell that scheduled; or all with --all."""
         return {"all": a.flag("--all"), "since": self.cells.since(_core._counts()[0])}
+
+    def themed(self, a: Arguments) -> dict[str, str]:
+        """The theme of a chart, as --dark or --light said, here or last: a kernel does not know its front end's."""
+        for name in ("dark", "light"):
+            if a.flag(f"--{name}"):
+                self.theme = name
+        return {"theme": self.theme}
 
     @line_cell_magic
     def boc(self, line: str, cell: str | None = None) -> Any:

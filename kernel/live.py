@@ -37,7 +37,7 @@ class LiveViews:
         self.cells = cells
         self.views: list[View] = []
 
-    def show(self) -> None:
+    def show(self, theme: str = "light") -> None:
         """Show a live view in the running cell; one that was there before keeps its last picture.
 
         In a terminal: what is now, as text.
@@ -50,7 +50,7 @@ class LiveViews:
         from .live_png import PictureView
 
         self.close()
-        self.views.append(PictureView(self.router, self.cells, cell))
+        self.views.append(PictureView(self.router, self.cells, cell, theme))
 
     def after_cell(self) -> None:
         """The running cell is about to end: if it waited, the picture is to show what it waited for."""

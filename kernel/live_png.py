@@ -34,10 +34,11 @@ LITTLE = 49.0  # times the drawing's CPU time that passes then: 2 % of a core
 class PictureView:
     """One live view. Any thread may end it."""
 
-    def __init__(self, router: Router, cells: Cells, cell: Cell) -> None:
+    def __init__(self, router: Router, cells: Cells, cell: Cell, theme: str = "light") -> None:
         self.router = router
         self.cells = cells
         self.cell = cell
+        self.theme = theme
         self.display_id = uuid.uuid4().hex
         self._guard = threading.Condition()
         self._hurry = False  # somebody waits for the picture of now
@@ -117,7 +118,7 @@ class PictureView:
         """Draw what is now, and send it if something has run."""
         state = self._state()
         if state[0][0] != 0:
-            chart = boc.gantt(since=self.cells.since(state[0][0]))
+            chart = boc.gantt(since=self.cells.since(state[0][0]), theme=self.theme)
             data, metadata = chart._repr_mimebundle_()
             data["image/png"] = base64.b64encode(data["image/png"]).decode("ascii")
             self._send(data, metadata)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import struct
 import time
 from typing import Any
 
 import pytest
 from harness import Kernel, Ran
+from PIL import Image
 
 pytest.importorskip("matplotlib")
 
@@ -126,6 +128,18 @@ def test_save_and_replay(kernel: Kernel, tmp_path: Any) -> None:
     kernel.run("boc.reset()")
 
 
+def test_a_dark_theme_is_asked_for_once(kernel: Kernel) -> None:
+    kernel.run("dark = Cown(0)\n@when(dark)\ndef _(c): pass\nquiesce()")
+
+    def corner(line: str) -> Any:
+        data = kernel.run(line).data("execute_result")[0]["data"]["image/png"]
+        return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB").getpixel((0, 0))
+
+    assert corner("%boc gantt") == (255, 255, 255)
+    assert corner("%boc gantt --dark") == corner("%boc board") == corner("%boc throughput") == (0x11, 0x14, 0x18)
+    assert corner("%boc gantt --light") == (255, 255, 255)
+
+
 @pytest.mark.parametrize("line", ["gantt", "gantt cown", "gantt --by behavior", "gantt --last 60 --all", "throughput"])
 def test_charts(kernel: Kernel, line: str) -> None:
     kernel.run("pot = Cown(0)" + WORK + "quiesce()")
@@ -211,7 +225,8 @@ def test_the_live_picture_follows_rests_and_stays(kernel: Kernel, end: str) -> N
     kernel.until(lambda: len(pictures(kernel, live)) >= 2, 20)
     assert not busy.reply, "also while a cell blocks in quiesce()"
     kernel.finish(busy)
-    time.sleep(0.8)
+    view = "get_ipython().magics_manager.registry['BocMagics'].live.views[-1]"
+    kernel.until(lambda: kernel.value(f"{view}._shown == {view}._state()"), 20)
     rested = len(pictures(kernel, live))
     time.sleep(0.8)
     assert len(pictures(kernel, live)) == rested, "nothing changes, nothing is sent"

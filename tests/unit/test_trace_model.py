@@ -156,7 +156,8 @@ def test_a_gap_makes_open_behaviors_lost_not_running() -> None:
     assert t.counts()["lost"] > 0
 
 
-def test_result_cowns_are_held_from_birth() -> None:
+def with_one_who_asks_for_a_result(flags: int = 0) -> tuple[Trace, int]:
+    """A trace in which somebody asks for the result of `dice_onion`, and the row of that cown."""
     sim = cooking()
     producer = sim.live[112]
     rows = sim.records().tolist()
@@ -168,17 +169,34 @@ def test_result_cowns_are_held_from_birth() -> None:
             rows[k] = (*row[:5], row[5] | flag("schedule", "has a result"), row[6])
     late = max(r[0] for r in rows)
     t0 = sim.base + 10 * MS
-    rows.append((t0, 900, 0, 1, KIND["schedule"], 0, MAIN))
+    rows.append((t0, 900, 0, 1, KIND["schedule"], flags, MAIN))
     rows.append((t0, 900, producer.id, producer.id & 0xFFFFFFFF, KIND["request"], 0, MAIN))
     records = np.array(sorted(rows, key=lambda r: (r[6], r[0])), RECORD)
     t = Trace.from_records(records, sim.names, now=late)
+    return t, int(np.flatnonzero(t.cowns.id == producer.id)[0])
+
+
+def test_result_cowns_are_held_from_birth() -> None:
+    t, c = with_one_who_asks_for_a_result()
     (k,) = t.find("dice_onion")
-    c = int(np.flatnonzero(t.cowns.id == producer.id)[0])
     assert t.cown_name(c) == "dice_onion"
     held = np.flatnonzero((t.requests.cown == c) & (t.requests.behavior == k))
     assert t.requests.grant[held].tolist() == [t.behaviors.sched[k]]
     waits = np.flatnonzero((t.requests.cown == c) & (t.behaviors.id[t.requests.behavior] == 900))
     assert t.requests.pred[waits].tolist() == [k]
+
+
+def test_a_result_that_only_main_looked_at_is_no_cown_of_the_pictures() -> None:
+    from boc.trace.events import flag
+    from boc.trace.ownership import ranked
+
+    asked, c = with_one_who_asks_for_a_result()
+    assert c in ranked(asked)
+    watched, c = with_one_who_asks_for_a_result(flag("schedule", "NATIVE"))
+    assert c not in ranked(watched) and len(ranked(watched)) == len(ranked(asked)) - 1
+    assert "dice_onion" not in [row.name for row in watched.summary(99).cowns]
+    run = watched.window(watched.t0, watched.t1 - 1)  # who watched is cut off, what was watched stays
+    assert int(np.flatnonzero(run.cowns.id == watched.cowns.id[c])[0]) not in ranked(run)
 
 
 def test_names_find_behaviors() -> None:

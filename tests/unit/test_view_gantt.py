@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boc.trace import Trace
-from boc.trace.records import BoardValue
+from boc.trace import KIND, Trace
+from boc.trace.records import RECORD, BoardValue
 from boc.view import Chart, api
 from boc.view.cowns import Cowns
 from boc.view.gantt import finding, gantt, headline
@@ -19,6 +19,7 @@ from boc.view.lod import coverage, mean_depth, stacked
 from boc.view.measure import fit, fonts, ticks, width
 from boc.view.palette import DARK, LIGHT, PALETTE, THEMES, rgb
 from boc.view.scene import Scene
+from boc.view.sheet import Sheet
 from boc.view.workers import Workers
 from PIL import Image
 from trace_sim import MS, Job, Sim, cooking, kitchen
@@ -277,3 +278,20 @@ def test_who_waited_longest_is_nobody_that_was_dropped() -> None:
     jobs = [Job("first", ("pan",), body=5 * MS), Job("served", ("pan",)), Job("dropped", ("pan",), cancel_after=0)]
     t = trace_of(Sim([*jobs[:2], jobs[2]]))
     assert str(api.gantt(t, by="behavior")).startswith("served waited longest")
+
+
+def test_who_is_cancelled_in_a_queue_ends_in_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the core records it: its turn comes, then it is dropped."""
+    ms = 1_000_000
+    rows = [
+        (0, 1, 0, 1, "schedule", 1), (0, 1, 5, 1, "request", 2), (1 * ms, 1, 0, 1, "start", 0),
+        (0, 2, 0, 1, "schedule", 0), (0, 2, 5, 1, "request", 0), (0, 3, 0, 1, "schedule", 0), (0, 3, 5, 2, "request", 0),
+        (9 * ms, 1, 0, 0, "end", 0), (9 * ms, 2, 5, 2, "grant", 2), (9 * ms + 7000, 2, 0, 0, "cancel", 0),
+        (9 * ms + 7400, 2, 0, 0, "end", 2), (9 * ms + 7400, 3, 5, 3, "grant", 2), (9 * ms + 8000, 3, 0, 1, "start", 0),
+        (15 * ms, 3, 0, 0, "end", 0),
+    ]  # fmt: skip
+    records = np.array([(t, a, b, seq, KIND[kind], flags, 0) for t, a, b, seq, kind, flags in rows], RECORD)
+    crosses = []
+    monkeypatch.setattr(Sheet, "cross", lambda self, x, y, r=2.6: crosses.append(round((x - self.x0) / self.plot * 15)))
+    api.gantt(Trace.from_records(records, ["", "fry"]))
+    assert crosses.count(9) == 1

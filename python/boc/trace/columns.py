@@ -84,11 +84,15 @@ class Requests(Columns):
 
 @dataclass
 class Cowns(Columns):
-    """One row a cown that somebody asked for, in order of id. `name`: a name id, 0 where it has none."""
+    """One row a cown that somebody asked for, in order of id. `name`: a name id, 0 where it has none.
+
+    `maker`: the id of the behavior whose result it is, else 0.
+    """
 
     id: U64
     name: I32
     born: I64
+    maker: U64
 
 
 @dataclass

@@ -119,9 +119,9 @@ class Trace:
             kinds = ByKind(records)
         up, down = kinds["worker_up"], kinds["worker_down"]
         b, ids, r, cown_ids = derive.tables(kinds, gaps, down)
-        c = sides.cowns(kinds["cown"] if named is None else np.concatenate([named, kinds["cown"]]), cown_ids, b, ids)
+        known = kinds["cown"] if named is None else np.concatenate([named, kinds["cown"]])
+        c = sides.cowns(known, kinds["result"], cown_ids, b, ids)
         raised = kinds["raise"]
-        who = ids.rows(raised["subject"])
         out = cls(
             b,
             r,
@@ -137,7 +137,7 @@ class Trace:
             0,
             gaps,
             {(v.key, v.version): v.text for v in board if v.text is not None},
-            dict(zip(who.tolist(), sides.names_of(raised, names), strict=True)),
+            dict(zip(ids.rows(raised["subject"]).tolist(), sides.names_of(raised, names), strict=True)),
             sides.gate(kinds, ids),
             np.sort(np.concatenate([kinds["quiet"]["time"], down["time"]])),
             marks=marks or [],

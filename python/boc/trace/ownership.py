@@ -71,8 +71,16 @@ def caused(trace: Trace) -> I64:
 
 
 def ranked(trace: Trace, waited: I64 | None = None) -> I32:
-    """Rows of cowns that were asked for, most waited for first; then those that more asked for; then the older."""
-    asked = np.bincount(trace.requests.cown, minlength=len(trace.cowns))
+    """Rows of cowns that were asked for, most waited for first; then those that more asked for; then the older.
+
+    Not of a result that only the main program looked at: no behavior asked for it.
+    """
+    r, b = trace.requests, trace.behaviors
+    asked = np.bincount(r.cown, minlength=len(trace.cowns))
+    if trace.cowns.maker.any():
+        maker = b.id[r.behavior] == trace.cowns.maker[r.cown]
+        others = np.bincount(r.cown[trace.mine[r.behavior] & ~maker], minlength=len(asked))
+        asked[np.unique(r.cown[maker])] *= others[np.unique(r.cown[maker])] > 0
     waited = caused(trace) if waited is None else waited
     order = np.lexsort((np.arange(len(waited)), -asked, -waited))
     return order[asked[order] > 0]

@@ -11,20 +11,23 @@ from .records import Records
 from .split import ByKind, Ids
 
 
-def cowns(named: Records, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:
+def cowns(named: Records, results: Records, ids: Ids, b: Behaviors, behavior_ids: Ids) -> Cowns:
     """Names of cowns: as they were given (records of kind `cown`), a result's as its behavior's."""
     n = len(ids)
     name = np.zeros(n, np.int32)
     born = np.full(n, NONE, np.int64)
-    maker = behavior_ids.rows(ids.id)
-    made = maker >= 0
-    name[made] = b.name[maker[made]]
-    born[made] = b.sched[maker[made]]
+    maker = np.where(behavior_ids.rows(ids.id) >= 0, ids.id, np.uint64(0))
+    other = ids.rows(results["other"])
+    maker[other[other >= 0]] = results["subject"][other >= 0]
+    by = behavior_ids.rows(maker)
+    made = by >= 0
+    name[made] = b.name[by[made]]
+    born[made] = b.sched[by[made]]
     row = ids.rows(named["subject"])
     ok = row >= 0
     name[row[ok]] = named["seq"][ok]
     born[row[ok]] = named["time"][ok]
-    return Cowns(ids.id, name, born)
+    return Cowns(ids.id, name, born, maker)
 
 
 def notices(kinds: ByKind, behavior_ids: Ids) -> Notices:

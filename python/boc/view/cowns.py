@@ -249,17 +249,19 @@ class Cowns:
         who = r.behavior[rows]
         parts = np.stack([np.stack([a, y], -1), np.stack([e, y], -1)], 1)
         s.lines(parts, scene.colours.face(who, scene.dim), 1.7)
-        for k in np.flatnonzero((b.state[who] == CANCELLED) & (b.start[who] < 0) & (b.cancel[who] == until[rows])):
+        # Who was cancelled leaves the queue when its turn comes: right after the grant that made it ready.
+        turn = (b.cancel[who] == until[rows]) | (b.ready[who] == until[rows])
+        for k in np.flatnonzero((b.state[who] == CANCELLED) & (b.start[who] < 0) & turn):
             if not scene.is_dim(int(who[k])):
-                s.cross(float(e[k]), float(y[k]))
+                s.cross(float(e[k]), float(y[k]), 2.0)
 
     def _others(self, s: Sheet) -> None:
         """The cowns that have no row: the mean of their held shares."""
         scene, t, th = self.scene, self.scene.trace, self.scene.theme
         r = t.requests
-        shown = np.zeros(len(t.cowns), bool)
-        shown[[row.cown for row in self.rows]] = True
-        rows = np.flatnonzero((r.grant >= 0) & ~shown[r.cown])
+        rest = np.zeros(len(t.cowns), bool)
+        rest[scene.ranked[len(self.rows) :]] = True
+        rows = np.flatnonzero((r.grant >= 0) & rest[r.cown])
         columns = round(scene.plot * SCALE)
         at = np.zeros(len(rows), np.int64)
         share = lod.coverage(1, columns, t.t0, t.t1, at, r.grant[rows], t.held_until[rows], 0, 1)[0] / self.rest

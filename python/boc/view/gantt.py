@@ -29,7 +29,7 @@ def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "wo
     axis = snap(MARGIN + 44 + 12)
     y = snap(axis + 11)
     heads: list[tuple[float, str, str]] = []
-    if first == "cown" and len(trace.cowns):
+    if first == "cown" and len(scene.ranked):
         cowns = Cowns(scene, y)
         heads.append((axis, "Cowns", "held · queue"))
         heads.append((snap(cowns.bottom + 14), "Workers", "busy"))

@@ -110,7 +110,7 @@ class Key:
             self.add(18, "held, not started", hollow)
         if waiting:
             self.add(18, "waiting in a queue", lambda x, y: s.lines([[(x, y), (x + 18, y)]], c, 1.7))
-        if t.requests.read.any():
+        if scene.readers:
             self.add(18, "readers", self._readers)
         if (t.behaviors.stolen >= 0).any() and t.workers <= 8:
             self.add(14, "stolen", self._stolen)
@@ -158,7 +158,7 @@ class Key:
         if (t.behaviors.state == RAISED).any() and scene.dense:
             self.add(5, "raised", lambda x, y: s.vertical([x + 2], y - 4, y + 4, th.red, 1.8))
         if cowns:
-            if t.requests.read.any():
+            if scene.readers:
                 tint = mix(th.accent, th.background, 0.45)
                 self.add(14, "held by readers", lambda x, y: s.rects(x, x + 14, y - 5, y + 5, tint, z=3))
             grey = mix(th.neutral, th.background, 0.5)

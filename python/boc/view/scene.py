@@ -183,6 +183,12 @@ class Scene:
         return ranked(self.trace, self.caused)
 
     @cached_property
+    def readers(self) -> bool:
+        """Whether somebody read a cown that has a row."""
+        r = self.trace.requests
+        return bool(r.read.any()) and bool(np.isin(r.cown[r.read], self.ranked).any())
+
+    @cached_property
     def by_cown(self) -> ByCown:
         """Requests by cown."""
         return ByCown(self.trace)
@@ -205,7 +211,7 @@ class Scene:
     @cached_property
     def few(self) -> bool:
         """The size of a lesson: every waiting request is drawn."""
-        return len(self.trace.behaviors) <= 60 and len(self.trace.cowns) <= 16
+        return len(self.trace.behaviors) <= 60 and len(self.ranked) <= 16
 
     def is_dim(self, row: int) -> bool:
         """Whether a behavior is faded."""
