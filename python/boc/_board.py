@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from boc import _core
 from boc._update import taken
@@ -10,7 +11,7 @@ from boc._update import taken
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     _Mapping = Mapping[str, Any]
 else:
@@ -42,7 +43,7 @@ _Removed.__module__ = __name__
 
 
 class Notices(_Mapping):
-    """A frozen view of the noticeboard; moves and pickles as a dict."""
+    """A frozen view of the noticeboard, with all that a mappingproxy has; moves and pickles as a dict."""
 
     __slots__ = ("_data",)
 
@@ -58,8 +59,26 @@ class Notices(_Mapping):
     def __len__(self) -> int:
         return len(self._data)
 
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._data)
+
     def __contains__(self, key: object) -> bool:
         return key in self._data
+
+    def __or__(self, other: object) -> dict[Any, Any]:
+        if isinstance(other, Notices):
+            other = other._data
+        return self._data | other if isinstance(other, (dict, MappingProxyType)) else NotImplemented
+
+    def __ror__(self, other: object) -> dict[Any, Any]:
+        return other | self._data if isinstance(other, (dict, MappingProxyType)) else NotImplemented
+
+    def __ior__(self, other: object) -> NoReturn:  # type: ignore[misc]
+        raise TypeError("the view of the noticeboard is frozen: use | for a new dict, notice_write() to write")
+
+    def copy(self) -> dict[str, Any]:
+        """Return the entries as a dict."""
+        return self._data.copy()
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Notices):

@@ -9,6 +9,7 @@ import pickle
 import sys
 import threading
 import time
+import types
 from functools import partial
 
 import boc
@@ -177,6 +178,29 @@ def test_the_mapping_is_frozen_and_moves_as_a_dict():
     got = body.result()
     assert got == {"key": 1} and type(got) is dict
     assert type(pickle.loads(pickle.dumps(noticeboard()))) is dict
+
+
+def test_the_mapping_has_what_a_mappingproxy_has():
+    notice_write("a", [1])
+    notice_write("b", 2)
+    board, proxy = noticeboard(), types.MappingProxyType({"c": 3})
+    assert set(dir(proxy)) <= set(dir(board))
+    assert board | {"b": 3, "c": 4} == {"a": [1], "b": 3, "c": 4}
+    assert {"b": 3, "c": 4} | board == {"a": [1], "b": 2, "c": 4}
+    assert board | proxy == proxy | board == {"a": [1], "b": 2, "c": 3}
+    assert board | noticeboard() == board == board.copy()
+    assert type(board | {}) is type({} | board) is type(board | board) is type(board.copy()) is dict
+    assert list(reversed(board)) == list(board)[::-1]
+    with pytest.raises(TypeError):
+        board | 5
+    with pytest.raises(TypeError):
+        [] | board
+    with pytest.raises(TypeError, match="frozen"):
+        board |= {"b": 3}
+    kept = {}
+    kept |= board
+    kept["b"] = 5
+    assert kept == {"a": [1], "b": 5} != board
 
 
 def test_wait_clears_and_quiesce_keeps():
