@@ -194,13 +194,15 @@ void boc_acquire_end(boc_behavior_t *b);  /* hands on to whoever queued behind, 
 
 /* ---- names --------------------------------------------------------------- */
 uint32_t boc_name(const char *utf8, size_t n);     /* interned for ever; 0 is "" */
-const char *boc_name_text(uint32_t name);
+const char *boc_name_text(uint32_t name);          /* ends with a NUL, and may hold others */
+size_t boc_name_size(uint32_t name);               /* bytes of the text */
 uint32_t boc_name_count(void);                     /* names are 0 .. count - 1 */
 
 /* ---- who asks, what lives ------------------------------------------------- */
 /* Index of the calling thread: worker 0..n-1, or BOC_MAX_WORKERS + k for another thread. */
 uint32_t boc_self(void);
 bool boc_on_worker(void);
+bool boc_thread_lives(uint32_t index); /* false: it ended; its index may be given to a new one */
 int64_t boc_now(void);  /* CLOCK_MONOTONIC, ns */
 /* What lives now, whoever made it (sums over threads: exact once nothing moves). */
 void boc_living(int64_t *cowns, int64_t *behaviors);

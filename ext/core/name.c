@@ -1,6 +1,6 @@
 /* The table of names: each text once, for ever, by a small number. 0 is "".
  *
- * Texts stand in blocks that never move, so a number's text is read without a lock; the hash index is looked
+ * A text may hold NULs: its size, four bytes, stands before it. Texts stand in blocks that never move, so a number's text is read without a lock; the hash index is looked
  * at and grown under one. An entry is written before the number is given out.
  */
 #include "atomic.h"
@@ -28,22 +28,29 @@ static uint32_t hash(const char *s, size_t n) {
     return h;
 }
 
+/* Its text, the size before it; NULL: no such name. */
+static const char *text_of(uint32_t name) {
+    const char **b = name / BLOCK < BLOCKS ? boc__load_acq(&block[name / BLOCK]) : NULL;
+    return name != 0 && b != NULL ? b[name % BLOCK] : NULL;
+}
+
 const char *boc_name_text(uint32_t name) {
-    if (name == 0 || name / BLOCK >= BLOCKS) {
-        return "";
-    }
-    const char **b = boc__load_acq(&block[name / BLOCK]);
-    const char *text = b != NULL ? b[name % BLOCK] : NULL;
+    const char *text = text_of(name);
     return text != NULL ? text : "";
+}
+
+size_t boc_name_size(uint32_t name) {
+    const char *text = text_of(name);
+    uint32_t n = 0;
+    if (text != NULL) {
+        memcpy(&n, text - sizeof n, sizeof n);
+    }
+    return n;
 }
 
 static uint32_t *place(uint32_t *table, uint32_t size, const char *utf8, size_t n) {
     uint32_t i = hash(utf8, n) & (size - 1);
-    while (table[i] != 0) {
-        const char *text = boc_name_text(table[i]);
-        if (strncmp(text, utf8, n) == 0 && text[n] == 0) {
-            break;
-        }
+    while (table[i] != 0 && (boc_name_size(table[i]) != n || memcmp(boc_name_text(table[i]), utf8, n) != 0)) {
         i = (i + 1) & (size - 1);
     }
     return &table[i];
@@ -56,8 +63,7 @@ static bool grow(void) {
         return false;
     }
     for (uint32_t i = 1; i < count; i++) {
-        const char *text = boc_name_text(i);
-        *place(table, size, text, strlen(text)) = i;
+        *place(table, size, boc_name_text(i), boc_name_size(i)) = i;
     }
     free(index_of);
     index_of = table;
@@ -78,10 +84,13 @@ static uint32_t add(uint32_t *where, const char *utf8, size_t n) {
         }
         boc__store_rel(&block[id / BLOCK], b);
     }
-    char *text = malloc(n + 1);
+    uint32_t size = (uint32_t)n;
+    char *text = n < UINT32_MAX ? malloc(sizeof size + n + 1) : NULL;
     if (text == NULL) {
         return 0;
     }
+    memcpy(text, &size, sizeof size);
+    text += sizeof size;
     memcpy(text, utf8, n);
     text[n] = 0;
     b[id % BLOCK] = text;

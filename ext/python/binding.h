@@ -159,6 +159,7 @@ static inline bool boc__cown_check(boc_state_t *st, PyObject *o) {
 }
 int boc__of_before(const boc_cown_t *c);              /* -1 with RuntimeError: it was made before this process was forked */
 static inline int boc__check_born(const boc_cown_t *c) { return c->id < boc_fork_floor ? boc__of_before(c) : 0; }
+PyObject *boc__name_str(uint32_t name); /* a text of the name table, whole */
 const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n);
 void boc__owner_text(const boc_cown_t *c, char *buf, size_t n);
 

@@ -15,9 +15,30 @@ static bool i_hold(const boc_cown_t *c) {
     return atomic_load_explicit(&c->holder, memory_order_acquire) == boc_self() + 1;
 }
 
+PyObject *boc__name_str(uint32_t name) {
+    return PyUnicode_DecodeUTF8(boc_name_text(name), (Py_ssize_t)boc_name_size(name), "replace");
+}
+
+/* The first 60 bytes of a name for a message; a NUL shows as a symbol. */
+static const char *short_name(uint32_t name, char out[184]) {
+    const char *text = boc_name_text(name);
+    size_t n = boc_name_size(name), k = 0;
+    for (size_t i = 0; i < n && i < 60; i++) {
+        if (text[i] == 0) {
+            memcpy(&out[k], "\u2400", 3);
+            k += 3;
+        } else {
+            out[k++] = text[i];
+        }
+    }
+    out[k] = 0;
+    return out;
+}
+
 const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n) {
+    char name[184];
     if (c->name)
-        snprintf(buf, n, "cown '%.60s'", boc_name_text(c->name));
+        snprintf(buf, n, "cown '%.60s'", short_name(c->name, name));
     else
         snprintf(buf, n, "cown %llu", (unsigned long long)c->id);
     return buf;
@@ -274,7 +295,7 @@ static PyObject *cown_get_name(PyObject *self, void *unused) {
     boc_cown_t *c = CORE(self);
     if (c->name == 0)
         Py_RETURN_NONE;
-    return PyUnicode_FromString(boc_name_text(c->name));
+    return boc__name_str(c->name);
 }
 
 static PyObject *cown_get_acquired(PyObject *self, void *unused) {
@@ -312,7 +333,7 @@ static const char *value_word(const boc_cown_t *c) {
 
 static PyObject *cown_repr(PyObject *self) {
     boc_cown_t *c = CORE(self);
-    char owner[60], label[80];
+    char owner[60], label[80], name[184];
     boc__owner_text(c, owner, sizeof owner);
     const char *kind = (c->flags & BOC_COWN_PINNED) ? "PinnedCown" : "Cown";
     const char *word = value_word(c);
@@ -320,9 +341,9 @@ static PyObject *cown_repr(PyObject *self) {
         word = Py_TYPE((PyObject *)c->value.u.p)->tp_name;
     uint32_t number = boc__name_number(c);
     if (c->name && number > 1)
-        snprintf(label, sizeof label, "%.60s#%u", boc_name_text(c->name), number);
+        snprintf(label, sizeof label, "%.60s#%u", short_name(c->name, name), number);
     else if (c->name)
-        snprintf(label, sizeof label, "%.60s", boc_name_text(c->name));
+        snprintf(label, sizeof label, "%.60s", short_name(c->name, name));
     else
         snprintf(label, sizeof label, "%llu", (unsigned long long)c->id);
     uint32_t q = boc_cown_queue(c);

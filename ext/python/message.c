@@ -210,7 +210,7 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
             PyObject *contents = boc__decode_taking(st, &m->v);
             boc__value_drop(&m->v);
             free(m);
-            PyObject *tag = contents ? PyUnicode_FromString(boc_name_text(ids[which])) : NULL;
+            PyObject *tag = contents ? boc__name_str(ids[which]) : NULL;
             PyMem_Free(ids);
             if (tag == NULL) {
                 Py_XDECREF(contents);

@@ -19,9 +19,9 @@ PyObject *boc__notice_past(boc_state_t *st, past_t *past, uint64_t n) {
         }
         if (r != NULL && PyUnicode_Check(r) && PyUnicode_GET_LENGTH(r) > 80)
             Py_SETREF(r, PyUnicode_FromFormat("%.77U...", r));
-        PyObject *t = list && r ? Py_BuildValue("sKKLOs", boc_name_text(past[i].key), (unsigned long long)past[i].version,
+        PyObject *t = list && r ? Py_BuildValue("sKKLON", boc_name_text(past[i].key), (unsigned long long)past[i].version,
                                                 (unsigned long long)past[i].writer, (long long)past[i].time, r,
-                                                past[i].writer ? boc_name_text(past[i].writer_name) : "main")
+                                                boc__name_str(past[i].writer ? past[i].writer_name : boc_name("main", 4)))
                                 : NULL;
         if (t == NULL || PyList_Append(list, t) < 0)
             Py_CLEAR(list);

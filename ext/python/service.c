@@ -140,7 +140,7 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
         Py_XDECREF(b);
         return NULL;
     }
-    return Py_BuildValue("iNNKsIi", it->kind, a, b, (unsigned long long)it->behavior, boc_name_text(it->name), it->origin, it->worker);
+    return Py_BuildValue("iNNKNIi", it->kind, a, b, (unsigned long long)it->behavior, boc__name_str(it->name), it->origin, it->worker);
 }
 
 /* service_next(timeout) -> list of (kind, a, b, behavior id, name, origin, worker); [] when the time is up */
@@ -468,8 +468,7 @@ static PyObject *tr_names(PyObject *module, PyObject *args) {
     PyObject *list = PyList_New(0);
     uint32_t count = boc_name_count();
     for (uint32_t i = first; list != NULL && i < count; i++) {
-        const char *s = boc_name_text(i);
-        PyObject *o = text(s, strlen(s));
+        PyObject *o = boc__name_str(i);
         if (o == NULL || PyList_Append(list, o) < 0)
             Py_CLEAR(list);
         Py_XDECREF(o);

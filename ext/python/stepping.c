@@ -207,7 +207,7 @@ static PyObject *gate_held(PyObject *module, PyObject *unused) {
     }
     PyObject *list = all ? PyList_New((Py_ssize_t)n) : PyErr_NoMemory();
     for (size_t i = 0; list != NULL && i < n; i++) {
-        PyObject *t = Py_BuildValue("KsO", (unsigned long long)all[i].id, boc_name_text(all[i].name), all[i].pinned ? Py_True : Py_False);
+        PyObject *t = Py_BuildValue("KNO", (unsigned long long)all[i].id, boc__name_str(all[i].name), all[i].pinned ? Py_True : Py_False);
         if (t == NULL)
             Py_CLEAR(list);
         else

@@ -228,6 +228,12 @@ static void test_names(void) {
         CHECK(memcmp(boc_name_text(id[i]), text, (size_t)n) == 0);
     }
     CHECK(strcmp(boc_name_text(4000000000u), "") == 0);
+    CHECK_EQ(boc_name_size(4000000000u), 0);
+    uint32_t cut = boc_name("a", 1), b = boc_name("a\0b", 3), c = boc_name("a\0c", 3), end = boc_name("a\0", 2);
+    CHECK(cut != b && b != c && c != end && end != cut && end != b);
+    CHECK_EQ(boc_name("a\0b", 3), b);
+    CHECK_EQ(boc_name_size(b), 3);
+    CHECK(memcmp(boc_name_text(b), "a\0b", 4) == 0);
 }
 
 int main(void) {

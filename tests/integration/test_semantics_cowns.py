@@ -381,6 +381,22 @@ def test_names_and_repr():
     assert "look" in repr(look)
 
 
+def test_a_nul_does_not_cut_a_name():
+    a, b, plain = Cown(1, name="a\0b"), Cown(2, name="a\0c"), Cown(3, name="a")
+    assert [c.name for c in (a, b, plain)] == ["a\0b", "a\0c", "a"]
+    assert repr(a) == "<Cown a\u2400b: held by nobody, int>"
+    with pytest.raises(RuntimeError, match="cown 'a\u2400c'"):
+        _ = b.value
+
+    @when(a, name="f\0g")
+    def body(c):
+        return c.name
+
+    assert body.result() == "a\0b"
+    assert body.name == "f\0g"
+    assert {"a\0b", "f\0g"} <= set(boc.trace.Trace.now_of().names)
+
+
 def test_names_from_the_call():
     knife, onion = Cown(1), Cown(2)
 

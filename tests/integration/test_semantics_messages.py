@@ -132,6 +132,13 @@ def test_wrong_tags(wrong):
             send(wrong, 1)
 
 
+def test_a_nul_does_not_cut_a_tag():
+    for tag in ("a", "a\0", "a\0b", "a\0c"):
+        boc.send(tag, repr(tag))
+    for tag in ("a\0c", "a\0b", "a\0", "a"):
+        assert boc.receive(tag, 5) == (tag, repr(tag))
+
+
 def test_no_limit_on_tags():
     for i in range(500):
         send(f"tag {i}", i)
