@@ -89,6 +89,15 @@ bool boc_on_worker(void) {
     return boc__me()->index < BOC_MAX_WORKERS;
 }
 
+bool boc_thread_lives(uint32_t index) {
+    for (boc__thread_t *r = boc__thread_all(); r != NULL; r = r->all) {
+        if (r->index == index) {
+            return boc__load_acq(&r->taken);
+        }
+    }
+    return false;
+}
+
 /* The other threads are gone; what their records hold is lost but for the counters. */
 void boc__thread_fork_child(void) {
     boc_fork_floor = boc__load_rlx(&next_id); /* every id of before, and what is left of their blocks, is below */

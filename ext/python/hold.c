@@ -267,6 +267,21 @@ int boc__hold(boc_cown_t *c) {
     return 0;
 }
 
+static void let_go_at(boc_state_t *st, uint32_t i) {
+    struct held h = held[i];
+    held[i] = held[--nheld];
+    boc__settle(st, h.b);
+    atomic_store_explicit(&h.cown->holder, 0, memory_order_release);
+    h.native ? boc_finish(h.b) : boc_acquire_end(h.b);
+}
+
+void boc__let_go_of_the_dead(boc_state_t *st) {
+    for (uint32_t i = nheld; i-- > 0; i = i < nheld ? i : nheld) { /* encoding may run anything: others take and let go */
+        if (!boc_thread_lives(atomic_load_explicit(&held[i].cown->holder, memory_order_acquire) - 1))
+            let_go_at(st, i);
+    }
+}
+
 int boc__let_go(boc_cown_t *c) {
     boc_state_t *st = boc__st();
     if (st == NULL)
@@ -279,11 +294,7 @@ int boc__let_go(boc_cown_t *c) {
         PyErr_Format(PyExc_RuntimeError, "%s is not held by this thread", boc__cown_label(c, label, sizeof label));
         return -1;
     }
-    struct held h = held[i];
-    held[i] = held[--nheld];
-    boc__settle(st, h.b);
-    atomic_store_explicit(&c->holder, 0, memory_order_release);
-    h.native ? boc_finish(h.b) : boc_acquire_end(h.b);
+    let_go_at(st, i);
     return 0;
 }
 
@@ -380,8 +391,12 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
     if (!(c->flags & BOC_COWN_PINNED) && peek(st, c, &v)) {
         /* idle */
     } else if (!boc_running()) {
+        if ((c->flags & BOC_COWN_RESULT) && c->value.tag == V_EMPTY) { /* stop() cancelled it behind a cown that somebody still holds */
+            boc_value_t none = {.tag = V_CANCELLED};
+            return hand_out(st, boc__decode(st, &none), VF_EXC);
+        }
         if (!(c->flags & BOC_COWN_PINNED)) {
-            PyErr_SetString(PyExc_RuntimeError, "the runtime does not run and the cown is not idle");
+            busy(c);
             return NULL;
         }
         return c->value.tag == V_LIVE ? Py_NewRef((PyObject *)c->value.u.p) : boc__decode(st, &c->value);

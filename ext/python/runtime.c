@@ -346,6 +346,7 @@ static PyObject *rt_stop(PyObject *module, PyObject *args) {
         return NULL;
     }
     boc__main_drops();
+    boc__let_go_of_the_dead(boc__st());
     return Py_BuildValue("KII", (unsigned long long)end.pending, end.interrupted, end.abandoned);
 }
 
@@ -424,7 +425,7 @@ static PyObject *rt_bodies(PyObject *module, PyObject *unused) {
     for (uint32_t w = 0; list != NULL && boc_running() && w < boc_worker_count(); w++) {
         if (boc_worker_running(w, &now) < 0 || now.id == 0)
             continue;
-        PyObject *t = Py_BuildValue("IKsL", w, (unsigned long long)now.id, boc_name_text(now.name), (long long)now.since);
+        PyObject *t = Py_BuildValue("IKNL", w, (unsigned long long)now.id, boc__name_str(now.name), (long long)now.since);
         if (t == NULL || PyList_Append(list, t) < 0)
             Py_CLEAR(list);
         Py_XDECREF(t);
@@ -516,7 +517,7 @@ static PyObject *rt_current(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     if (!boc__in_body())
         Py_RETURN_NONE;
-    return Py_BuildValue("Ks", (unsigned long long)boc__ctx->current->id, boc_name_text(boc__ctx->current->name));
+    return Py_BuildValue("KN", (unsigned long long)boc__ctx->current->id, boc__name_str(boc__ctx->current->name));
 }
 
 static PyObject *rt_batching(PyObject *module, PyObject *unused) {

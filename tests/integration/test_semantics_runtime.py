@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import threading
 import time
 
@@ -166,6 +167,40 @@ def test_stop_cancels_what_is_queued():
     assert anew.result() == 1
 
 
+def test_stop_cancels_what_queues_behind_a_cown_that_main_holds():
+    """Held by main itself: its result is Cancelled at once. By a thread that ended: nobody else could let it go."""
+    start(1)
+    mine, its = Cown([0]), Cown([0])
+
+    def forgets():
+        its.acquire()
+        its.value.append(1)
+
+    thread = threading.Thread(target=forgets)
+    thread.start()
+    thread.join()
+    while os.path.exists(f"/proc/self/task/{thread.native_id}"):
+        time.sleep(0.001)
+    mine.acquire()
+    queued = [whencall(lambda c: c.value.append(2), [c]) for c in (mine, its, its)]
+    plain = whencall(lambda *c: None, [mine, its])
+    stop()
+    for cown in (*queued, plain):
+        with pytest.raises(boc.Cancelled):
+            cown.result(5)
+    with pytest.raises(RuntimeError, match="held by this thread"):
+        mine.result(5)
+    mine.release()
+    for cown in (*queued, plain):
+        with pytest.raises(boc.Cancelled):
+            cown.result(5)
+    with its, mine:
+        assert (its.value, mine.value) == ([0, 1], [0])
+    start(1)
+    assert whencall(lambda a, b: a.value + b.value, [mine, its]).result(5) == [0, 0, 1]
+    quiesce(5)
+
+
 def test_stop_without_cancel_lets_running_bodies_end():
     start(1)
     c = Cown(0)
@@ -312,11 +347,17 @@ def test_scheduler_stats():
     popped = sum(one["popped_local"] + one["popped_via_steal"] for one in stats)
     assert 0 < popped <= 60
     assert sum(one["started"] for one in stats) == sum(one["finished"] for one in stats) == 50
+    ring = [Cown(0) for _ in range(8)]
+    for i in range(500):
+        whencall(lambda a, b: None, [ring[i % 8], ring[(i + 1) % 8]])
+    quiesce()
+    stats = boc.scheduler_stats()
+    assert sum(one["popped_local"] + one["popped_via_steal"] for one in stats) >= sum(one["started"] for one in stats) == 550
     box = Cown([])
     whencall(lambda c: c.value.append(1), [box])
     for _ in range(20):
         assert box.result() == [1]  # asks the worker on which the value lives
-    assert sum(one["started"] for one in boc.scheduler_stats()) == 51
+    assert sum(one["started"] for one in boc.scheduler_stats()) == 551
     stop()
     start(2)
     assert all(not any(v for k, v in one.items() if k in ("started", "finished")) for one in boc.scheduler_stats())
