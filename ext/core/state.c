@@ -38,7 +38,7 @@ int boc_worker_stats(uint32_t worker, boc_stats_t *out) {
         out->pushed_remote += boc__load_rlx(&boc__lane(w, i)->posted);
     }
     out->dispatched_to_pending = boc__load_acq(&w->n.pending);
-    out->popped_local = boc__load_acq(&w->n.popped);
+    out->popped_local = boc__load_acq(&w->n.popped) + out->dispatched_to_pending;
     out->popped_via_steal = boc__load_acq(&w->n.stolen);
     out->steal_attempts = boc__load_acq(&w->n.attempts);
     out->steal_failures = boc__load_acq(&w->n.failures);

@@ -151,6 +151,8 @@ static boc_behavior_t *next(boc_worker_t *w) {
     boc__count_up(&w->n.popped);
     if (b != NULL) { /* its turn is over: to the end of the lane, then the queue's turn */
         w->pending = NULL;
+        boc__store_rel(&w->n.pending, boc__load_rlx(&w->n.pending) - 1);
+        boc__count_up(&w->n.pushed_local);
         boc__lane_put(boc__lane_for(w, b), b);
         tell(w);
     }
@@ -181,7 +183,11 @@ static boc_behavior_t *search(boc_worker_t *w) {
     }
     for (uint32_t round = 0; w->searching; round++) {
         boc_behavior_t *b = from_lanes(w);
-        b = b != NULL ? b : steal(w);
+        if (b != NULL) {
+            boc__count_up(&w->n.popped);
+        } else {
+            b = steal(w);
+        }
         if (b != NULL) {
             search_end(w, true);
             return b;

@@ -28,6 +28,7 @@ _last_stats: list[dict[str, Any]] = []
 _starting = _thread.allocate_lock()
 if _core.is_main():
     os.register_at_fork(after_in_child=lambda: _starting.release() if _starting.locked() else None)
+    os.register_at_fork(after_in_child=lambda: _last_stats.clear())
 replayed_workers: int | None = None  # what a replay needs at least
 last_start: tuple[int, int] = (0, 1)  # of the runtime's last life: when (ns), and its trace's size; 0: off
 
@@ -334,21 +335,20 @@ def cancel(*results: Any, interrupt: bool = False) -> int:
 
 
 def scheduler_stats() -> list[dict[str, Any]]:
-    """Counters of each worker since the start, one dict per worker; [] if nothing ever ran.
+    """Counters of each worker since the start, one dict per worker; [] if nothing ever ran in this process.
 
     started, finished       behaviors whose bodies it began; whose cowns it handed on (cancelled ones too)
     busy_s                  seconds in bodies, with their values' way in and out
     dispatched_to_pending   made runnable by a release here and run next, while their values are warm
-    pushed_local, _remote   put into its queue by itself, by other threads; popped_local: taken from there
+    pushed_local, _remote   put into its queue by itself, by other threads
+    popped_local, _via_steal  taken from its own queue or run next; taken from another worker's
     steal_attempts          looks into another worker's queue; steal_failures: those that found nothing
-    popped_via_steal        behaviors that it took there
     parked, unparked        times that it slept; that somebody woke it
     fairness_arm_fires      times that the fairness token let others go before a chain of its own
     fetches                 live values brought to rest for others between bodies; porter_fetches: during one
     """
-    global _last_stats
     if _core._running():
-        _last_stats = _core._stats()
+        _last_stats[:] = _core._stats()
     return [dict(d) for d in _last_stats]
 
 

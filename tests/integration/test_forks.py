@@ -217,6 +217,25 @@ def test_the_parent_goes_on_after_a_fork() -> None:
     assert "5" in done.out
 
 
+def test_a_child_has_no_statistics_of_its_parent() -> None:
+    run("""
+        boc.start(2)
+        @when()
+        def f(): pass
+        f.result(10)
+        for end in (boc.quiesce, boc.wait):
+            end()
+            assert len(boc.scheduler_stats()) == 2
+            pid = os.fork()
+            if pid == 0:
+                assert boc.scheduler_stats() == [] == boc.wait(stats=True)
+                boc.start(3)
+                assert len(boc.scheduler_stats()) == 3
+                sys.exit(5)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+    """, "-W", "ignore").clean()
+
+
 def test_a_child_of_a_child() -> None:
     done = run("""
         def generation(n):
