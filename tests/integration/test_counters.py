@@ -140,7 +140,7 @@ for i in range(5000):
     def cut(k): pass
 while boc._core._counts()[2] < 5000:
     time.sleep(0.01)
-with boc.trace.record({str(path)!r}):
+with boc.trace.record({str(path)!r}, history=True):
     @when(knife)
     def last(k): pass
     last.result()
@@ -151,6 +151,57 @@ print(json.dumps([live, told(got), told(Trace.load({str(again)!r}))]))
 """)
     assert live["runs"] == read["runs"] == saved["runs"] == {"cut": 5000, "last": 1}
     assert read["lost"] == saved["lost"] == 5001 - read["bars"] > 0
+
+
+def test_a_block_records_the_block(told: Any, tmp_path: Any) -> None:
+    """What was over before is not in the file; what was pending has its past; counters count from the block on."""
+    path, again = tmp_path / "run.boctrace", tmp_path / "again.boctrace"
+    answer = told(f"""
+start(2)
+knife, gate = Cown(0, name="knife"), Cown(0, name="gate")
+for i in range(50):
+    @when(knife)
+    def before(k): pass
+quiesce()
+boc.notice_write("early", 1)
+@when(gate)
+def running(g):
+    boc.send("runs", 1)
+    boc.receive("on")
+@when(gate)
+def queued(g): pass
+boc.receive("runs")
+begin = time.monotonic_ns()
+with boc.trace.record({str(path)!r}):
+    for i in range(5):
+        @when(knife)
+        def inside(k): pass
+    inside.result()
+    boc.send("on", 1)
+    queued.result()
+@when(knife)
+def after(k): pass
+quiesce()
+answer = []
+for path in ({str(path)!r}, {str(again)!r}):
+    got = Trace.load(path)
+    got.save({str(again)!r})
+    answer.append([got.t0 >= begin, told(got), got.counts()["done"], sorted(got.name(i) for i in got.find("running") + got.find("queued"))])
+    assert [got.behaviors.sched[i] < begin for i in got.find("running") + got.find("queued")] == [True, True]
+    text = boc.explain("queued", trace=got)
+answer.append(str(text))
+whole = {str(again)!r}
+with boc.trace.record(whole, history=True): pass
+answer.append(told(Trace.load(whole))["runs"])
+print(json.dumps(answer))
+""")
+    for at_or_after, run, done, early in answer[:2]:
+        assert at_or_after
+        assert run["runs"] == {"running": 1, "queued": 1, "inside": 5}
+        assert run["lost"] == 0 and run["bars"] == done == 7
+        assert early == ["queued", "running"]
+    assert answer[2].startswith("queued waited")
+    assert answer[3] == {"before": 50, "running": 1, "queued": 1, "inside": 5, "after": 1}
 
 
 def test_names_beyond_the_table_share_a_row(told: Any) -> None:

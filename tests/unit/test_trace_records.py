@@ -54,7 +54,7 @@ def same(a: Trace, b: Trace) -> None:
 def test_record_and_load(tmp_path: Path) -> None:
     sim = cooking()
     path = tmp_path / "a.boctrace"
-    with record(path, source=SimSource(sim)) as recording:
+    with record(path, history=True, source=SimSource(sim)) as recording:
         pass
     with Cursor(SimSource(sim)) as cursor:
         same(load(path), Trace.from_cursor(cursor))
@@ -65,7 +65,7 @@ def test_record_follows_a_program_that_goes_on(tmp_path: Path) -> None:
     sim = cooking()
     all_ = sim.records()
     parts = [(all_[i : i + 7], {1: 3} if i == 7 else {}) for i in range(0, len(all_), 7)]
-    with record(tmp_path / "a", source=SimSource(sim, parts)) as recording:
+    with record(tmp_path / "a", history=True, source=SimSource(sim, parts)) as recording:
         pass
     got = load(tmp_path / "a")
     assert recording.records == len(all_) and recording.lost == {1: 3} and got.lost == {1: 3}
@@ -162,7 +162,7 @@ def test_names_of_cowns_outlive_the_rings(tmp_path: Path) -> None:
         trace = Trace.from_cursor(cursor)
     assert sorted(trace.cown_names()) == sorted(sim.cown)
     trace.save(tmp_path / "a")
-    with record(tmp_path / "b", source=source):
+    with record(tmp_path / "b", history=True, source=source):
         pass
     for name in "ab":
         assert sorted(load(tmp_path / name).cown_names()) == sorted(sim.cown), name

@@ -6,7 +6,8 @@ Little endian:
     8 bytes   b"BOCTRACE"
     chunks    tag (4 bytes), payload length (u32), crc32 of the payload (u32), payload
 
-    HEAD      JSON: format, record (size), clock, wall (ns of the wall clock at 0), kinds (in order)
+    HEAD      JSON: format, record (size), clock, wall (ns of the wall clock at 0), kinds (in order), begin (where a
+              picture of it begins, ns; absent: at its first record)
     NAME      JSON: first, names: the name table from index `first`
     RECS      records, 32 bytes each
     LOST      JSON: rows of thread, begin, end, count
@@ -60,11 +61,16 @@ class Contents:
     head: dict[str, Any] = field(default_factory=dict)
     damage: str = ""
 
+    @property
+    def begin(self) -> int:
+        """Where a picture of it begins, ns; 0: at its first record."""
+        return int(self.head.get("begin", 0))
+
 
 class Writer:
     """Appends chunks to a file. Each goes to the system whole, so a crash costs at most the last."""
 
-    def __init__(self, path: str | os.PathLike[str], now_ns: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], now_ns: int, begin: int = 0) -> None:
         self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115  (lives as long as the writer)
         self.records = 0
         head = {
@@ -74,6 +80,7 @@ class Writer:
             "wall": time.time_ns() - now_ns,
             "pid": os.getpid(),
             "kinds": [e.name for e in EVENTS],
+            "begin": begin,
         }
         try:
             self._file.write(MAGIC)

@@ -105,6 +105,7 @@ class Trace:
         now: int | None = None,
         named: Records | None = None,
         marks: list[Mark] | None = None,
+        begin: int = NONE,
     ) -> Trace:
         """Derive the tables. `records`: in order within each thread; `now`: by default the last time."""
         names, gaps, board = list(names), list(gaps), list(board)
@@ -149,7 +150,7 @@ class Trace:
         out.slots = tally.with_forgotten(sides.first_names(b), out)
         out.t0, out.t1 = out._extent()
         # Before the first record of a ring that wrapped its thread's row is not known: the picture begins there.
-        reach = max((g.end for g in gaps if g.begin == BEFORE and g.thread < MAIN), default=NONE)
+        reach = max([begin, *(g.end for g in gaps if g.begin == BEFORE and g.thread < MAIN)])
         return replace(out.window(min(reach, out.t1), out.t1), base=0) if reach > out.t0 else out
 
     @classmethod
@@ -171,7 +172,7 @@ class Trace:
     def load(cls, path: str | os.PathLike[str]) -> Trace:
         """Read a .boctrace file, also one that a crash cut off (`damage` says so)."""
         got = file.read(path)
-        out = cls.from_records(got.records, got.names, got.gaps, got.board, got.now, marks=got.marks)
+        out = cls.from_records(got.records, got.names, got.gaps, got.board, got.now, None, got.marks, got.begin)
         out.damage = got.damage
         return out
 
@@ -179,7 +180,7 @@ class Trace:
         """Write a .boctrace file with all records of this snapshot."""
         if self.records is None:
             raise ValueError("this trace has no records to save")
-        writer = file.Writer(path, self.now)
+        writer = file.Writer(path, self.now, self.t0 if self.base == 0 else 0)
         try:
             writer.names(0, self.names)
             writer.board(self.board_values)

@@ -7,13 +7,17 @@ import os
 import threading
 import time
 
+import numpy as np
+
 from . import tally
+from .events import EVENTS, KIND
 from .file import Writer
-from .records import Cursor, Source
+from .records import Cursor, Records, Source
 
 _BATCH = 1 << 17
 _IDLE_S, _BUSY_S = 0.05, 0.002
 _COUNT_S = 1.0
+_OF_BEHAVIORS = [e.number for e in EVENTS if e.subject == "behavior"]
 
 
 class Recording:
@@ -22,16 +26,20 @@ class Recording:
     `records` counts what was written, `lost` what was overtaken before it could be, by thread.
     """
 
-    def __init__(self, path: str | os.PathLike[str], source: Source | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], source: Source | None = None, history: bool = False
+    ) -> None:
         self.path = os.fspath(path)
         self._cursor = Cursor(source)
+        now = self._cursor.source.now_ns()
+        self._begin = 0 if history else now
         try:
-            self._writer = Writer(path, self._cursor.source.now_ns())
+            self._writer = Writer(path, now, self._begin)
         except BaseException:
             self._cursor.close()
             raise
         known = tally.marks_of(self._cursor.source)
-        self._since = known[-2].time if len(known) > 1 else 0
+        self._base = known[-1:] if not history else known[-2:-1]
         self._named = 0
         self._board = (-1, -1)
         self._stop = threading.Event()
@@ -51,6 +59,7 @@ class Recording:
     def _run(self) -> None:
         try:
             self._named_cowns()
+            self._step(1 << 26)
             due = 0.0
             while not self._stop.wait(_BUSY_S if self._step() >= 0 else _IDLE_S):
                 if time.monotonic() >= due:  # a crash leaves a file whose counters are not much older than its records
@@ -70,18 +79,19 @@ class Recording:
             self._cursor.close()
 
     def _marks(self) -> list[tally.Mark]:
-        """The counters since the last time before the recording that nothing was pending."""
-        return [m for m in tally.marks_of(self._cursor.source) if m.time >= self._since]
+        """The counters as they were when it began, and later. With history: since nothing was pending before."""
+        since = self._base[0].time if self._base else -1
+        return self._base + [m for m in tally.marks_of(self._cursor.source) if m.time > since]
 
-    def _step(self) -> int:
+    def _step(self, most: int = _BATCH) -> int:
         """Write what is new; returns the time of its last record, -1 where nothing was."""
-        batch = self._cursor.read(_BATCH)
+        batch = self._cursor.read(most)
         names = self._cursor.names
         if len(names) > self._named:
             self._writer.names(self._named, names[self._named :])
             self._named = len(names)
             self._values()
-        self._writer.write(batch.records, batch.gaps)
+        self._writer.write(_begun(batch.records, self._begin), batch.gaps)
         return int(batch.records["time"][-1]) if len(batch.records) else -1
 
     def _named_cowns(self) -> None:
@@ -118,9 +128,22 @@ class Recording:
         self.stop()
 
 
-def record(path: str | os.PathLike[str], *, source: Source | None = None) -> Recording:
+def _begun(records: Records, begin: int) -> Records:
+    """The records without those of what was over when the recording began, ns: what was pending then has its past."""
+    old = records["time"] < begin
+    if not old.any():
+        return records
+    mine = np.isin(records["kind"], _OF_BEHAVIORS)
+    over = np.isin(records["subject"], records["subject"][old & (records["kind"] == KIND["end"])])
+    return records[~old | (records["kind"] == KIND["worker_up"]) | (mine & ~over)]
+
+
+def record(
+    path: str | os.PathLike[str], *, history: bool = False, source: Source | None = None
+) -> Recording:
     """Stream the trace to a file until stopped.
 
-    Begins with what the rings still hold. Memory stays bounded; a crash leaves a file that `load` reads.
+    The picture of the file begins here; what is pending now has its past. history: also what the rings still hold of
+    before. Memory stays bounded; a crash leaves a file that `load` reads.
     """
-    return Recording(path, source)
+    return Recording(path, source, history)
