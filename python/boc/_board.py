@@ -73,7 +73,7 @@ class Notices(_Mapping):
     def __ror__(self, other: object) -> dict[Any, Any]:
         return other | self._data if isinstance(other, (dict, MappingProxyType)) else NotImplemented
 
-    def __ior__(self, other: object) -> NoReturn:  # type: ignore[misc]
+    def __ior__(self, other: object) -> NoReturn:
         raise TypeError("the view of the noticeboard is frozen: use | for a new dict, notice_write() to write")
 
     def copy(self) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def _begun(records: Records, begin: int) -> Records:
         return records
     mine = np.isin(records["kind"], _OF_BEHAVIORS)
     over = np.isin(records["subject"], records["subject"][old & (records["kind"] == KIND["end"])])
-    return records[~old | (records["kind"] == KIND["worker_up"]) | (mine & ~over)]
+    kept: Records = records[~old | (records["kind"] == KIND["worker_up"]) | (mine & ~over)]
+    return kept
 
 
 def record(
