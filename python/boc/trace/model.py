@@ -173,8 +173,7 @@ class Trace:
         """Read a .boctrace file, also one that a crash cut off (`damage` says so)."""
         got = file.read(path)
         out = cls.from_records(got.records, got.names, got.gaps, got.board, got.now, None, got.marks, got.begin)
-        out.damage = got.damage
-        return out
+        return replace(out, damage=got.damage)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .boctrace file with all records of this snapshot."""
