@@ -468,8 +468,21 @@ void boc__value_known(boc_value_t *v) {
 }
 
 bool boc__value_light(const boc_value_t *v, size_t most) {
-    const boc_blob_t *b = v->tag == V_BLOB ? v->u.p : NULL;
-    return v->tag != V_COWN && (b == NULL || (b->len <= most && b->ncowns == 0));
+    const boc_blob_t *b;
+    switch (v->tag) {
+    case V_COWN: case V_MOVED: case V_REGISTERED:
+        return false; /* what the last two hold is not known */
+    case V_BYTESOBJ: case V_BYTEARRAY: case V_ARRAY:
+        return v->u.buf.n <= most;
+    case V_BLOB: case V_RAWBYTES: case V_RAWARRAY:
+        b = v->u.p;
+        for (uint32_t i = 0; i < b->nparts; i++)
+            if (b->parts[i].v.tag == V_MOVED || b->parts[i].v.tag == V_REGISTERED)
+                return false;
+        return b->held <= most && b->ncowns == 0; /* with its parts */
+    default:
+        return true;
+    }
 }
 
 void boc__blob_drop(boc_blob_t *b) {

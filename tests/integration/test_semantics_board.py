@@ -413,3 +413,23 @@ def test_a_sync_on_main_loses_no_write_of_a_body():
         notice_sync()
     assert [r.result() for r in results] == [True] * 6
     assert notice_read("n") == 180
+
+
+def resident():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096
+
+
+@pytest.mark.parametrize("make", [
+    lambda: b"x" * 1_000_000, lambda: [b"x" * 1_000_000, 1], lambda: [bytearray(1_000_000)],
+    lambda: boc.Matrix.ones((100, 1000)), lambda: {"m": boc.Matrix.ones((100, 1000))},
+], ids=["bytes", "bytes inside", "bytearray inside", "Matrix", "Matrix inside"])  # fmt: skip
+def test_the_past_keeps_no_large_values(make):
+    for _ in range(5):
+        notice_write("k", make())
+        notice_sync()
+    before = resident()
+    for _ in range(150):
+        notice_write("k", make())
+        notice_sync()
+    assert resident() - before < 60_000_000

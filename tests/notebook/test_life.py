@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -289,10 +290,12 @@ def test_plain_python_and_terminal_ipython_need_no_kernel() -> None:
 
 def test_a_terminal_pumps_while_its_prompt_waits() -> None:
     pexpect = pytest.importorskip("pexpect")
-    child = pexpect.spawn(
-        sys.executable, ["-m", "IPython", "--no-banner", "--colors=NoColor"],
-        env=clean_environment(), encoding="utf8", timeout=20,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: the clients of other tests have some
+        child = pexpect.spawn(
+            sys.executable, ["-m", "IPython", "--no-banner", "--colors=NoColor"],
+            env=clean_environment(), encoding="utf8", timeout=20,
+        )  # fmt: skip
     try:
         lines = (
             "%load_ext boc",
