@@ -48,8 +48,8 @@ class Extension:
         if completer is not None:
             completer.custom_matchers.append(self.matcher)
         self.show.load()
-        shell.events.register("pre_run_cell", self._before_cell)
-        shell.events.register("post_run_cell", self._after_cell)
+        for event, function in self._events():
+            shell.events.register(event, function)
         if self.kernel is not None:
             self._load_kernel()
         elif hasattr(shell, "_inputhook"):
@@ -103,6 +103,29 @@ class Extension:
         if self.router is not None:
             self.router.cell_ended(cell)
 
+    def _silent(self) -> Any:
+        """The request that runs, if it is a silent one: of those IPython tells by these two events alone."""
+        parent = self.shell.get_parent() if self.kernel is not None else {}
+        asked = parent.get("header", {}).get("msg_type") == "execute_request"  # and no message of a widget
+        return parent if asked and parent.get("content", {}).get("silent") else None
+
+    def _before_any(self) -> None:
+        parent = self._silent()
+        if parent is not None:
+            self._begin(parent, parent["content"].get("code", ""))
+
+    def _after_any(self) -> None:
+        if self._silent() is not None:
+            self._after_cell(None)
+
+    def _events(self) -> list[tuple[str, Any]]:
+        return [
+            ("pre_run_cell", self._before_cell),
+            ("post_run_cell", self._after_cell),
+            ("pre_execute", self._before_any),
+            ("post_execute", self._after_any),
+        ]
+
     # ---- the end -----------------------------------------------------------------
     def close(self) -> None:
         """Stop watching, let out what is pending; the end of unloading and of the process."""
@@ -120,7 +143,7 @@ class Extension:
 
     def unload(self) -> None:
         shell = self.shell
-        for name, function in (("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)):
+        for name, function in self._events():
             if function in shell.events.callbacks[name]:
                 shell.events.unregister(name, function)
         for kind, names in _MAGICS.items():

@@ -154,3 +154,18 @@ def test_log_records_reach_mains_handlers_under_their_cell(kernel: Kernel, name:
 def test_the_programs_own_threads_are_left_alone(kernel: Kernel) -> None:
     ran = kernel.run("t = threading.Thread(target=lambda: print('thread'))\nt.start(); t.join()")
     assert ran.out == "thread\n"
+
+
+def test_a_silent_request_has_its_own_output(kernel: Kernel) -> None:
+    """As debuggers and other tools send them: no cell of the notebook says what they print."""
+    cell = kernel.run("print('a cell')")
+    late = "@when()\ndef tool():\n    time.sleep(0.2)\n    print('from a tool')"
+    first = kernel.run(late + "\nquiesce()", silent=True)
+    second = kernel.run(late, silent=True)
+    after = kernel.run("quiesce()")
+    kernel.until(lambda: "from a tool" in second.out)
+    assert first.out == second.out == "from a tool\n"
+    assert cell.out == "a cell\n" and after.out == ""
+    wrong = kernel.run("@when()\ndef tool():\n    1 / 0\nquiesce()\n1 / 0", silent=True, ok=False)
+    assert any("ZeroDivisionError" in text for text in wrong.errors)
+    assert kernel.run("@when()\ndef f():\n    print('mine')\nquiesce()").out == "mine\n"
