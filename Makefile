@@ -12,7 +12,7 @@ help:
 	@echo "make demo      run it without a browser: out/cooking.html, out/cooking.png"
 	@echo "make test      everything quick, on each CPython found; make test-all adds soak and long seeds"
 	@echo "make pytest    the Python tests on the newest CPython (TEST=... narrows them)"
-	@echo "make core      the C tests; make sanitize runs them under ASan, UBSan and TSan"
+	@echo "make core      the C tests; make sanitize runs them, and corrupt bytes for the decoder, under sanitizers"
 	@echo "make bench     the workloads beside their peer; make docs, lint, house, install, clean"
 
 lab:

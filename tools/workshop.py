@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import core
+import sanitized
 import steps
 from envs import ROOT, Env, Failed, interpreters, newest, ready, say
 
@@ -137,6 +138,8 @@ def run_all(whole: bool) -> int:
         work.append((f"CPython {env.minor}", partial(python_step, env, whole)))
     work.append(("movable type template", partial(movable_step, first)))
     work.append(("demo", partial(demo_step, first)))
+    if whole:
+        work.insert(1, ("corrupt bytes for the decoder", partial(sanitized.decoder, first)))
     run = steps.Run(len(work))
     steps.REPORTS.mkdir(parents=True, exist_ok=True)
     for name, do in work:
@@ -152,19 +155,19 @@ def test_all(_: list[str]) -> int:
     return run_all(whole=True)
 
 
-def only_core(names: list[str]) -> int:
+def core_tests(_: list[str]) -> int:
     env = ready(newest(), boc=False)
     run = steps.Run(1)
-    run.step("C core", partial(core.tests, env, False, names))
+    run.step("C core", partial(core.tests, env, False, ["* plain"]))
     return run.finish()
 
 
-def core_tests(_: list[str]) -> int:
-    return only_core(["* plain"])
-
-
 def sanitize(_: list[str]) -> int:
-    return only_core(["* asan", "* tsan"])
+    env = ready(newest())
+    run = steps.Run(2)
+    run.step("C core", partial(core.tests, env, False, ["* asan", "* tsan"]))
+    run.step("corrupt bytes for the decoder", partial(sanitized.decoder, env))
+    return run.finish()
 
 
 def bench(chosen: list[str]) -> int:
