@@ -32,6 +32,7 @@ typedef struct boc_writer {
 static _Thread_local writer_t *writing BOC_TLS;
 static _Thread_local const boc_blob_t *decoding BOC_TLS;
 static _Thread_local bool taking BOC_TLS; /* the blob in progress is the decoder's alone */
+static _Thread_local bool placing BOC_TLS; /* only to see where parts stand that cannot be copied */
 
 /* A kept pickler's memo table never shrinks: past this many bytes it is thrown away. */
 #define KEEP_LIMIT (1u << 16)
@@ -425,7 +426,7 @@ static PyObject *load_with_buffers(boc_state_t *st, const boc_blob_t *b, PyObjec
     return o;
 }
 
-static PyObject *decode(boc_state_t *st, const boc_blob_t *b, bool alone) {
+static PyObject *decode_all(boc_state_t *st, const boc_blob_t *b, bool alone) {
     PyObject *view = PyMemoryView_FromMemory((char *)b->data, (Py_ssize_t)b->len, PyBUF_READ);
     if (view == NULL)
         return NULL;
@@ -437,6 +438,39 @@ static PyObject *decode(boc_state_t *st, const boc_blob_t *b, bool alone) {
     decoding = outer;
     taking = outer_takes;
     Py_DECREF(view);
+    return o;
+}
+
+static bool only_moves(const boc_part_t *p) { return p->v.tag == V_MOVED && (p->v.flags & BOC_VALUE_ALONE); }
+
+static bool has_what_only_moves(const boc_blob_t *b) {
+    for (uint32_t i = 0; i < b->nparts; i++)
+        if (only_moves(&b->parts[i]))
+            return true;
+    return false;
+}
+
+/* The error in force says that a part can only move. With stand-ins in place of such parts it can say where it is. */
+static void say_where(boc_state_t *st, const boc_blob_t *b) {
+    PyObject *exc = PyErr_GetRaisedException(), *refused = boc__error_type(st, "TransferError"), *o = NULL;
+    if (refused != NULL && PyErr_GivenExceptionMatches(exc, refused)) {
+        placing = true;
+        o = decode_all(st, b, false);
+        placing = false;
+    }
+    PyObject *f = o ? boc__py(st, PY_UNREADABLE) : NULL, *better = f ? PyObject_CallFunctionObjArgs(f, o, exc, NULL) : NULL;
+    Py_XDECREF(o);
+    if (better != NULL)
+        Py_SETREF(exc, better);
+    else
+        boc__forgive();
+    PyErr_SetRaisedException(exc);
+}
+
+static PyObject *decode(boc_state_t *st, const boc_blob_t *b, bool alone) {
+    PyObject *o = decode_all(st, b, alone);
+    if (o == NULL && !placing && has_what_only_moves(b))
+        say_where(st, b);
     return o;
 }
 
@@ -534,6 +568,8 @@ static PyObject *decode_part(PyObject *module, PyObject *args) {
         return NULL;
     }
     bool take = taking;
+    if (placing && only_moves(&b->parts[i]))
+        return PyCapsule_New(&placing, NULL, NULL); /* nobody can encode it: so it is found */
     PyObject *m = home ? PyImport_Import(home) : Py_NewRef(Py_None);
     if (m == NULL)
         return NULL;

@@ -197,6 +197,10 @@ PyObject *boc__no_copy(boc_state_t *st, uint32_t index) {
                                                 "value out with unwrap()",
                                                 boc__movable(index)->name);
     PyObject *error = type && text ? PyObject_CallOneArg(type, text) : NULL;
+    PyObject *name = error && index != UINT32_MAX ? PyUnicode_FromString(boc__movable(index)->name) : NULL;
+    if (error != NULL && (name == NULL || PyObject_SetAttrString(error, "type_name", name) < 0))
+        boc__forgive(); /* the text says it too */
+    Py_XDECREF(name);
     Py_XDECREF(text);
     return error;
 }

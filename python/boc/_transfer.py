@@ -16,7 +16,7 @@ from typing import Any
 from boc import _raise
 from boc._errors import TransferError
 
-__all__ = ["explain_arrival", "explain_refusal"]
+__all__ = ["explain_arrival", "explain_refusal", "explain_unreadable"]
 
 _TIME_S = 0.5  # of this thread alone: how busy the machine is must not change the text
 _WALL_S = 5.0
@@ -234,6 +234,16 @@ def explain_refusal(value: object, exc: BaseException, what: str = "", behavior:
     if because:  # else the cause says the same once more
         error.__cause__ = exc
     return error
+
+
+def explain_unreadable(value: object, exc: TransferError) -> TransferError:
+    """The error to raise when a copy of `value` was to be read and a part of it can only move; `exc` says which type.
+
+    In `value` something that cannot be encoded stands in place of that part.
+    """
+    path = _find(value, exc)[0]
+    what, _, way_out = str(exc).partition(": ")
+    return TransferError(f"{what}: it is at {path.strip()} of the value; {way_out}", path=path, type_name=exc.type_name)
 
 
 def explain_arrival(exc: BaseException, what: str = "", behavior: str = "") -> TransferError:

@@ -194,13 +194,14 @@ def test_one_inside_a_value_cannot_be_read_and_nothing_is_lost(module):
         c.value["a"] = [h]
     put.result(60)
     for _ in range(3):
-        with pytest.raises(TransferError, match=f"{module}.*cannot be copied, it can only move.*unwrap"):
+        with pytest.raises(TransferError, match=rf"{module}.*cannot be copied, it can only move.*\['a'\]\[0\].*unwrap") as e:
             c.result(60)
+        assert e.value.path == "['a'][0]" and e.value.type_name.startswith(module)
 
         @when(read(c))
         def look(c):
             return c.value["a"]
-        with pytest.raises(TransferError, match="cannot be copied"):
+        with pytest.raises(TransferError, match="cannot be copied.* at ['a'][0]".replace("[", r"\[")):
             look.result(60)
 
         @when(c)
