@@ -131,7 +131,7 @@ static int analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *val
 static PyObject *watched(watch_t *w) { /* borrowed, NULL: absent, or gone */
     if (w->kind == WATCH_TYPE)
         return boc__recall(&w->cls);
-    return PyDict_GetItemWithError(w->container, w->key);
+    return w->kind == WATCH_ATTRIBUTES ? w->container : PyDict_GetItemWithError(w->container, w->key);
 }
 
 static uint32_t type_version(PyObject *cls) {
@@ -175,14 +175,18 @@ static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
             PyErr_NoMemory();
         return c;
     }
-    boc_capture_t *known = v ? boc__installed_capture(st, w->ns, w->name, v) : NULL;
+    boc_capture_t *known = v && w->kind == WATCH_GLOBAL ? boc__installed_capture(st, w->ns, w->name, v) : NULL;
     if (known != NULL) {
         atomic_fetch_add_explicit(&known->refs, 1, memory_order_relaxed);
         return known;
     }
+    bool name = w->kind == WATCH_GLOBAL;
     char what[120];
-    snprintf(what, sizeof what, "the name '%.80s' used by the behavior", boc_name_text(w->name));
-    return boc__capture_new(st, v, what);
+    snprintf(what, sizeof what, "the %s '%.80s' used by the behavior", name ? "name" : "class", boc_name_text(w->name));
+    boc_capture_t *c = boc__capture_new(st, v, what);
+    if (c != NULL)
+        c->is_patch = !name;
+    return c;
 }
 
 /* Does another value of a name, or its absence, change which names are reached? */
@@ -201,7 +205,9 @@ static int look(boc_state_t *st, template_t *t) {
     for (uint32_t i = 0; i < t->nwatch; i++) {
         watch_t *w = &t->watch[i];
         PyObject *v = watched(w);
-        if (w->kind == WATCH_TYPE) {
+        if (w->kind == WATCH_ATTRIBUTES) {
+            /* may have changed in place: taken anew */
+        } else if (w->kind == WATCH_TYPE) {
             if (!w->dirty && (v == NULL || (w->version != 0 && w->version == type_version(v))))
                 continue;
             uint64_t shape = w->dirty || v == NULL ? w->met : class_shape(st, v);

@@ -5,11 +5,11 @@
 #include "binding.h"
 #include "edited.h"
 
-enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3, WATCH_RELOAD = 4 }; /* mirrored in boc/_reach.py */
+enum { WATCH_GLOBAL = 0, WATCH_TYPE = 2, WATCH_FUNCTION = 3, WATCH_RELOAD = 4, WATCH_ATTRIBUTES = 5 }; /* mirrored in boc/_reach.py */
 enum { KNOWN_NAMES = 6 };
 
 typedef struct watch {   /* one name that the body or what it reaches uses */
-    PyObject *container; /* dict, NULL: a class is watched */
+    PyObject *container; /* dict, or what stands for attributes; NULL: a class is watched */
     PyObject *key;
     boc_memory_t cls;    /* the class whose attributes are watched */
     boc_memory_t last;   /* the value at the last schedule; nothing: absent, or mutable */

@@ -312,19 +312,19 @@ def set_class(cls: type, state: tuple[dict[str, Any], list[Any] | None, list[typ
 
 
 def _set_attributes(cls: type, attributes: dict[str, Any]) -> None:
-    setter = _setter(cls)
+    set_one = setter(cls)
     for name, value in attributes.items():
-        setter(cls, name, value)
+        set_one(cls, name, value)
     if "__firstlineno__" in attributes:
         # Setting other attributes of the class's head drops it.
-        setter(cls, "__firstlineno__", attributes["__firstlineno__"])
+        set_one(cls, "__firstlineno__", attributes["__firstlineno__"])
 
 
-def _setter(cls: Any) -> Any:
+def setter(cls: Any) -> Any:
     """Return how attributes are set without running a metaclass written in Python; one in C must see them."""
     for owner in type(cls).__mro__:
-        setter = owner.__dict__.get("__setattr__")
-        if setter is not None and type(setter) is not FunctionType:
+        found = owner.__dict__.get("__setattr__")
+        if found is not None and type(found) is not FunctionType:
             return owner.__setattr__
     return type.__setattr__
 

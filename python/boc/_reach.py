@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 
-from boc import _deep, _names, _scan, _store
+from boc import _attributes, _deep, _names, _scan, _store
 from boc._stable import ATOMS, classify
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-GLOBAL, TYPE, FUNCTION, RELOAD = 0, 2, 3, 4  # mirrored in when.h
+GLOBAL, TYPE, FUNCTION, RELOAD, ATTRIBUTES = 0, 2, 3, 4, 5  # mirrored in when.h
 _MOST_ITEMS = 4000  # looked at in all containers of a body; a table of handlers is small, data may be large
 _CONTAINERS = frozenset((list, tuple, set, frozenset, dict, deque))
 _SKIPPED_ATTRIBUTES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__annotate_func__"))
@@ -31,7 +31,7 @@ class Reach:
 
     GLOBAL: name `key` in the dict `container`, which may not be bound there, or not yet. TYPE and FUNCTION: the
     class or function `container`; key and namespace only identify it. RELOAD: a name of a module that shows that
-    it was reloaded; nothing is taken along.
+    it was reloaded; nothing is taken along. ATTRIBUTES: what of a class can change in place, `container` says what.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,7 @@ class Reach:
         self._kept: list[Any] = []  # temporaries whose ids are in _seen
         self._todo: list[Any] = []
         self._items_left = _MOST_ITEMS
+        self._codes: list[CodeType] = []
 
     def code(self, code: CodeType, globals_: dict[str, Any]) -> None:
         """Take in the globals that a function with this code uses, and all they lead to."""
@@ -53,7 +54,12 @@ class Reach:
 
     def in_order(self) -> list[tuple[int, Any, str, str]]:
         """Return the entries, classes last: what was set on them is asked once they were sent."""
-        return sorted(self.entries, key=lambda entry: entry[0] == TYPE)
+        classes = [entry for entry in self.entries if entry[0] == TYPE]
+        changing = [
+            (ATTRIBUTES, found, found.name, "attributes")
+            for found in _attributes.used([entry[1] for entry in classes], self._codes)
+        ]
+        return [entry for entry in self.entries if entry[0] != TYPE] + changing + classes
 
     def sent_names(self) -> None:
         """Take in what the methods of classes sent before use, as far as its encoding is remembered."""
@@ -73,6 +79,7 @@ class Reach:
             self._value(self._todo.pop())
 
     def _code(self, code: CodeType, globals_: dict[str, Any]) -> None:
+        self._codes.append(code)
         imported = _scan.imported_names(code)
         for name in imported:
             module = sys.modules.get(name)
@@ -119,7 +126,7 @@ class Reach:
             if kind not in _CONTAINERS:
                 self._todo.extend(_deep.parts(value))
                 self._todo.append(kind)
-                self._items(_attributes(value))
+                self._items(_held(value))
 
     def _items(self, items: Collection[Any]) -> None:
         if self._items_left <= 0:
@@ -181,7 +188,7 @@ class Reach:
                     self._module_cowns(origin)
 
 
-def _attributes(value: Any) -> list[Any]:
+def _held(value: Any) -> list[Any]:
     """Return what the attributes of an object hold: those of its `__dict__` and of its slots."""
     try:
         found = list(object.__getattribute__(value, "__dict__").values())

@@ -120,6 +120,69 @@ def test_class_attributes_set_later_reach_the_next_body(tmp_path):
     assert run(program, folder=tmp_path) == ["0", "(False, False)"]
 
 
+def test_class_attributes_changed_in_place_reach_the_next_body(tmp_path):
+    program = """
+    class A:
+        reg, n = {}, 1
+        def get(self): return dict(self.reg)
+    class B(A):
+        tags = set()
+    c = Cown(0)
+    def ask():
+        @when(c)
+        def body(c): return dict(A.reg), B().get(), sorted(getattr(B, 'tags'))
+        return body
+    print(ask().result())
+    A.reg['x'] = 1
+    first = ask()
+    A.reg['y'] = 2
+    B.tags.add(5)
+    second = ask()
+    print(first.result(), second.result())
+    @when(c)
+    def change(c):
+        reg = A.reg
+        reg['own'] = 3
+        c.value = reg
+        @when()
+        def inner(): return A().get()
+        return inner
+    print(change.result().result(), c.result())
+    print(ask().result()[0])
+    A.reg['f'] = lambda: K
+    for K in (7, 8):  # what comes in brings the names that it uses along
+        print(when(c)(lambda c: A.reg['f']()).result())
+    A.reg = {}
+    A.reg[9] = 9
+    print(when(c)(lambda c: A.reg).result())
+    del A.reg
+    print(when(c)(lambda c: hasattr(A, 'reg')).result())
+    wait()
+    """
+    assert run(program, folder=tmp_path) == [
+        "({}, {}, [])",
+        "({'x': 1}, {'x': 1}, []) ({'x': 1, 'y': 2}, {'x': 1, 'y': 2}, [5])",
+        "{'x': 1, 'y': 2, 'own': 3} {'x': 1, 'y': 2, 'own': 3}", "{'x': 1, 'y': 2}", "7", "8", "{9: 9}", "False"]
+
+
+def test_an_unmovable_thing_in_a_class_attribute_is_refused_by_its_place(tmp_path):
+    program = """
+    import threading
+    class A: reg = {}
+    @when()
+    def before(): return len(A.reg)
+    print(before.result())
+    A.reg['lock'] = threading.Lock()
+    try:
+        @when()
+        def after(): return len(A.reg)
+    except boc.TransferError as e:
+        print(e.path, "'A'" in str(e))
+    wait()
+    """
+    assert run(program, folder=tmp_path) == ["0", ".reg['lock'] True"]
+
+
 def test_bodies_see_names_and_class_attributes_as_they_were_scheduled(tmp_path):
     program = """
     import random

@@ -61,18 +61,20 @@ def pack(func, args):
     for kind, container, key, space in entries:
         if kind == 2:
             if _define.define(container) is not None:
-                patches.append(_define.changes(container))
+                patches.append(("id", _define.changes(container)))
         elif kind == 3:
             _define.edited()  # the C side looks whether it was
         elif kind == 4:
             names.append(("mod" + space[6:], "not in the module", None))  # brings the module up to date
+        elif kind == 5:
+            patches.append(("value", dumps(container)))  # decoding it sets them
         elif key in container:
             names.append((space, key, encode(container[key])))
         else:
             names.append((space, key, None))
     whole = None if recipe is not None else encode(func)
     rest = dumps((args, defaults, getattr(func, "__kwdefaults__", None)))
-    return pickle.dumps((recipe, whole, cells, names, [p for p in patches if p], rest)), hints
+    return pickle.dumps((recipe, whole, cells, names, [p for p in patches if p[1]], rest)), hints
 
 
 def encode_cell(cell):
@@ -91,7 +93,7 @@ def call(message):
     held = [None if item is None else decode(item) for item in cells]
     found = [(space, key, None if item is None else decode(item)) for space, key, item in names]
     for patch in patches:
-        _define.load(patch)
+        decode(patch)
     for (space, key, item), (_, _, value) in zip(names, found, strict=True):
         target = _define.namespace_dict(space)
         if item is None:
