@@ -18,15 +18,28 @@
 #include <string.h>
 
 #define ALIGNED(n) (((n) + 15u) & ~(size_t)15u)
+#define SHORT 192u /* bytes that are cleared here, 16 at a time; more by memset */
+_Static_assert(sizeof(boc_behavior_t) % 16 == 0 && sizeof(boc_request_t) % 16 == 0, "cleared 16 bytes at a time");
 
 /* The host's part stands behind the requests; extra finds it after requests were merged. */
 static size_t head_size(uint32_t nreq) {
     return ALIGNED(sizeof(boc_behavior_t) + (size_t)nreq * sizeof(boc_request_t));
 }
 
-boc_behavior_t *boc_behavior_new(uint32_t nreq, size_t extra) {
-    boc__thread_t *t = boc__me();
-    size_t head = head_size(nreq), size = head + ALIGNED(extra);
+static boc__within boc_behavior_t *filled(boc__thread_t *t, boc_behavior_t *b, uint32_t nreq, size_t head, size_t size) {
+    b->id = boc__id(t);
+    b->nreq = (uint16_t)nreq;
+    b->kinds = BOC_KIND_ANY;
+    b->extra = (uint32_t)head;
+    b->size = boc__units(size);
+    boc__tally(&t->behaviors, 1);
+    for (uint32_t i = 1; i < nreq; i++) {
+        b->req[i].index = (uint16_t)i;
+    }
+    return b;
+}
+
+static boc__apart boc_behavior_t *new_slow(boc__thread_t *t, uint32_t nreq, size_t head, size_t size) {
     if (nreq > UINT16_MAX || size > UINT32_MAX) {
         return NULL;
     }
@@ -35,16 +48,22 @@ boc_behavior_t *boc_behavior_new(uint32_t nreq, size_t extra) {
         return NULL;
     }
     memset(b, 0, size);
-    b->id = boc__id(t);
-    b->nreq = (uint16_t)nreq;
-    b->kinds = BOC_KIND_ANY;
-    b->extra = (uint32_t)head;
-    b->size = boc__units(size);
-    boc__tally(&t->behaviors, 1);
-    for (uint32_t i = 0; i < nreq; i++) {
-        b->req[i].index = (uint16_t)i;
+    return filled(t, b, nreq, head, size);
+}
+
+boc_behavior_t *boc_behavior_new(uint32_t nreq, size_t extra) {
+    boc__thread_t *t = boc__me();
+    size_t head = head_size(nreq), size = head + ALIGNED(extra);
+    if (boc__unlikely(size > SHORT) || !boc__alloc_ready(&t->pool, size)) {
+        return new_slow(t, nreq, head, size);
     }
-    return b;
+    boc_behavior_t *b = boc__alloc(&t->pool, size);
+    memset(b, 0, sizeof *b);
+    for (char *p = (char *)b + sizeof *b, *end = (char *)b + size; p != end; p += 16) {
+        memset(p, 0, 16);
+        boc__compiler_fence(); /* so that it stays a loop: the call of memset costs more */
+    }
+    return filled(t, b, nreq, head, size);
 }
 
 void boc_request_move(boc_behavior_t *b, uint32_t i, boc_cown_t *c, uint16_t param, uint8_t mode) {

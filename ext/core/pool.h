@@ -47,6 +47,12 @@ static inline uint32_t boc__class_of(size_t size) {
     return (uint32_t)((size + BOC__STEP - 1) / BOC__STEP) - 1;
 }
 
+/* The next boc__alloc of so much takes the fast way. */
+static inline bool boc__alloc_ready(const boc__pool_t *o, size_t size) {
+    uint32_t k = boc__class_of(size);
+    return !BOC__EACH_FROM_MALLOC && boc__likely(k < BOC__CLASSES) && boc__likely(o->shelf[k].list != NULL);
+}
+
 /* Not zeroed; NULL: out of memory. */
 static inline void *boc__alloc(boc__pool_t *o, size_t size) {
     uint32_t k = boc__class_of(size);

@@ -37,7 +37,7 @@ static uintptr_t link_to(boc_request_t *r) {
 }
 
 /* No predecessor, so no writer is active. Readers that left the queue may be. */
-static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
+static boc__apart bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
     boc__thread_t *t = boc__me();
     if (first->lent) {
         boc_cown_retain(c); /* Q6: nobody is there to get one from */
@@ -66,14 +66,8 @@ static bool enter_empty(boc_cown_t *c, boc_request_t *first, bool alone) {
     return false;
 }
 
-static boc__apart uintptr_t wait_marked(boc_request_t *pred) {
-    uintptr_t s;
-    boc__spin_until((s = boc__load_acq(&pred->state)) & MARKED);
-    return s;
-}
-
 /* A reader behind a reader. */
-static bool enter_group(boc_cown_t *c, boc_request_t *first, boc_request_t *pred, uintptr_t s) {
+static boc__apart bool enter_group(boc_cown_t *c, boc_request_t *first, boc_request_t *pred, uintptr_t s) {
     for (;;) {
         if (s & ACTIVE) {
             boc__add(&c->readers, 2); /* before pred may leave: it waits for NEXT_R */
@@ -86,16 +80,12 @@ static bool enter_group(boc_cown_t *c, boc_request_t *first, boc_request_t *pred
     }
 }
 
-bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, bool alone, uint64_t *pred_id) {
-    boc_request_t *pred = boc__swap(&c->tail, last);
-    if (pred == NULL) {
-        return enter_empty(c, first, alone);
+/* Behind pred, whose state s is MARKED. */
+static boc__within bool enter_behind(boc_cown_t *c, boc_request_t *first, boc_request_t *pred, uintptr_t s, bool alone,
+                                     uint64_t *pred_id) {
+    if (pred_id != NULL) {
+        *pred_id = boc_behavior_of(pred)->id;
     }
-    uintptr_t s = boc__load_acq(&pred->state);
-    if (boc__unlikely(!(s & MARKED))) {
-        s = wait_marked(pred);
-    }
-    *pred_id = boc_behavior_of(pred)->id;
     if (alone) { /* all cowns of this behavior are exchanged: it is through with phase 2 */
         boc__store_rel(&first->state, boc__load_rlx(&first->state) | MARKED);
     }
@@ -105,6 +95,24 @@ bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, 
         return false;
     }
     return enter_group(c, first, pred, s);
+}
+
+static boc__apart bool enter_late(boc_cown_t *c, boc_request_t *first, boc_request_t *pred, bool alone, uint64_t *pred_id) {
+    uintptr_t s;
+    boc__spin_until((s = boc__load_acq(&pred->state)) & MARKED);
+    return enter_behind(c, first, pred, s, alone, pred_id);
+}
+
+bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, bool alone, uint64_t *pred_id) {
+    boc_request_t *pred = boc__swap(&c->tail, last);
+    if (pred == NULL) {
+        return enter_empty(c, first, alone);
+    }
+    uintptr_t s = boc__load_acq(&pred->state);
+    if (boc__unlikely(!(s & MARKED))) {
+        return enter_late(c, first, pred, alone, pred_id);
+    }
+    return enter_behind(c, first, pred, s, alone, pred_id);
 }
 
 void boc__queue_chain(boc_request_t *r, boc_request_t *next) {
@@ -148,27 +156,40 @@ static bool grant_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *w) {
     return passed;
 }
 
-static bool leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
-    uintptr_t s = boc__load_acq(&r->state);
-    if (next_of(s) == NULL) {
-        boc_request_t *me = r;
-        uint64_t timed = c->seq; /* another's, once the tail is free */
-        if (boc__load_rlx(&c->tail) == r && boc__cas(&c->tail, &me, NULL)) {
-            boc__tally_end(t, c->name, timed, t->grant_stamp);
-            return false;
-        }
-        boc__spin_until(next_of(s = boc__load_acq(&r->state)) != NULL);
-    }
-    if (s & NEXT_R) {
-        boc__store_rlx(&c->readers, 2); /* Q3: it was 0; open publishes it */
-        c->seq++;
-        boc__queue_open(t, next_of(s));
+static boc__apart void open_next(boc__thread_t *t, boc_cown_t *c, boc_request_t *next) {
+    boc__store_rlx(&c->readers, 2); /* Q3: it was 0; open publishes it */
+    c->seq++;
+    boc__queue_open(t, next);
+}
+
+/* To the successor in a writer's state s. */
+static boc__within bool hand_on(boc__thread_t *t, boc_cown_t *c, uintptr_t s) {
+    if (boc__unlikely(s & NEXT_R)) {
+        open_next(t, c, next_of(s));
         return false;
     }
     return grant_writer(t, c, next_of(s));
 }
 
-static bool leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+/* Nobody has linked itself behind r. */
+static boc__apart bool leave_last(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+    boc_request_t *me = r;
+    uint64_t timed = c->seq; /* another's, once the tail is free */
+    if (boc__load_rlx(&c->tail) == r && boc__cas(&c->tail, &me, NULL)) {
+        boc__tally_end(t, c->name, timed, t->grant_stamp);
+        return false;
+    }
+    uintptr_t s;
+    boc__spin_until(next_of(s = boc__load_acq(&r->state)) != NULL);
+    return hand_on(t, c, s);
+}
+
+static boc__within bool leave_writer(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
+    uintptr_t s = boc__load_acq(&r->state);
+    return next_of(s) == NULL ? leave_last(t, c, r) : hand_on(t, c, s);
+}
+
+static boc__apart bool leave_reader(boc__thread_t *t, boc_cown_t *c, boc_request_t *r) {
     uintptr_t s = boc__load_acq(&r->state);
     bool linked = (s & ~(uintptr_t)(MARKED | ACTIVE)) != 0;
     if (!linked) {

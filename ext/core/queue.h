@@ -6,7 +6,7 @@
 
 /* Joins the chain first..last (same cown, already linked) to the cown's queue. True: first is granted
    now; a reader then counts in cown.readers. alone: the chain is one request of a behavior without a
-   guard; it is marked before it can be granted. pred: id of the behavior before it, for the trace. */
+   guard; it is marked before it can be granted. pred: id of the behavior before it, for the trace; or NULL. */
 bool boc__queue_enter(boc_cown_t *c, boc_request_t *first, boc_request_t *last, bool alone, uint64_t *pred);
 void boc__queue_mark(boc_request_t *r);
 void boc__queue_chain(boc_request_t *r, boc_request_t *next); /* inside a batch, before enter */

@@ -24,7 +24,7 @@
 #include "turn.h"
 #include "wake.h"
 
-void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
+static boc__within void granted(boc__thread_t *t, boc_request_t *r, uint64_t seq, bool tracing) {
     boc_behavior_t *b = boc_behavior_of(r);
     uint64_t id = b->id, cown = r->cown->id;
     uint8_t read = r->mode == BOC_READ ? BOC__TF_READ : 0;
@@ -37,12 +37,24 @@ void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
     } else {
         last = boc__sub(&b->count, 1) == 1;
     }
-    if (boc__tracing(t)) {
+    if (tracing) {
         boc__trace_one(t->ring, t->grant_stamp, BOC_T_grant, id, cown, (uint32_t)seq,
                        (uint8_t)(read | (last ? BOC__TF_LAST : 0)));
     }
     if (last) {
         boc__ready(t, b);
+    }
+}
+
+static boc__apart void granted_traced(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
+    granted(t, r, seq, true);
+}
+
+void boc__granted(boc__thread_t *t, boc_request_t *r, uint64_t seq) {
+    if (boc__tracing(t)) {
+        granted_traced(t, r, seq);
+    } else {
+        granted(t, r, seq, false);
     }
 }
 

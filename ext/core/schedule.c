@@ -82,39 +82,47 @@ static void sort(boc_request_t *r, uint32_t n) {
     }
 }
 
-/* Sorts, merges duplicates (a write wins), numbers. Returns how many cowns have to be queued for. */
-static inline uint32_t prepare(boc_behavior_t *b) {
-    uint32_t n = (uint32_t)b->nreq - has_result(b);
-    if (boc__unlikely(n > 1)) {
-        sort(b->req, n);
-        uint32_t k = 0;
-        for (uint32_t i = 1; i < n; i++) {
-            if (b->req[i].cown != b->req[k].cown) {
-                if (++k != i) {
-                    request_copy(&b->req[k], &b->req[i]);
-                }
-                continue;
+/* n > 1: sorts, merges duplicates (a write wins), numbers. How many are left but for the result. */
+static boc__apart uint32_t merge(boc_behavior_t *b, uint32_t n) {
+    sort(b->req, n);
+    uint32_t k = 0;
+    for (uint32_t i = 1; i < n; i++) {
+        if (b->req[i].cown != b->req[k].cown) {
+            if (++k != i) {
+                request_copy(&b->req[k], &b->req[i]);
             }
-            if (b->req[i].mode == BOC_WRITE) {
-                b->req[k].mode = BOC_WRITE;
-            }
-            if (!b->req[i].lent) {
-                boc_cown_release(b->req[i].cown); /* never the last one: req[k] has another, or it is lent */
-            }
+            continue;
         }
-        if (++k < n && has_result(b)) {
-            request_copy(&b->req[k], &b->req[n]);
+        if (b->req[i].mode == BOC_WRITE) {
+            b->req[k].mode = BOC_WRITE;
         }
-        n = k;
-        b->nreq = (uint16_t)(n + has_result(b));
-        for (uint32_t i = 0; i < b->nreq; i++) {
-            b->req[i].index = (uint16_t)i;
+        if (!b->req[i].lent) {
+            boc_cown_release(b->req[i].cown); /* never the last one: req[k] has another, or it is lent */
         }
     }
-    for (uint32_t i = 0; i < n; i++) {
-        if (b->req[i].lent && b->req[i].mode == BOC_READ) {
-            boc_cown_retain(b->req[i].cown); /* readers leave in any order: each needs its own */
-            b->req[i].lent = 0;
+    if (++k < n && has_result(b)) {
+        request_copy(&b->req[k], &b->req[n]);
+    }
+    b->nreq = (uint16_t)(k + has_result(b)); /* they stand in the first places, and keep the numbers of these */
+    return k;
+}
+
+static inline void own_read(boc_request_t *r) {
+    if (r->lent && r->mode == BOC_READ) {
+        boc_cown_retain(r->cown); /* readers leave in any order: each needs its own */
+        r->lent = 0;
+    }
+}
+
+/* Returns how many cowns have to be queued for. */
+static inline uint32_t prepare(boc_behavior_t *b) {
+    uint32_t n = (uint32_t)b->nreq - has_result(b);
+    if (boc__likely(n == 1)) {
+        own_read(&b->req[0]);
+    } else if (n > 1) {
+        n = merge(b, n);
+        for (uint32_t i = 0; i < n; i++) {
+            own_read(&b->req[i]);
         }
     }
     if (has_result(b)) {
@@ -144,13 +152,12 @@ static int admit(boc__thread_t *t, boc_behavior_t *b) {
 }
 
 static void callout(boc_behavior_t *b) {
+    uint8_t any = 0;
     for (uint32_t i = 0; i < b->nreq; i++) {
-        if (b->req[i].cown->flags & BOC_COWN_CALLOUT) {
-            if (boc__rt.call->callout != NULL) {
-                boc__rt.call->callout(b);
-            }
-            return;
-        }
+        any |= b->req[i].cown->flags;
+    }
+    if (boc__unlikely(any & BOC_COWN_CALLOUT) && boc__rt.call->callout != NULL) {
+        boc__rt.call->callout(b);
     }
 }
 
@@ -167,19 +174,26 @@ static void trace_result(boc__thread_t *t, const boc_behavior_t *b, int64_t now)
     }
 }
 
-/* One cown, or none: no sort, no guard, no array. */
-static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n, bool tracing) {
+/* No cown. */
+static boc__apart void schedule_none(boc__thread_t *t, boc_behavior_t *b, uint64_t parent) {
+    t->grant_stamp = 0;
+    if (boc__tracing(t)) {
+        int64_t now = boc__ticks();
+        t->grant_stamp = now;
+        if (has_result(b)) {
+            trace_result(t, b, now);
+        }
+        boc__trace_one(t->ring, now, BOC_T_schedule, b->id, parent, b->name, schedule_flags(b) | BOC__TF_READY);
+    }
+    boc__ready(t, b);
+}
+
+/* One cown: no sort, no guard, no array. */
+static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, bool tracing) {
     int64_t now = tracing ? boc__ticks() : 0;
     t->grant_stamp = now;
     if (tracing && has_result(b)) {
         trace_result(t, b, now);
-    }
-    if (n == 0) {
-        if (tracing) {
-            boc__trace_one(t->ring, now, BOC_T_schedule, b->id, parent, b->name, schedule_flags(b) | BOC__TF_READY);
-        }
-        boc__ready(t, b);
-        return;
     }
     boc_request_t *r = &b->req[0];
     boc_cown_t *c = r->cown;
@@ -187,7 +201,7 @@ static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64
     uint32_t name = b->name;
     uint8_t flags = schedule_flags(b), read = r->mode == BOC_READ;
     boc__store_rlx(&b->count, 1);
-    bool granted = boc__queue_enter(c, r, r, true, &pred);
+    bool granted = boc__queue_enter(c, r, r, true, tracing ? &pred : NULL);
     /* not granted: b may already have run and be gone */
     bool writes_now = granted && !read;
     uint64_t seq = writes_now ? c->seq : pred;
@@ -214,16 +228,8 @@ static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64
     }
 }
 
-static boc__apart void schedule_traced(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
-    schedule_one(t, b, parent, n, true);
-}
-
-static boc__within void schedule_short(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
-    if (boc__tracing(t)) {
-        schedule_traced(t, b, parent, n);
-    } else {
-        schedule_one(t, b, parent, n, false);
-    }
+static boc__apart void schedule_traced(boc__thread_t *t, boc_behavior_t *b, uint64_t parent) {
+    schedule_one(t, b, parent, true);
 }
 
 /* One cown's part of a behavior or of a batch; first..last are chained. Readers that can be are granted now: the
@@ -311,10 +317,14 @@ int boc_schedule(boc_behavior_t *b, uint64_t parent) {
     callout(b);
     uint32_t n = prepare(b);
     boc__count_up(&t->scheduled);
-    if (boc__likely(n <= 1)) {
-        schedule_short(t, b, parent, n);
-    } else {
+    if (boc__unlikely(n > 1)) {
         schedule_long(t, b, parent, n);
+    } else if (boc__unlikely(n == 0)) {
+        schedule_none(t, b, parent);
+    } else if (boc__tracing(t)) {
+        schedule_traced(t, b, parent);
+    } else {
+        schedule_one(t, b, parent, false);
     }
     boc__drain(t);
     return BOC_OK;
