@@ -19,20 +19,27 @@ static int64_t began(boc__thread_t *t, boc_behavior_t *b) {
     return t->worker != NULL ? boc__load_rlx(&t->worker->run_since) : b->flags & BOC_B_PINNED ? b->since : t->grant_stamp;
 }
 
-/* Everything after the body but the trace: hand on, drop, free, count. finished is counted last, so that
+/* While it still has its cowns. ran: to its end, so they were used. */
+static boc__apart void tally_grants(boc__thread_t *t, boc_behavior_t *b, bool ran) {
+    boc__tally_t *y = boc__load_rlx(&t->tally);
+    int64_t used = ran && t->grant_stamp != 0 ? t->grant_stamp - began(t, b) : 0;
+    for (uint32_t i = 0; y != NULL && i < b->nreq; i++) {
+        boc__tally_grant(y, b->req[i].cown->name, used);
+    }
+}
+
+/* Everything after the body but the trace: hand on, drop, free. The caller counts it as finished behind that: so
    "nothing pending" means that nothing of it is left. */
 void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
     bool ran = boc__load_rlx(&b->state) == BOC_ST_RUNNING;
     boc__store_rlx(&b->state, ran ? BOC_ST_DONE : BOC_ST_CANCELLED);
     uint32_t n = b->nreq;
-    boc__tally_t *y = boc__tracing(t) && !(b->flags & BOC_B_NATIVE) ? boc__load_rlx(&t->tally) : NULL;
-    int64_t used = y != NULL && ran && !forget ? t->grant_stamp - began(t, b) : 0;
+    if (boc__tracing(t) && !(b->flags & BOC_B_NATIVE)) {
+        tally_grants(t, b, ran && !forget);
+    }
     for (uint32_t i = 0; i < n; i++) {
         if (boc__unlikely(b->req[i].turn != 0)) {
             boc__turn_pass(t, &b->req[i]);
-        }
-        if (y != NULL) {
-            boc__tally_grant(y, b->req[i].cown->name, used);
         }
         b->req[i].lent = boc__queue_leave(t, &b->req[i]);
     }
@@ -48,7 +55,6 @@ void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
         boc__tally(&t->behaviors, -1);
         boc__free_units(&t->pool, b, b->size);
     }
-    boc__count_up(&t->finished);
 }
 
 void boc_finish(boc_behavior_t *b) {
@@ -63,6 +69,7 @@ void boc_finish(boc_behavior_t *b) {
         boc__trace_one(t->ring, now, BOC_T_end, b->id, 0, 0, ran ? 0 : BOC__TF_CANCELLED);
     }
     boc__end(t, b, false);
+    boc__count_up(&t->finished);
     boc__drain(t);
     if (t->worker == NULL) { /* a worker looks when it has nothing left to do */
         boc__quiesce_look();

@@ -4,7 +4,7 @@
 
 #include "thread.h"
 
-void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget); /* release, free; forget: leave b be */
+void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget); /* release, free; forget: leave b be. Then count it in finished */
 void boc__drain_slow(boc__thread_t *t);
 
 /* Last thing in every operation that may have made behaviors ready. */

@@ -204,6 +204,7 @@ static void abandon(boc__thread_t *t, boc_worker_t *w, boc_behavior_t *b) {
     boc__mail_close_unread(w);
     boc__home_close(w);
     boc__end(t, b, true);
+    boc__count_up(&t->finished);
     boc__drain(t);
     boc__add(&boc__rt.nended, 1);
 }

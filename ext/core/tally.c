@@ -8,6 +8,7 @@
 #include "tally.h"
 
 #include "lock.h"
+#include "platform.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,7 @@ void boc__tally_held(boc__tally_t *y, uint32_t name, int64_t now) {
 }
 
 void boc__tally_freed(boc__tally_t *y, uint32_t name, int64_t now) {
+    now = now != 0 ? now : boc__ticks(); /* recording has ended since it was timed */
     if (boc__likely(y != NULL)) {
         holding(y, name, (uint64_t)now, (uint64_t)-1);
         return;

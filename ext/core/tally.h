@@ -70,7 +70,7 @@ static inline uint64_t boc__tally_begin(boc__thread_t *t, const boc_cown_t *c, i
     return seq | BOC__TIMED;
 }
 
-/* Nobody holds it any more. timed: its seq, read while it was held. */
+/* Nobody holds it any more. timed: its seq, read while it was held. now: ticks, 0: it is asked here. */
 void boc__tally_freed(boc__tally_t *y, uint32_t name, int64_t now);
 static inline void boc__tally_end(boc__thread_t *t, uint32_t name, uint64_t timed, int64_t now) {
     if (timed & BOC__TIMED) {

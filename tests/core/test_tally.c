@@ -163,10 +163,43 @@ static void test_off(void) {
     test_stop();
 }
 
+static _Atomic bool go;
+
+static void waits(task_t *t) {
+    (void)t;
+    while (!atomic_load(&go)) {
+        work_ns(10000);
+    }
+}
+
+/* Granted while it was recorded, begun and given back when it is not: the holding ends all the same. */
+static void test_off_meanwhile(void) {
+    test_start(1);
+    boc_trace_clear();
+    atomic_store(&go, false);
+    boc_cown_t *c = cown_of("before"), *d = cown_of("behind");
+    int64_t begin = boc_now();
+    named(0, waits, c, BOC_WRITE);
+    for (int i = 0; i < 3; i++) {
+        named(0, nothing, d, i == 1 ? BOC_READ : BOC_WRITE);
+    }
+    boc_trace_enable(false);
+    atomic_store(&go, true);
+    test_wait();
+    boc_trace_enable(true);
+    boc_tally_row_t held = sum(BOC_TALLY_COWN, d->name);
+    CHECK_EQ(held.more, 0);
+    CHECK(held.ns > 0 && held.ns <= boc_now() - begin + 1000000);
+    boc_cown_release(c);
+    boc_cown_release(d);
+    test_stop();
+}
+
 int main(void) {
     test_counts();
     test_held();
     test_marks();
     test_off();
+    test_off_meanwhile();
     return 0;
 }
