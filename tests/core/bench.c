@@ -1,7 +1,7 @@
 /* What the core alone costs: ns per behavior, best and median of several rounds, as JSON.
  *
- * bench [behaviors per round] [rounds] [case]. Bodies are empty. One core is meant: run it under taskset for W15.
- * With a case only that one runs, on one worker without trace: for perf. */
+ * bench [behaviors per round] [rounds] [case] [trace]. Bodies are empty. One core is meant: run it under taskset for W15.
+ * With a case only that one runs, on one worker, for perf; with trace events in each ring, else without a trace. */
 #include "host.h"
 #include "trace.h"
 #include "wait.h"
@@ -225,7 +225,7 @@ int main(int argc, char **argv) {
     }
     printf("[");
     only = argc > 3 ? argv[3] : NULL;
-    all(1, 0, rounds);
+    all(1, argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 0) : 0, rounds);
     if (only == NULL) {
         all(1, 65536, rounds);
         all(2, 0, rounds);
