@@ -45,7 +45,7 @@ static void test_stats(void) {
     CHECK_EQ(boc_worker_stats(2, &none), BOC_EINVAL);
     CHECK_EQ(sum.started, 650);
     CHECK_EQ(sum.finished, 650);
-    CHECK_EQ(sum.pushed_local, 500);
+    CHECK(sum.pushed_local >= 500 && sum.pushed_local < 600); /* and those whose turn in the pending slot was over */
     CHECK(sum.pushed_remote >= 50);
     CHECK(sum.busy_ns >= 100 * 1000);
     boc_cown_release(c);
