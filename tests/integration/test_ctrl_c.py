@@ -12,7 +12,7 @@ import sys
 import time
 
 import pytest
-from programs import environ, run, source
+from programs import FREE_THREADED, environ, run, source
 
 # Each with f running, which ends when something comes through `go`.
 WAYS = {
@@ -118,6 +118,49 @@ def interrupted(code: str, blocks: bool) -> list[str]:
 def test_ctrl_c_ends_the_wait(way: str) -> None:
     code = PROGRAM.format(waits=WAYS[way].strip().replace("\n    ", "\n"))
     assert interrupted(code, blocks=way not in ("a loop", "pump")) == ["interrupted False", "usable 1 ended"]
+
+
+# `with c:` of an idle cown waits where its value rests with a worker whose body keeps the GIL.
+HOLDING = """
+begun, begin = os.pipe()
+go, let_go = os.pipe()
+c = Cown(None, name="jar")
+def rests(c): c.value = list(range(50_000))
+def keeps_the_gil():
+    import ctypes
+    read, room = ctypes.PyDLL(None).read, ctypes.create_string_buffer(1)
+    os.write(begin, b".")
+    read(go, room, 1)
+    return "ended"
+boc.start(1)
+while True:
+    boc.whencall(rests, [c])
+    f = boc.whencall(keeps_the_gil, [])
+    os.read(begun, 1)
+    if repr(c) == "<Cown jar: held by nobody, object>":  # what was encoded before the body began says list
+        break
+    os.write(let_go, b".")
+    f.result(20)
+try:
+    print("waiting", flush=True)
+    {waits}
+    print("ended by itself", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", f.done(), c.acquired, flush=True)
+os.write(let_go, b".")
+print("usable", len(c.result(20)), f.result(20))
+with c:
+    print("held", len(c.value))
+boc.wait()
+"""
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="without a GIL no body keeps it")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="workers of 3.12 do not load ctypes, which keeps it for as long as a test likes")
+@pytest.mark.parametrize("waits", ["c.acquire()", "c.__enter__()", "c.result()", "c.unwrap()"])
+def test_ctrl_c_ends_the_wait_for_a_value_that_rests_elsewhere(waits: str) -> None:
+    out = interrupted(HOLDING.format(waits=waits), blocks=True)
+    assert out == ["interrupted False False", "usable 50000 ended", "held 50000"]
 
 
 def test_ctrl_c_is_not_lost_in_what_a_schedule_finds_out_about_a_body() -> None:
