@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from opcode import opmap
 from types import CodeType
 
@@ -18,6 +19,7 @@ LOAD_BY_NAME = frozenset(opmap[n] for n in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOB
 STORE_BY_NAME = opmap["STORE_NAME"]
 REBIND_GLOBAL = frozenset((opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]))
 IMPORT_NAME = opmap["IMPORT_NAME"]
+IMPORT_FLAGS = 2 if sys.version_info >= (3, 15) else 0  # low bits of its argument that say whether it is lazy
 REBIND_CELL = frozenset((opmap["STORE_DEREF"], opmap["DELETE_DEREF"]))
 
 # The module's own, never captured: every namespace has its own.
@@ -76,7 +78,7 @@ def imported_names(code: CodeType) -> set[str]:
     found = set()
     for _, op, arg in instructions(code):
         if op == IMPORT_NAME:
-            found.add(code.co_names[arg if arg < len(code.co_names) else arg >> 2])  # 3.15: two bits of flags
+            found.add(code.co_names[arg >> IMPORT_FLAGS])
     for inner in nested(code):
         found |= imported_names(inner)
     return found

@@ -292,6 +292,7 @@ def test_the_program_ends_in_the_midst(how):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork beside threads, which is what is tested
 def test_a_child_of_a_fork_replays_nothing():
     _, first = recorded(lambda: simple_result("a", "b"))
     with boc.replay(first):

@@ -10,6 +10,7 @@ import weakref
 
 import pytest
 from boc import _reach
+from boc._scan import imported_names
 from definition_worker import Failed, World
 
 
@@ -627,3 +628,15 @@ def body(): return len(table), type(proxy) is Proxy
     reach = _reach.Reach()
     reach.values([world.main.table])
     assert len(reach._kept) < 5000
+
+
+def test_the_modules_of_import_statements():
+    def late(one, two):
+        import kitchen
+        from pantry.shelf import jar, lid
+
+        def later():
+            import cellar.door as door
+            return door
+        return kitchen.put(jar, lid, one, two), later
+    assert imported_names(late.__code__) == {"kitchen", "pantry.shelf", "cellar.door"}
