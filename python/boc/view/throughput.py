@@ -46,8 +46,8 @@ def throughput(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
     ):
         _strip(s, y, height, name, colour, levels, columns)
         y += height + 9
-    column = dur(edges[1] - edges[0])
-    note = f"One column = {column}. Each strip has its own scale, from 0 to the number at its right."
+    column = f"One column = {dur(edges[1] - edges[0])}. " if not s.empty else ""
+    note = f"{column}Each strip has its own scale, from 0 to the number at its right."
     s.text(MARGIN, below + 142, note, 10.5, theme.muted)
     s.chart.describe = partial(text_chart, trace, title, finding)
     return s.finish()
@@ -57,16 +57,16 @@ def _words(trace: Trace, scene: Scene) -> tuple[str, str]:
     b = trace.behaviors
     done = int((trace.ran & (b.end >= 0)).sum())
     rate = done * 1e9 / trace.span
+    if not len(scene.names):
+        return "0 behaviors", "Nothing was scheduled"
     title = f"{count(rate) if rate >= 10 else f'{rate:.2g}'} behaviors/s over {dur(trace.t1 - trace.t0)}"
     on = scene.ran[b.thread[scene.ran] >= 0]
     spent = np.maximum(0, np.minimum(trace.end[on], trace.t1) - np.maximum(b.start[on], trace.t0)).sum()
     busy = float(spent) / (trace.span * max(1, trace.workers))
     most = int(_states(trace)[0][1].max(initial=0))
     lost = trace.counts()["lost"]
-    if not len(scene.names):
-        return title, "Nothing was scheduled"
-    found = f"Workers busy {percent(busy)}; up to {count(most)} behaviors waited for cowns"
-    return title, found + (f". {plural(lost, 'bar')} of before not drawn" if lost else "")
+    found = f"Workers busy {percent(busy)}; up to {plural(most, 'behavior')} waited for cowns"
+    return title, found + (f". {plural(lost, 'earlier behavior')} not counted" if lost else "")
 
 
 def _states(trace: Trace) -> list[tuple[Any, Any]]:

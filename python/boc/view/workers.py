@@ -40,7 +40,8 @@ class Workers:
         self.fold_y = y
         if self.folded:
             y += self.height + self.gap
-        self.bottom = y
+        self.empty = not self.y and not self.folded
+        self.bottom = y + self.height + self.gap if self.empty else y
 
     def draw(self, s: Sheet) -> None:
         """Draw all rows."""
@@ -48,6 +49,8 @@ class Workers:
         b = t.behaviors
         busy, torn = self._busy(), {_row(gap.thread) for gap in t.gaps if gap.begin != BEFORE}
         px = 11 if self.height > 12 else 10
+        if self.empty:
+            s.rects(s.x0, s.x1, self.top, self.top + self.height, th.row, z=0.5)
         for w in self.threads:
             y = self.y[w]
             mid = y + self.height / 2
