@@ -67,7 +67,7 @@ def caused(trace: Trace) -> I64:
     known = (r.time >= 0) & (r.exact | (r.grant < 0)) & (wait > 0)
     if not trace.mine.all():
         known &= trace.mine[r.behavior]
-    return np.bincount(r.cown[known], wait[known], len(trace.cowns)).astype(np.int64)
+    return np.bincount(r.cown, wait * known, len(trace.cowns)).astype(np.int64)
 
 
 def ranked(trace: Trace, waited: I64 | None = None) -> I32:

@@ -15,11 +15,9 @@ from boc.trace.times import count, percent
 from . import lod
 from .measure import fit
 from .palette import ink_on, mix
-from .scene import DENSE, TOP_NAMES, Scene
+from .scene import ALL, DENSE, SOME, TOP_NAMES, Scene
 from .sheet import LEFT, MARGIN, SCALE, Sheet, snap
 
-ALL, SOME = 40, 16
-"""Up to this many cowns all are shown; of more, so many and the rest as their mean."""
 _LEAST = 0.35
 
 
@@ -50,7 +48,7 @@ class Cowns:
         self.height, zone, gap = (9.0, 4.0, 3.0) if self.small else (15.0, 7.0, 5.0)
         self.threads = 6 if scene.few else 3
         self.rows: list[Row] = []
-        for cown, name in zip(shown.tolist(), scene.trace.cown_names(shown), strict=True):
+        for cown, name in zip(shown.tolist(), scene.cown_names, strict=False):
             row = Row(scene, cown, name, snap(y))
             row.height = self.height
             row.zone = max(zone, 2 + 2.4 * min(self.threads, row.longest)) if scene.few else zone

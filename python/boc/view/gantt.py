@@ -151,5 +151,5 @@ def _most_waited(trace: Trace, scene: Scene) -> str:
     if held is None:
         held = scene.held(top)
     longest = int(scene.queue(top)[1].max(initial=0))
-    name = trace.cown_name(top)
+    name = scene.cown_names[0]
     return f"Most waited for: {name}, held {percent(held)} of the time, up to {count(longest)} in its queue"

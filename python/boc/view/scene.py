@@ -16,6 +16,8 @@ from .palette import GREY, Theme, mix
 from .sheet import LEFT, RIGHT, SCALE, rgba
 
 TOP_NAMES = 8
+ALL, SOME = 40, 16
+"""Up to this many cowns all are shown; of more, so many and the rest as their mean."""
 DENSE = 0.5
 """Bars a px of a row: above, shares of columns stand for bars."""
 
@@ -192,6 +194,11 @@ class Scene:
     def by_cown(self) -> ByCown:
         """Requests by cown."""
         return ByCown(self.trace)
+
+    @cached_property
+    def cown_names(self) -> list[str]:
+        """The names of the first cowns of `ranked`, as many as a chart may show."""
+        return self.trace.cown_names(self.ranked[:ALL])
 
     def queue(self, cown: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """How many waited for a cown over time: times and depths."""

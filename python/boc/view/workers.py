@@ -80,11 +80,11 @@ class Workers:
             return tally.busy(t, t.counted)
         if not len(rows):
             return {}
-        thread = t.behaviors.thread[rows]
+        whole = len(rows) == len(t.behaviors)
+        thread, start, end = (v if whole else v[rows] for v in (t.behaviors.thread, t.behaviors.start, t.end))
         low = int(thread.min())
-        spent = np.minimum(t.end[rows], t.t1) - np.maximum(t.behaviors.start[rows], t.t0)
-        total = np.bincount(thread - low, np.maximum(spent, 0))
-        return {low + k: float(v) / t.span for k, v in enumerate(total)}
+        shares = lod.coverage(int(thread.max()) - low + 1, 1, t.t0, t.t0 + t.span, thread - low, start, end, 0, 1)
+        return {low + k: float(v) for k, v in enumerate(shares[:, 0, 0])}
 
     def _bars(self, s: Sheet, w: int, rows: Any) -> None:
         scene, t, th = self.scene, self.scene.trace, self.scene.theme
