@@ -76,7 +76,7 @@ class Displays:
         self._pending: dict[int, tuple[Any, str, Cell]] = {}
         self._guard = threading.Condition()
         self._ended: list[int] = []
-        self._expected: Any = None
+        self._expected: int | None = None  # a hash: what is never shown is not kept alive
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -93,13 +93,13 @@ class Displays:
 
     def expect(self, result: Any) -> None:
         """`result` is about to be a cell's output: it is updated when it ends, however soon that is."""
-        self._expected = result
+        self._expected = hash(result)
 
     def _show(self, cown: Any) -> None:
         """Show a pending result under a display id; NotImplementedError: as any object."""
         cell = self.cells.running()
         expected, self._expected = self._expected, None
-        final = expected is not cown and (cown.done() or not _core._look(cown)[0] & RESULT)
+        final = expected != hash(cown) and (cown.done() or not _core._look(cown)[0] & RESULT)
         if cell is None or final or (self.router is not None and self.router.captures):
             raise NotImplementedError
         mark = uuid.uuid4().hex

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
 import sys
 from typing import Any
@@ -38,16 +39,12 @@ def is_cown(value: Any) -> bool:
     """A cown, a `read(...)` of one, or a list or tuple of these."""
     if isinstance(value, list | tuple):
         return all(map(is_cown, value))
-    return isinstance(value, boc.Cown) or type(value) is type(_read_sample())
+    return isinstance(value, boc.Cown) or type(value) is _read_type()
 
 
-_sample: list[Any] = []
-
-
-def _read_sample() -> Any:
-    if not _sample:
-        _sample.append(boc.read(boc.Cown(None)) if hasattr(boc, "read") else object())
-    return _sample[0]
+@functools.cache
+def _read_type() -> type:
+    return type(boc.read(boc.Cown()))
 
 
 @magics_class

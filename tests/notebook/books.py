@@ -25,7 +25,9 @@ def run_all(name: str) -> list[tuple[str, Ran]]:
     """Each code cell's text, and what came of it."""
     kernel = Kernel()
     try:
-        return [(text(c), kernel.run(text(c), timeout=60)) for c in cells(name) if c["cell_type"] == "code"]
+        ran = [(text(c), kernel.run(text(c), timeout=60)) for c in cells(name) if c["cell_type"] == "code"]
+        assert not (left := kernel.left()), f"left behind in the kernel: {left}"
+        return ran
     finally:
         kernel.close()
 

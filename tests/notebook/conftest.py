@@ -24,4 +24,6 @@ def kernel() -> Iterator[Kernel]:
     started = Kernel()
     started.run(START)
     yield started
+    left = started.left()
     started.close()
+    assert not left, f"left behind in the kernel: {left}"

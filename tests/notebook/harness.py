@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
@@ -24,6 +25,27 @@ def clean_environment() -> dict[str, str]:
     """The environment of a user's kernel: nothing that hides buffering or capturing bugs."""
     hidden = ("PYTHONUNBUFFERED", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE", "IPYKERNEL_CELL_NAME", "MPLBACKEND")
     return {k: v for k, v in os.environ.items() if k not in hidden and not k.startswith("PYTEST_")}
+
+
+LEFT = """
+import gc, sys, time
+import boc
+
+boc.stop()
+boc.set_pump_watchdog(None)
+boc.set_tags([])
+boc.reset()
+get_ipython().reset()  # the user's names, `_` and `Out`
+get_ipython().SyntaxTB.clear_err_state()
+get_ipython().InteractiveTB.tb = None
+for name in ("last_exc", "last_value", "last_traceback", "last_type"):
+    sys.__dict__.pop(name, None)
+end = time.monotonic() + 10
+while any(boc.debug.live().values()) and time.monotonic() < end:
+    gc.collect()
+    time.sleep(0.01)  # an abandoned worker lets go of what it has when its body ends
+print(boc.debug.live())
+"""
 
 
 @dataclass
@@ -173,6 +195,11 @@ class Kernel:
                 assert left > 0, why or "it did not come to pass"
                 self._changed.wait(left)
             return value
+
+    def left(self) -> dict[str, int]:
+        """What of boc is alive once the runtime ended and the user's names are gone: nothing."""
+        text = self.run(f"exec({LEFT!r}, {{'get_ipython': get_ipython}})").out
+        return {name: count for name, count in ast.literal_eval(text).items() if count}
 
     def close(self) -> None:
         self._stop = True
