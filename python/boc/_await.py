@@ -108,6 +108,8 @@ def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
     found = _all(cowns, "gather()")
     if timeout is None:
         return [c.result() for c in found]
+    if not hasattr(timeout, "__float__"):
+        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
     if timeout != timeout:
         raise ValueError("timeout is NaN")
     deadline = monotonic() + max(0.0, timeout)

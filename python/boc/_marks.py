@@ -11,6 +11,8 @@ _MARK, _BEGIN, _END = range(_core.TRACE_MARK, _core.TRACE_MARK + 3)
 
 def mark(text: str) -> None:
     """Put a mark with this text into the trace, now."""
+    if not isinstance(text, str):
+        raise TypeError(f"the text of a mark is a string, not {type(text).__name__}")
     _core.trace_text(_MARK, text)
 
 

@@ -24,7 +24,11 @@ def receive(tags: str | Sequence[str], timeout: float | None = -1, after: Callab
     """
     if isinstance(tags, (list, tuple)) and not tags:
         raise RuntimeError("receive() needs at least one tag")
+    if after is not None and not callable(after):
+        raise TypeError(f"after must be callable or None, not {type(after).__name__}")
     if timeout is not None:
+        if not hasattr(timeout, "__float__"):
+            raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
         if timeout != timeout:
             raise ValueError("timeout is NaN")
         if timeout < 0:

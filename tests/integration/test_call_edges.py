@@ -32,6 +32,21 @@ def test_keywords_of_the_noticeboard():
             wrong()
 
 
+@pytest.mark.parametrize(("text", "wrong"), [
+    ("timeout must be a number", lambda: boc.gather([Cown(1)], "1")),
+    ("timeout must be a number", lambda: boc.gather([], [])),
+    ("timeout must be a number", lambda: Cown(1).result("1")),
+    ("timeout must be a number", lambda: quiesce("1")),
+    ("timeout must be a number", lambda: boc.receive("t", "1")),
+    ("after must be callable", lambda: boc.receive("t", 0, after=5)),
+    ("text of a mark is a string", lambda: boc.mark(5)),
+    ("text of a span is a string", lambda: boc.span(5)),
+])
+def test_what_is_wrong_is_said(text, wrong):
+    with pytest.raises(TypeError, match=text):
+        wrong()
+
+
 def test_keywords_of_messages():
     boc.send(tag="t", contents=1)
     assert boc.receive(tags="t", timeout=5, after=None) == ("t", 1)
