@@ -50,6 +50,8 @@ def end() -> None:
 def set_watchdog(warn_ms: int | None, on_starve: Callable[[int, str], object] | None) -> None:
     """See `boc.set_pump_watchdog`."""
     global _thread, _stop
+    if not _core.is_main():
+        raise RuntimeError("set_pump_watchdog() is for the main interpreter, which runs the pinned work")
     if warn_ms is not None and (isinstance(warn_ms, bool) or not isinstance(warn_ms, int) or warn_ms <= 0):
         raise TypeError(f"warn_ms must be a positive int or None, not {warn_ms!r}")
     if warn_ms is not None and warn_ms > _MOST_MS:

@@ -234,6 +234,15 @@ def test_watchdog():
     assert pump(max_behaviors=2**70) == PumpResult(0, False, 0)
 
 
+def test_the_watchdog_is_set_on_main():
+    @when()
+    def body():
+        boc.set_pump_watchdog(100)
+
+    with pytest.raises(RuntimeError, match="main interpreter"):
+        body.result()
+
+
 def test_wait_pump_poll():
     boc.set_wait_pump_poll(10)
     boc.set_wait_pump_poll(ms=50)
