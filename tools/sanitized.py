@@ -16,7 +16,7 @@ from steps import Outcome
 PROGRAM = ROOT / "tests" / "integration" / "fuzz_decoder.py"
 SECONDS = 30
 OPTIONS = {
-    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=500",
+    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=250",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
 # With the interpreter's own allocator objects change hands by pointer; with malloc each small one is watched.

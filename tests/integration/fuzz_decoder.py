@@ -66,7 +66,7 @@ def broken(rng, data):
 
 
 @contextmanager
-def little_memory(more=1 << 30):
+def little_memory(more=1 << 28):
     """What the process may have beyond what it has: corrupt bytes can ask for a memo of 30 GB, and CPython fills it in."""
     with open("/proc/self/statm") as f:
         used = int(f.read().split()[0]) * resource.getpagesize()
