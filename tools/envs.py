@@ -145,7 +145,8 @@ def install_requirements(env: Env, extras: tuple[str, ...]) -> None:
     if not missing:
         return
     say(f"CPython {env.minor}: installing {', '.join(re.split('[<>=!~;]', item)[0] for item in missing)}")
-    command = [str(env.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *missing]
+    command = [str(env.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+               "--prefer-binary", *missing]  # a free-threaded build has wheels of few releases
     run_quietly("installing packages", command, env.environ())
     stamp.write_text(json.dumps(sorted(have | set(missing))))
 

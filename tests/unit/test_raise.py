@@ -9,6 +9,7 @@ import logging
 import pickle
 import re
 import sys
+import sysconfig
 import threading
 import timeit
 import traceback
@@ -444,6 +445,7 @@ def test_a_record_that_cannot_be_read():
     assert "cannot be loaded here: ModuleNotFoundError: No module" in str(back)
 
 
+@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="there code objects go with the collector alone")
 def test_neither_way_leaves_cycles():
     exc = catch(outer, 1)
     gc.collect()
