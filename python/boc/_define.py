@@ -44,6 +44,7 @@ _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
 _shapes = IdentityMap()  # class -> (marks of what is set on it and may use names, how often that changed)
 _touched = IdentityMap()  # class -> names of the attributes set since it was first sent
 _taken = [0]  # how often names were taken here
+_latest = [b""]
 _last_patch = IdentityMap()  # class -> id of its last patch
 
 
@@ -187,8 +188,11 @@ def _names_id(obj: Any) -> tuple[bytes, Watched]:
                 packed.setdefault(key, {})[name] = value
     if not packed:
         return b"", watched
-    _taken[0] += 1
-    return _store.put(b"N" + _dump(((_names.origin(), _taken[0]), packed), [], ())), watched
+    taken = _dump(((_names.origin(), _taken[0]), packed), [], ())
+    if taken != _latest[0]:  # else the same again, as when a function is made anew in a loop
+        _taken[0] += 1
+        _latest[0] = taken = _dump(((_names.origin(), _taken[0]), packed), [], ())
+    return _store.put(b"N" + taken), watched
 
 
 def _can_go(value: Any) -> bool:

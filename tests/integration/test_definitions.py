@@ -709,3 +709,29 @@ def test_what_is_refused_says_why_and_the_way_out(tmp_path):
     assert "_thread.lock" in lock and ".lock" in lock and "Holder" in lock
     assert "decorator above @when" in above
     assert "'total'" in rebinds and "Cown" in rebinds
+
+
+def test_a_function_made_anew_in_a_loop_adds_nothing_to_the_store(script):
+    script("""
+        import boc
+        from boc import Cown, when, _store
+
+        put, ids = _store.put, set()
+        def counted(data):
+            ids.add(put(data))
+            return put(data)
+        _store.put = counted
+
+        c, n = Cown(0), 1
+        again = "def step(depth):\\n @when(c)\\n def nested(c):\\n  c.value += n\\n  if depth: step(depth - 1)"
+        for _ in range(20):
+            exec(again)
+            step(1)
+        boc.quiesce()
+        few = len(ids)
+        for _ in range(200):
+            exec(again)
+            step(1)
+        boc.quiesce()
+        assert c.result() == 440 and len(ids) == few, (c.result(), few, len(ids))
+    """)
