@@ -128,15 +128,15 @@ def start(
         raise RuntimeError(f"the replayed schedule was recorded with {replayed_workers} workers: start({n}) is too few")
     with _starting:  # several threads may come here with their first behavior
         if not _core._running():
+            service = sys.modules.get("boc._service")  # not yet whole while another thread imports it
+            getattr(service, "start", _core._launch_service)()  # first: the making of workers keeps the GIL to import
             last_start = (_core.now_ns(), events)
-            _core._start(n, events, bool(check))
+            try:
+                _core._start(n, events, bool(check))
+            except BaseException:
+                getattr(service, "stop", int)()
+                raise
             _options = (n, kind, events, bool(check))
-    service = sys.modules.get("boc._service")
-    begin = getattr(service, "start", None)  # absent while another thread imports it
-    if begin is not None:
-        begin()
-    else:
-        _core._launch_service()
 
 
 def start_on_demand() -> None:

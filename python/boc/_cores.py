@@ -9,9 +9,9 @@ __all__ = ["usable_cores"]
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="ascii") as f:
-            return f.read().strip()
-    except (OSError, UnicodeDecodeError):
+        with open(path, "rb", buffering=0) as f:  # text would cost a start the import of its encoding
+            return f.read().decode("latin-1").strip()
+    except OSError:
         return ""
 
 
