@@ -383,7 +383,58 @@ boc__interp_porter_leave(uint32_t Py_UNUSED(home))
     visit = NULL;
 }
 
-/* ---- preloading ---------------------------------------------------------------- */
+/* ---- before the workers ---------------------------------------------------------- */
+
+#if PY_VERSION_HEX < 0x030d0000
+
+/* 3.12 replaces the raw allocator of the whole process for a moment whenever it makes an interpreter
+   (_Py_ClearStandardStreamEncoding; the class of gh-123134). Under -X dev or PYTHONMALLOC=debug, what another thread takes in
+   that moment is given back to the wrong one. So all interpreters are made before any of them runs, and main waits. */
+static bool
+raw_allocator_is_hooked(void)
+{
+    PyMemAllocatorEx raw;
+    PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &raw);
+    return raw.ctx != NULL;
+}
+
+static void *
+make_idle(void *count)
+{
+    for (uint32_t i = *(const uint32_t *)count; i > 0; i--) {
+        boc__slot_t *slot = make_slot();
+        if (slot == NULL) {
+            break; /* its worker will try again, and say why */
+        }
+        put_idle(slot);
+    }
+    return NULL;
+}
+
+/* Main's GIL held, and kept. */
+static void
+make_all_ahead(void)
+{
+    uint32_t missing = boc_worker_count();
+    pthread_mutex_lock(&boc__slots.lock);
+    for (const boc__slot_t *s = boc__slots.idle; s != NULL && missing > 0; s = s->next) {
+        missing--;
+    }
+    pthread_mutex_unlock(&boc__slots.lock);
+    pthread_t maker; /* a thread of main would let go of main's GIL to make one */
+    if (missing > 0 && raw_allocator_is_hooked() && pthread_create(&maker, NULL, make_idle, &missing) == 0) {
+        pthread_join(maker, NULL);
+    }
+}
+
+#else
+
+static void
+make_all_ahead(void)
+{
+}
+
+#endif
 
 void
 boc__interp_preload(void)
@@ -394,6 +445,7 @@ boc__interp_preload(void)
     }
     PyEval_RestoreThread(thread);
     boc__prepare_main();
+    make_all_ahead();
     PyThreadState_Clear(thread);
     PyThreadState_DeleteCurrent();
 }

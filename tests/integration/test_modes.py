@@ -72,6 +72,21 @@ def test_environment(env: dict[str, str]) -> None:
     assert "length 202" in done.out
 
 
+def test_debug_allocator_while_workers_are_made() -> None:
+    """CPython 3.12 swaps the raw allocator of the process while it makes an interpreter: nobody may allocate meanwhile."""
+    done = run("""
+        boc.start(workers=16)
+        @when(Cown(0))
+        def blocks(c):
+            for _ in range(3000):
+                kept = [bytes(600 + size) for size in range(10)]
+        for _ in range(20_000):
+            kept = [bytes(1000 + size) for size in range(10)]
+        print("ended", boc.wait(20))
+    """, "-X", "dev").clean()
+    assert "ended" in done.out
+
+
 @pytest.mark.parametrize("how", ["-X", "before import", "after import"])
 def test_tracemalloc_is_refused_by_name(how: str) -> None:
     begin = {"-X": "", "before import": "import tracemalloc; tracemalloc.start(); import boc",
