@@ -188,6 +188,8 @@ done:
 }
 
 /* ---- before and after ------------------------------------------------------------------ */
+/* Bytes are decoded before the body begins, so that its time is its own. What came as a pointer is opened by whoever looks:
+   a body that passes a matrix on does not touch its memory. */
 static void open_values(boc_state_t *st, boc_behavior_t *b, uint32_t me) {
     int opened = 0;
     for (uint32_t i = 0; i < b->nreq; i++) {
@@ -195,7 +197,8 @@ static void open_values(boc_state_t *st, boc_behavior_t *b, uint32_t me) {
             continue;
         boc_cown_t *c = b->req[i].cown;
         atomic_store_explicit(&c->holder, me, memory_order_relaxed);
-        opened |= boc__slot_open(st, c);
+        if (c->value.tag == V_BLOB)
+            opened |= boc__slot_open(st, c);
     }
     if (opened)
         boc_trace(BOC_T_body, b->id, 0, 0, 0);
