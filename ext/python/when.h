@@ -67,13 +67,22 @@ bool boc__template_take(template_t *t);  /* false: another schedule is at it */
 void boc__template_leave(template_t *t); /* frees one for once */
 void boc__forget_watched(template_t *t);
 void boc__template_list(boc_state_t *st, template_t *t); /* into the interpreter's list */
-bool boc__reaches(PyObject *v);
-int boc__look_again(boc_state_t *st, template_t *t);
 int boc__take_names(boc_state_t *st, template_t *t, PyObject *func, spec_t *s, uint32_t ndefaults, bool again);
-boc_capset_t *boc__set_of(template_t *t);
 PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id);
 boc_behavior_t *boc__allocate(spec_t *s, uint32_t ndyn, boc_cown_t **result);
 PyObject *boc__submit(boc_state_t *st, boc_behavior_t *b, boc_cown_t *result);
+
+/* ---- watched.c ---- */
+uint32_t boc__name_id(PyObject *str);    /* of the name table */
+bool boc__reaches(PyObject *v);          /* may it decide which further names are used? */
+PyObject *boc__shape_of(PyObject *v);    /* borrowed; NULL: nothing is known */
+bool boc__same_shape(const boc_memory_t *shape, PyObject *v);
+int boc__look_again(boc_state_t *st, template_t *t); /* 1: a function that the body leads to was edited; 0; -1 */
+int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *values); /* recipe and watched names anew */
+int boc__refresh(boc_state_t *st, template_t *t); /* 0: the set is current; 1: another was made; 2: analyse again; -1 */
+boc_capset_t *boc__set_of(template_t *t); /* the set for one behavior */
+
+/* ---- batches ---- */
 uint32_t boc__batching(void); /* the number of this thread's open batch, or 0 */
 typedef struct {
     uint32_t depth, n, cap, number;

@@ -44,7 +44,7 @@ _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
 _shapes = IdentityMap()  # class -> (marks of what is set on it and may use names, how often that changed)
 _touched = IdentityMap()  # class -> names of the attributes set since it was first sent
 _taken = [0]  # how often names were taken here
-_latest = [b""]
+_latest = [b""]  # the names that were taken last, dumped
 _last_patch = IdentityMap()  # class -> id of its last patch
 
 
