@@ -56,11 +56,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from boc._await import as_completed, gather, quiesced
+    from boc._await import quiesced
     from boc._charts import board, compare, critical_path, explain, gantt, summary, throughput, what_if
     from boc._doctor import doctor
     from boc._extending import get_include, get_sources
     from boc._gate import break_on, pause, resume, step
+    from boc._gather import as_completed, gather
     from boc._marks import mark, span
     from boc._matrix import Matrix, MatrixView
     from boc._replay import replay
@@ -71,8 +72,8 @@ __version__ = "0.1.0"
 
 # Loaded at first use: charts need numpy and matplotlib, and a start must not pay for them.
 _LAZY = {
-    "as_completed": "boc._await",
-    "gather": "boc._await",
+    "as_completed": "boc._gather",
+    "gather": "boc._gather",
     "quiesced": "boc._await",
     "mark": "boc._marks",
     "span": "boc._marks",
@@ -101,6 +102,7 @@ _LAZY = {
 }
 if _is_main():
     from boc import _service as _service  # what workers send to main; a start must not pay for its import
+    from boc._gather import as_completed, gather
 
 _LAZY_MODULES = ("trace", "view", "kernel", "debug", "integrate")
 

@@ -8,6 +8,7 @@ import sys
 
 from boc import _core
 from boc._results import PumpResult, WaitResult
+from boc._stall import Stall
 
 TYPE_CHECKING = False  # typing itself takes 10 ms to import
 if TYPE_CHECKING:
@@ -169,7 +170,6 @@ def _deadline(timeout: float | None) -> float | None:
 
 def _until_quiescent(deadline: float | None) -> bool:
     from boc import _service
-    from boc._stall import Stall
 
     stall = Stall()
     said: list[str] = []  # of a closed gate
