@@ -71,6 +71,9 @@ typedef void (*boc__ternary_fn)(double *out, const double *a, const double *b, c
 typedef void (*boc__cross_fn)(double *out, const double *u, size_t u_stride, size_t u_step, const double *v,
                               size_t v_stride, size_t v_step, size_t count);
 
+/* Outputs from so many elements on go past the caches where the processor can do that. */
+enum { BOC_STREAM_FROM = 1 << 20 };
+
 /* Element-wise. `out` may be an operand itself, but not overlap it otherwise. */
 typedef struct {
     boc__binary_fn binary[BOC_BINARY_COUNT][BOC_FORM_COUNT];
@@ -85,6 +88,7 @@ typedef struct {
     int (*close)(const double *a, const double *b, size_t n, double rtol, double atol, int equal_nan);
     void (*transpose)(double *out, const double *a, size_t rows, size_t columns);
     void (*atan2)(double *out, const double *y, const double *x, size_t n);
+    void (*copy)(double *out, const double *a, size_t n);
     void (*fill)(double *out, double value, size_t n);
     /* n numbers in [low, high) that begin at a place of the sequence (random.c) */
     void (*uniform)(double *out, size_t n, uint64_t place, double low, double high);

@@ -6,6 +6,9 @@
 
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define NAME(x) BOC_PASTE(x##_, BOC_ISA)
 
@@ -16,82 +19,132 @@
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+/* Loops go in strips of a constant length, which the compiler lays out straight. Some strips ahead, as long as they
+ * are of this output, the lines to be written are asked for: a processor does that late by itself, and a store then
+ * waits for its line where that lies further out than the first cache. An output too large for the caches is streamed
+ * past them, if it is `fresh` (no operand): its lines need not be read before they are written. */
+enum { STRIP = 64, AHEAD = 128, LINE = 64 / sizeof(double) };
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void expect(const double *out)
+{
+    for (size_t i = 0; i < STRIP; i += LINE)
+        __builtin_prefetch(out + i, 1);
+}
+
+#if defined(__x86_64__)
+#if BOC_LANES == 8
+#define STREAM(to, from) _mm512_stream_pd(to, _mm512_loadu_pd(from))
+#elif BOC_LANES == 4
+#define STREAM(to, from) _mm256_stream_pd(to, _mm256_loadu_pd(from))
+#else
+#define STREAM(to, from) _mm_stream_pd(to, _mm_loadu_pd(from))
+#endif
+
+ALWAYS int streams(const double *out, size_t n)
+{
+    return n >= BOC_STREAM_FROM && (uintptr_t)out % 64 == 0;
+}
+
+ALWAYS void stream(double *out, const double *strip)
+{
+    for (size_t i = 0; i < STRIP; i += BOC_LANES)
+        STREAM(out + i, strip + i);
+}
+
+/* Streamed lines are in memory before what this thread writes next, which may be that they are ready. */
+ALWAYS void stream_end(void)
+{
+    _mm_sfence();
+}
+#else
+ALWAYS int streams(const double *out, size_t n)
+{
+    (void)out, (void)n;
+    return 0;
+}
+ALWAYS void stream(double *out, const double *strip)
+{
+    (void)out, (void)strip;
+}
+ALWAYS void stream_end(void)
+{
+}
+#endif
+
+#define EACH(fresh, result, ...)                                                                              \
+    double strip[STRIP];                                                                                      \
+    const int streaming = streams(out, n) && (fresh);                                                         \
+    size_t at = 0;                                                                                            \
+    for (; n - at >= STRIP; at += STRIP) {                                                                    \
+        double *const to = streaming ? strip : out + at;                                                      \
+        if (n - at >= AHEAD + STRIP && !streaming)                                                            \
+            expect(out + at + AHEAD);                                                                         \
+        INDEPENDENT                                                                                           \
+        for (size_t k = 0; k < STRIP; k++) {                                                                  \
+            const size_t i = at + k;                                                                          \
+            __VA_ARGS__                                                                                       \
+            to[k] = result;                                                                                   \
+        }                                                                                                     \
+        if (streaming)                                                                                        \
+            stream(out + at, strip);                                                                          \
+    }                                                                                                         \
+    if (streaming)                                                                                            \
+        stream_end();                                                                                         \
+    INDEPENDENT                                                                                               \
+    for (size_t i = at; i < n; i++) {                                                                         \
+        __VA_ARGS__                                                                                           \
+        out[i] = result;                                                                                      \
+    }
+
 #define BINARY(name, expression)                                                                              \
     static void name##_vv(double *out, const double *a, const double *b, size_t n)                            \
-    {                                                                                                          \
-        INDEPENDENT                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                       \
-            const double x = a[i], y = b[i];                                                                   \
-            out[i] = expression;                                                                               \
-        }                                                                                                      \
-    }                                                                                                          \
+    {                                                                                                         \
+        EACH(out != a && out != b, expression, const double x = a[i], y = b[i];)                              \
+    }                                                                                                         \
     static void name##_vs(double *out, const double *a, const double *b, size_t n)                            \
-    {                                                                                                          \
-        const double y = *b;                                                                                   \
-        INDEPENDENT                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                       \
-            const double x = a[i];                                                                             \
-            out[i] = expression;                                                                               \
-        }                                                                                                      \
-    }                                                                                                          \
+    {                                                                                                         \
+        const double y = *b;                                                                                  \
+        EACH(out != a, expression, const double x = a[i];)                                                    \
+    }                                                                                                         \
     static void name##_sv(double *out, const double *a, const double *b, size_t n)                            \
-    {                                                                                                          \
-        const double x = *a;                                                                                   \
-        INDEPENDENT                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                       \
-            const double y = b[i];                                                                             \
-            out[i] = expression;                                                                               \
-        }                                                                                                      \
+    {                                                                                                         \
+        const double x = *a;                                                                                  \
+        EACH(out != b, expression, const double y = b[i];)                                                    \
     }
 BOC_BINARY_OPS(BINARY)
 
 #define UNARY(name, expression)                                                                               \
     static void name##_v(double *out, const double *a, size_t n)                                              \
-    {                                                                                                          \
-        INDEPENDENT                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                       \
-            const double x = a[i];                                                                             \
-            out[i] = expression;                                                                               \
-        }                                                                                                      \
+    {                                                                                                         \
+        EACH(out != a, expression, const double x = a[i];)                                                    \
     }
 BOC_UNARY_OPS(UNARY)
 
 #define TERNARY_FORM(name, form, expression, from_b, from_c)                                                  \
     static void name##form(double *out, const double *a, const double *b, const double *c, size_t n)          \
-    {                                                                                                          \
-        INDEPENDENT                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                       \
-            const double x = a[i], y = from_b, z = from_c;                                                     \
-            out[i] = expression;                                                                               \
-        }                                                                                                      \
+    {                                                                                                         \
+        EACH(out != a && out != b && out != c, expression, const double x = a[i], y = from_b, z = from_c;)    \
     }
 #define TERNARY(name, expression)                                                                             \
-    TERNARY_FORM(name, _vvv, expression, b[i], c[i])                                                           \
-    TERNARY_FORM(name, _vvs, expression, b[i], *c)                                                             \
-    TERNARY_FORM(name, _vsv, expression, *b, c[i])                                                             \
+    TERNARY_FORM(name, _vvv, expression, b[i], c[i])                                                          \
+    TERNARY_FORM(name, _vvs, expression, b[i], *c)                                                            \
+    TERNARY_FORM(name, _vsv, expression, *b, c[i])                                                            \
     TERNARY_FORM(name, _vss, expression, *b, *c)
 BOC_TERNARY_OPS(TERNARY)
 
 /* NaN elements stay NaN; a NaN bound does not bound. */
 static void clip(double *out, const double *a, double low, double high, size_t n)
 {
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++) {
-        const double x = a[i];
-        const double y = x < low ? low : x;
-        out[i] = y > high ? high : y;
-    }
+    EACH(out != a, y > high ? high : y, const double x = a[i], y = x < low ? low : x;)
 }
 
 static void select_from(double *out, const double *mask, const double *a, int a_step, const double *b, int b_step,
                         size_t n)
 {
 #define SELECT(from_a, from_b)                                                                                \
-    INDEPENDENT                                                                                                \
-    for (size_t i = 0; i < n; i++) {                                                                           \
-        const double x = from_a, y = from_b;                                                                   \
-        out[i] = mask[i] != 0.0 ? x : y;                                                                       \
-    }
+    EACH(out != mask && out != a && out != b, mask[i] != 0.0 ? x : y, const double x = from_a, y = from_b;)
     if (a_step && b_step) {
         SELECT(a[i], b[i])
     } else if (a_step) {
@@ -269,13 +322,15 @@ static void turn(double *out, const double *a, size_t count)
     }
 }
 
-static void fill(double *out, double value, size_t n)
+static void copy(double *out, const double *a, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        out[i] = value;
+    EACH(out != a, a[i], )
 }
 
-#define ALWAYS static inline __attribute__((always_inline))
+static void fill(double *out, double value, size_t n)
+{
+    EACH(1, value, (void)i;)
+}
 
 /* The loops, for constant strides where they are known: then the compiler vectorises them. */
 ALWAYS void cross_2_loop(double *restrict out, const double *u, size_t u_stride, size_t s, const double *v,
@@ -300,17 +355,17 @@ ALWAYS void cross_3_loop(double *restrict out, const double *u, size_t u_stride,
 #define CROSS(n)                                                                                              \
     static void cross_##n(double *out, const double *u, size_t u_stride, size_t s, const double *v,           \
                           size_t v_stride, size_t t, size_t count)                                            \
-    {                                                                                                          \
-        if (s == 1 && t == 1 && u_stride == n && v_stride == n)                                                \
-            cross_##n##_loop(out, u, n, 1, v, n, 1, count);                                                    \
-        else if (s == 1 && t == 1 && u_stride == n && v_stride == 0)                                           \
-            cross_##n##_loop(out, u, n, 1, v, 0, 1, count);                                                    \
-        else if (u_stride == 1 && v_stride == 1)                                                               \
-            cross_##n##_loop(out, u, 1, s, v, 1, t, count);                                                    \
-        else if (u_stride == 1 && v_stride == 0)                                                               \
-            cross_##n##_loop(out, u, 1, s, v, 0, t, count);                                                    \
-        else                                                                                                   \
-            cross_##n##_loop(out, u, u_stride, s, v, v_stride, t, count);                                      \
+    {                                                                                                         \
+        if (s == 1 && t == 1 && u_stride == n && v_stride == n)                                               \
+            cross_##n##_loop(out, u, n, 1, v, n, 1, count);                                                   \
+        else if (s == 1 && t == 1 && u_stride == n && v_stride == 0)                                          \
+            cross_##n##_loop(out, u, n, 1, v, 0, 1, count);                                                   \
+        else if (u_stride == 1 && v_stride == 1)                                                              \
+            cross_##n##_loop(out, u, 1, s, v, 1, t, count);                                                   \
+        else if (u_stride == 1 && v_stride == 0)                                                              \
+            cross_##n##_loop(out, u, 1, s, v, 0, t, count);                                                   \
+        else                                                                                                  \
+            cross_##n##_loop(out, u, u_stride, s, v, v_stride, t, count);                                     \
     }
 CROSS(2)
 CROSS(3)
@@ -330,6 +385,7 @@ const boc__map_t NAME(boc__map) = {
     .close = all_close,
     .transpose = transpose,
     .atan2 = NAME(boc__atan2),
+    .copy = copy,
     .fill = fill,
     .uniform = NAME(boc__uniform),
     .cross_2 = cross_2,

@@ -340,7 +340,7 @@ static boc__matrix_t *join(boc__state_t *state, const boc__operand_t *parts, Py_
     for (Py_ssize_t i = 0; i < count; i++) {
         const boc__operand_t *p = &parts[i];
         if (axis == 0) {
-            memcpy(m->data + at * columns, p->data, (size_t)(p->rows * columns) * sizeof(double));
+            boc__copy(m->data + at * columns, p->data, (size_t)(p->rows * columns));
             at += p->rows;
             continue;
         }

@@ -26,6 +26,7 @@ typedef struct boc__block {
     Py_ssize_t rows, columns; /* of a payload; an object keeps its own */
     size_t capacity;          /* doubles */
     struct boc__block *next;  /* in a free list */
+    void *memory;             /* what to free; unused in large.c */
     double data[] __attribute__((aligned(64)));
 } boc__block_t;
 
@@ -37,7 +38,7 @@ typedef struct {
     Py_ssize_t exports; /* buffers that others look through, operations that read it, loops without the GIL */
 } boc__matrix_t;
 
-enum { BOC_BLOCK_CLASSES = 13, BOC_SPARE_OBJECTS = 64 };
+enum { BOC_BLOCK_CLASSES = 11, BOC_SPARE_OBJECTS = 64 };
 
 typedef struct {
     PyTypeObject *matrix, *view, *indexer, *cursor;
@@ -58,6 +59,7 @@ boc__matrix_t *boc__new(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns
 boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 boc__matrix_t *boc__new_copy(boc__state_t *state, const boc__matrix_t *from);
 PyObject *boc__new_empty(boc__state_t *state); /* as if its contents had moved */
+void boc__copy(double *to, const double *from, size_t doubles);
 int boc__check_shape(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns);
 /* Scratch memory of no interpreter, 64-byte aligned; free with free(). */
 double *boc__scratch(size_t doubles);
@@ -118,6 +120,10 @@ static inline void boc__unpin(boc__matrix_t *m)
 {
     boc__count_export(m, -1);
 }
+
+/* large.c: blocks beyond the classes of storage.c. Contents undefined; NULL: out of memory. */
+boc__block_t *boc__large_get(size_t doubles);
+void boc__large_put(boc__block_t *block);
 
 /* move.c: the type as seen by <boc/boc.h> --------------------------------- */
 

@@ -111,7 +111,7 @@ int boc__operand_copy(boc__state_t *state, boc__operand_t *operand)
 
     if (copy == NULL)
         return -1;
-    memcpy(copy->data, operand->data, boc__size(copy) * sizeof(double));
+    boc__copy(copy->data, operand->data, boc__size(copy));
     boc__operand_clear(operand);
     return from_temporary(copy, operand) == 1 ? 0 : -1;
 }

@@ -93,7 +93,7 @@ BOC_FUNCTION(transpose)
     if (!in_place)
         return (PyObject *)result;
     /* back into the same memory, so that whoever holds its address stays right */
-    memcpy(m->data, result->data, boc__size(m) * sizeof(double));
+    boc__copy(m->data, result->data, boc__size(m));
     m->rows = result->rows;
     m->columns = result->columns;
     Py_DECREF(result);

@@ -6,30 +6,22 @@
  * that the maker needs at the same time. So a thread keeps what it frees, and
  * hands on what it does not need in batches, through a depot of the process. */
 #include "matrix.h"
+#include "trylock.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
-/* Doubles of the block classes that are kept for reuse, and how many of each:
- * at most some 24 MB a thread, of which only what was touched is memory.
- * Larger ones go back at once. Keeping those of a MB or so spares the page
- * faults of every temporary of an expression. */
+/* Doubles of the block classes that are kept for reuse, and how many of each: at most some 9 MB a thread, of which only
+ * what was touched is memory. What is larger is in large.c. */
 static const size_t class_size[BOC_BLOCK_CLASSES] = {
-    16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576,
+    16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144,
 };
-static const int class_keep[BOC_BLOCK_CLASSES] = {256, 256, 256, 64, 8, 4, 4, 3, 2, 2, 2, 1, 1};
+static const int class_keep[BOC_BLOCK_CLASSES] = {256, 256, 256, 64, 8, 4, 4, 3, 2, 2, 2};
 
-/* A thread keeps as many blocks of the small classes as a burst of behaviors needs: what goes through the depot comes back
- * cold. A quarter of them goes there at once; it holds at most so many batches of a class. */
+/* A thread keeps as many blocks of the small classes as a burst of behaviors needs: what goes through the depot comes
+ * back cold. A quarter of them goes there at once; it holds at most so many batches of a class. */
 enum { WANDERING_CLASSES = 4, DEPOT_BATCHES = 16 };
-
-enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
 static int class_of(size_t doubles)
 {
@@ -44,24 +36,20 @@ double *boc__scratch(size_t doubles)
     return aligned_alloc(64, (doubles * sizeof(double) + 127) & ~(size_t)63);
 }
 
+/* Aligned here and not by malloc, whose aligned chunks do not fit where one of the same size was freed. */
 static boc__block_t *block_alloc(size_t capacity)
 {
-    const size_t bytes = (sizeof(boc__block_t) + capacity * sizeof(double) + BOC_READ_PAST + 63) & ~(size_t)63;
-    boc__block_t *block = aligned_alloc(64, bytes);
+    enum { ALIGN = _Alignof(boc__block_t), LEAST = _Alignof(max_align_t) };
+    void *const memory =
+        malloc(sizeof(boc__block_t) + capacity * sizeof(double) + BOC_READ_PAST + ALIGN - LEAST);
+    boc__block_t *block;
 
-    if (block == NULL)
+    if (memory == NULL)
         return NULL;
+    block = (boc__block_t *)(((uintptr_t)memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
     block->capacity = capacity;
     block->next = NULL;
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_FROM) {
-        /* Fewer page faults on first touch. Only advice: failure changes nothing. */
-        const uintptr_t start = ((uintptr_t)block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
-        const uintptr_t end = ((uintptr_t)block + bytes) & ~(uintptr_t)(HUGE_PAGE - 1);
-        if (end > start)
-            (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
-    }
-#endif
+    block->memory = memory;
     return block;
 }
 
@@ -79,8 +67,7 @@ static pthread_key_t at_exit;
 static bool have_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Batches of a quarter of class_keep. Nobody waits for a depot: whoever finds it taken does without. (In the child of
- * a fork it may stay taken for ever, by a thread that is not there.) */
+/* Batches of a quarter of class_keep. */
 static struct {
     _Alignas(64) _Atomic bool taken;
     boc__block_t *batch[DEPOT_BATCHES];
@@ -91,7 +78,7 @@ static void list_free(boc__block_t *block)
 {
     while (block != NULL) {
         boc__block_t *next = block->next;
-        free(block);
+        free(block->memory);
         block = next;
     }
 }
@@ -126,29 +113,18 @@ static store_t *store_new(void)
     return store;
 }
 
-static bool depot_lock(int class)
-{
-    return !atomic_load_explicit(&depot[class].taken, memory_order_relaxed) &&
-           !atomic_exchange_explicit(&depot[class].taken, true, memory_order_acquire);
-}
-
-static void depot_unlock(int class)
-{
-    atomic_store_explicit(&depot[class].taken, false, memory_order_release);
-}
-
 static bool depot_take(store_t *store, int class)
 {
     bool found = false;
 
-    if (class >= WANDERING_CLASSES || !depot_lock(class))
+    if (class >= WANDERING_CLASSES || !boc__try_lock(&depot[class].taken))
         return false;
     if (depot[class].count > 0) {
         store->list[class] = depot[class].batch[--depot[class].count];
         store->count[class] = class_keep[class] / 4;
         found = true;
     }
-    depot_unlock(class);
+    boc__unlock(&depot[class].taken);
     return found;
 }
 
@@ -163,11 +139,11 @@ static void depot_put(store_t *store, int class)
     store->list[class] = last->next;
     store->count[class] -= class_keep[class] / 4;
     last->next = NULL;
-    if (depot_lock(class)) {
+    if (boc__try_lock(&depot[class].taken)) {
         there = depot[class].count < DEPOT_BATCHES;
         if (there)
             depot[class].batch[depot[class].count++] = batch;
-        depot_unlock(class);
+        boc__unlock(&depot[class].taken);
     }
     if (!there)
         list_free(batch);
@@ -180,7 +156,7 @@ static boc__block_t *block_get(size_t doubles)
     boc__block_t *block;
 
     if (class < 0)
-        return block_alloc(doubles);
+        return boc__large_get(doubles);
     if (store == NULL || (store->list[class] == NULL && !depot_take(store, class)))
         return block_alloc(class_size[class]);
     block = store->list[class];
@@ -194,17 +170,16 @@ void boc__block_put(boc__block_t *block)
     const int class = class_of(block->capacity);
     store_t *store = mine != NULL ? mine : store_new();
 
-    if (class < 0 || class_size[class] != block->capacity || store == NULL) {
-        free(block);
+    if (class < 0) {
+        boc__large_put(block);
         return;
     }
-    if (store->count[class] >= class_keep[class]) {
-        if (class >= WANDERING_CLASSES) {
-            free(block);
-            return;
-        }
-        depot_put(store, class);
+    if (store == NULL || (store->count[class] >= class_keep[class] && class >= WANDERING_CLASSES)) {
+        free(block->memory);
+        return;
     }
+    if (store->count[class] >= class_keep[class])
+        depot_put(store, class);
     block->next = store->list[class];
     store->list[class] = block;
     store->count[class]++;
@@ -278,12 +253,20 @@ PyObject *boc__new_empty(boc__state_t *state)
     return (PyObject *)m;
 }
 
+void boc__copy(double *to, const double *from, size_t doubles)
+{
+    if (doubles < BOC_STREAM_FROM)
+        memcpy(to, from, doubles * sizeof(double));
+    else
+        boc__kernels->map->copy(to, from, doubles);
+}
+
 boc__matrix_t *boc__new_zeros(boc__state_t *state, Py_ssize_t rows, Py_ssize_t columns)
 {
     boc__matrix_t *m = boc__new(state, rows, columns);
 
     if (m != NULL)
-        memset(m->data, 0, boc__size(m) * sizeof(double));
+        boc__kernels->map->fill(m->data, 0.0, boc__size(m));
     return m;
 }
 
@@ -292,7 +275,7 @@ boc__matrix_t *boc__new_copy(boc__state_t *state, const boc__matrix_t *from)
     boc__matrix_t *m = boc__new(state, from->rows, from->columns);
 
     if (m != NULL)
-        memcpy(m->data, from->data, boc__size(m) * sizeof(double));
+        boc__copy(m->data, from->data, boc__size(m));
     return m;
 }
 
@@ -337,7 +320,7 @@ boc__block_t *boc__block_copy(const boc__block_t *from)
     if (block != NULL) {
         block->rows = from->rows;
         block->columns = from->columns;
-        memcpy(block->data, from->data, doubles * sizeof(double));
+        boc__copy(block->data, from->data, doubles);
     }
     return block;
 }

@@ -20,7 +20,7 @@ compile() { # object, source, flags...
 }
 isas="plain:-DBOC_LANES=2"
 if [ "$(uname -m)" = x86_64 ]; then
-  isas="$isas avx2:-DBOC_LANES=4,-mavx2,-mfma avx512:-DBOC_LANES=8,-mavx512f,-mavx512dq,-mavx512vl,-mavx2,-mfma"
+  isas="$isas avx2:-DBOC_LANES=4,-mavx2,-mfma,-mprfchw avx512:-DBOC_LANES=8,-mavx512f,-mavx512dq,-mavx512vl,-mavx2,-mfma,-mprfchw"
 fi
 for isa in $isas; do
   name=${isa%%:*} args=${isa#*:}
