@@ -209,7 +209,7 @@ BOC_FUNCTION(vector)
 
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__flag(got[1], &as_column) < 0)
         return NULL;
-    fast = boc__is_matrix(got[0]) ? NULL : as_fast(got[0]);
+    fast = boc__is_matrix(got[0]) ? NULL : PyIter_Check(got[0]) ? PySequence_List(got[0]) : as_fast(got[0]);
     if (fast == NULL) {
         if (!PyErr_Occurred())
             PyErr_Format(PyExc_TypeError, "vector: values must be a sequence of numbers, not %.80s",
@@ -364,7 +364,7 @@ BOC_FUNCTION(concat)
     if (boc__parse(&signature, args, nargs, kwnames, got) < 0 || boc__pick_axis(state, got[1], &axis) < 0)
         return NULL;
     /* a tuple, so that no code of the user can change it meanwhile */
-    fast = boc__is_matrix(got[0]) ? NULL : PySequence_Tuple(got[0]);
+    fast = PySequence_Tuple(got[0]); /* of a Matrix: its rows */
     if (fast == NULL) {
         if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError))
             PyErr_SetString(PyExc_TypeError, "concat: the parts must be a list or tuple of Matrix");

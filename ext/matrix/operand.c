@@ -73,7 +73,7 @@ int boc__operand(boc__state_t *state, PyObject *o, bool sequences, boc__operand_
     }
     if (boc__is_view(o))
         return from_view(state, (boc__view_t *)o, operand);
-    if (PyList_Check(o) || PyTuple_Check(o))
+    if (PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o))
         return from_sequence(state, o, operand);
     if (!sequences || PyComplex_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o) || PyByteArray_Check(o))
         return 0;

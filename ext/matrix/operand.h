@@ -58,7 +58,7 @@ typedef struct {
 
 /* Release with boc__operand_clear, also after failure. 1; 0: no operand, no
  * exception; -1. `sequences`: also take lists and other sequences (as one
- * row) and buffers; else lists and tuples only. */
+ * row) and buffers; else lists, tuples and ranges only. */
 int boc__operand(boc__state_t *state, PyObject *o, bool sequences, boc__operand_t *operand);
 int boc__operands(boc__state_t *state, PyObject *a, PyObject *b, bool sequences, boc__operand_t *left,
                   boc__operand_t *right);

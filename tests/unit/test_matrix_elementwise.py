@@ -48,7 +48,8 @@ def test_numbers_on_either_side(name, a, b):
 @given(a=arrays(), seed=st.integers(0, 100))
 def test_sequences_are_rows(name, a, seed):
     row = np.random.default_rng(seed).integers(-3, 4, a.shape[1]).tolist()
-    for sequence in (row, tuple(row)):
+    for sequence in (row, tuple(row), range(a.shape[1])):
+        row = list(sequence)
         assert_same(ARITHMETIC[name](M(a), sequence), quiet(ARITHMETIC[name], a, np.array(row, dtype=float)))
         assert_same(ARITHMETIC[name](sequence, M(a)), quiet(ARITHMETIC[name], np.array(row, dtype=float), a))
 

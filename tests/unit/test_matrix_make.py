@@ -96,6 +96,7 @@ def test_bad_sizes(size):
 def test_vector():
     assert_same(Matrix.vector([1, 2]), [[1, 2]])
     assert_same(Matrix.vector(range(3), as_column=True), [[0], [1], [2]])
+    assert_same(Matrix.vector(x * 0.5 for x in range(3)), [[0, 0.5, 1]])
     assert_same(Matrix.vector(Matrix(2, 2, range(4)).view[:, 1]), [[1, 3]])
     with pytest.raises(ValueError):
         Matrix.vector([])
@@ -120,11 +121,12 @@ def test_concat_of_other_things():
     assert_same(Matrix.concat((m, (7, 8)), axis=1), [[0, 1, 2, 7], [3, 4, 5, 8]])
     assert_same(Matrix.concat([m.view[1], m]), [[3, 4, 5], [0, 1, 2], [3, 4, 5]])
     assert_same(Matrix.concat(iter([m, m]), 0), np.vstack([A(m)] * 2))
+    assert_same(Matrix.concat(m, 1), [[0, 1, 2, 3, 4, 5]])
     assert Matrix.concat([]) is None
     for error in (ValueError, AssertionError):
         with pytest.raises(error, match="part 1 is 2x1 and part 0 is 2x3"):
             Matrix.concat([m, Matrix(2, 1)])
-    for bad in (5, m, [m, 5], [m, "abc"], None, [m, ["a", 1, 2]]):
+    for bad in (5, [m, 5], [m, "abc"], None, [m, ["a", 1, 2]]):
         with pytest.raises(TypeError):
             Matrix.concat(bad)
     with pytest.raises(KeyError):
