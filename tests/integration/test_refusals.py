@@ -244,3 +244,23 @@ except ImportError as e: assert "\\n" not in str(e) and "PinnedCown" in str(e), 
 wait()
 """,
     )
+
+
+def test_charts_are_drawn_on_the_main_interpreter(tmp_path):
+    script(
+        tmp_path,
+        HEAD
+        + """
+for name in ("gantt", "board", "throughput", "summary", "critical_path", "what_if", "compare", "explain"):
+    @when()
+    def draw(name=name):
+        import boc
+        getattr(boc, name)(*["x"][: name in ("explain", "compare")])
+    try:
+        draw.result()
+    except RuntimeError as e:
+        assert str(e).startswith(f"{name}() cannot be used on a worker") and "on='main'" in str(e), e
+    else:
+        raise AssertionError(name)
+""",
+    )

@@ -18,6 +18,8 @@ from .measure import fit, width
 from .palette import LIGHT, Theme, ink_on
 from .scene import TOP_NAMES, Scene
 from .sheet import MARGIN, SCALE, Sheet, snap
+from .terminal import idle_name
+from .workers import folded
 
 _LANE, _ROW, _NAMES = 18.0, 20.0, 40
 
@@ -30,20 +32,27 @@ def compare(
     scenes = [Scene(a, theme, wide), Scene(b, theme, wide)]
     _same_colours(scenes)
     labels = (f"A  {labels[0]}", f"B  {labels[1]}")
-    lanes = [[w for w in s.threads if w in s.bars_of or w >= 0] for s in scenes]
+    idle = [folded(s) for s in scenes]
+    lanes = [
+        [w for w in s.threads if (w in s.bars_of or w >= 0) and w not in rest]
+        for s, rest in zip(scenes, idle, strict=True)
+    ]
+    high = [_LANE * (len(rows) + bool(rest)) for rows, rest in zip(lanes, idle, strict=True)]
     y_a = snap(MARGIN + 96)
-    y_b = snap(y_a + _LANE * len(lanes[0]) + 26)
-    y_t = snap(y_b + _LANE * len(lanes[1]) + 44)
+    y_b = snap(y_a + high[0] + 26)
+    y_t = snap(y_b + high[1] + 44)
     names = told.names[:_NAMES]
     s = Sheet(wide, y_t + _ROW * len(names) + 36, theme, 0, max(a.span, b.span))
     s.title(told.title, told.finding)
     s.axis(y_a - 38, y_t - 30, rule=False)
-    for scene, y, label, rows in zip(scenes, (y_a, y_b), labels, lanes, strict=True):
+    for scene, y, label, rows, rest, tall in zip(scenes, (y_a, y_b), labels, lanes, idle, high, strict=True):
         s.text(MARGIN, y - 12, label, 10.5, bold=True)
         _lanes(s, scene, rows, y)
+        if rest:
+            _idle(s, rest, snap(y + _LANE * len(rows)))
         x = s.at(scene.trace.span)
-        s.vertical([x], y - 2, y + _LANE * len(rows) - 2, theme.ink, 1.3, z=7)
-        s.text(x + 5, y + _LANE * len(rows) / 2 - 2, dur(scene.trace.span), 10.5)
+        s.vertical([x], y - 2, y + tall - 2, theme.ink, 1.3, z=7)
+        s.text(x + 5, y + tall / 2 - 2, dur(scene.trace.span), 10.5)
     _dumbbells(s, scenes, names, y_t, labels)
     s.chart.describe = told.__str__
     return s.finish()
@@ -82,6 +91,12 @@ def _lanes(s: Sheet, scene: Scene, lanes: list[int], y0: float) -> None:
             label = fit(t.name(row), xb - xa - 7 - (7 if b.state[row] == RAISED else 0), 9.5)
             if label:
                 s.text(xa + 4, y + h / 2, label, 9.5, ink_on(scene.colours.fill(row)))
+
+
+def _idle(s: Sheet, workers: list[int], y: float) -> None:
+    """The one row of those that never ran."""
+    s.rects(s.x0, s.x1, y, y + _LANE - 4, s.theme.row, z=0.5)
+    s.text(MARGIN, y + (_LANE - 4) / 2, idle_name(workers), 10.5, s.theme.faint)
 
 
 def _share(s: Sheet, scene: Scene, rows: Any, y: float, h: float) -> None:

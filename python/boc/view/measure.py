@@ -11,6 +11,15 @@ from matplotlib.textpath import TextToPath
 from boc.trace.times import UNITS
 
 _WISHED = ("Inter", "Segoe UI", "Helvetica Neue", "Liberation Sans", "DejaVu Sans")
+_OTHERS = (
+    *(f"Noto Sans {s}" for s in ("CJK JP", "CJK SC", "CJK TC", "CJK HK", "CJK KR", "JP", "SC", "TC", "HK", "KR")),
+    *("Source Han Sans", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "IPAGothic", "NanumGothic"),
+    *("Hiragino Sans", "PingFang SC", "PingFang HK", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic"),
+    *("Malgun Gothic", "SimHei", "Unifont", "Arial Unicode MS", "Noto Emoji", "Segoe UI Emoji", "Symbola"),
+    *("Noto Sans Symbols", "Noto Sans Symbols 2", "Segoe UI Symbol", "Apple Symbols"),
+    *(f"Noto Sans {s}" for s in ("Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil", "Thai", "Armenian", "Georgian")),
+)
+"""Asked letter by letter for what the wished ones lack. Fonts of coloured bitmaps are left out: Agg draws none."""
 _ELLIPSIS = "…"
 _metrics = TextToPath()
 
@@ -19,7 +28,8 @@ _metrics = TextToPath()
 def fonts() -> list[str]:
     """The families that are there: matplotlib logs a line per text for each that is not."""
     there = {entry.name for entry in fontManager.ttflist}
-    return [name for name in _WISHED if name in there] or ["sans-serif"]
+    wished = [name for name in _WISHED if name in there] or ["sans-serif"]
+    return wished + [name for name in _OTHERS if name in there]
 
 
 @lru_cache(4)

@@ -11,6 +11,15 @@ from . import lod
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _ROWS = 16
+FOLD = 4
+"""So many workers that never ran, or more, share one row."""
+
+
+def idle_name(workers: list[int]) -> str:
+    """The label of the row that they share."""
+    if workers[-1] - workers[0] == len(workers) - 1:
+        return f"{workers[0]} to {workers[-1]}: idle"
+    return f"{len(workers)} others: idle"
 
 
 def text_chart(trace: Trace, title: str, finding: str, width: int = 64) -> str:
@@ -20,16 +29,16 @@ def text_chart(trace: Trace, title: str, finding: str, width: int = 64) -> str:
     if not len(rows):
         return "\n".join(out)
     thread = trace.behaviors.thread[rows]
-    there = sorted((w for w in np.unique(thread).tolist() if w < 0), reverse=True)
-    there += list(range(max(trace.workers, int(thread.max()) + 1)))
+    ran = set(np.unique(thread).tolist())
+    there = sorted((w for w in ran if w < 0), reverse=True)
+    there += list(range(max(trace.workers, max(ran) + 1)))
+    idle = [w for w in there if w not in ran]
+    if len(idle) >= FOLD:
+        there = [w for w in there if w in ran]
     shown = there[:_ROWS]
+    low = min(ran)
     place = {w: k for k, w in enumerate(there)}
-    at = np.array([place[int(w)] for w in range(int(thread.min()), int(thread.max()) + 1) if w in place])
-    index = {w: k for k, w in enumerate(w for w in range(int(thread.min()), int(thread.max()) + 1) if w in place)}
-    low = int(thread.min())
-    table = np.zeros(int(thread.max()) - low + 1, np.int64)
-    for w, k in index.items():
-        table[w - low] = at[k]
+    table = np.array([place.get(w, 0) for w in range(low, max(ran) + 1)])
     shares = lod.coverage(
         len(there), width, trace.t0, trace.t1,
         table[thread - low], trace.behaviors.start[rows], trace.end[rows], 0, 1,
@@ -44,6 +53,8 @@ def text_chart(trace: Trace, title: str, finding: str, width: int = 64) -> str:
         out.append(f"{name:<{wide}} ▕{''.join(_BLOCKS[v] for v in level)}▏ {percent(share):>4}")
     if len(there) > len(shown):
         out.append(f"{len(there) - len(shown)} more workers")
+    if len(idle) >= FOLD:
+        out.append(idle_name(idle))
     end = dur(trace.t1 - trace.t0)
     out.append(" " * (wide + 2) + "0" + end.rjust(width - 1))
     return "\n".join(out)

@@ -13,6 +13,7 @@ from boc.trace.times import count, dur, percent, plural
 
 from . import lod
 from .figure import Chart
+from .gantt import EMPTY
 from .measure import fit
 from .palette import GREY, LIGHT, Theme
 from .scene import Scene
@@ -38,7 +39,10 @@ def throughput(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
     s.title(title, finding)
     s.axis(top - 16, top - 8, rule=False)
     s.text(MARGIN, top - 38, "Finished per second, by name", 10.5, theme.muted, bold=True)
-    _finished(s, scene, edges, seconds, top)
+    if not len(scene.names):
+        s.text((s.x0 + s.x1) / 2, top + _AREA / 2, EMPTY, 11.5, theme.muted, align="center")
+    else:
+        _finished(s, scene, edges, seconds, top)
     s.text(MARGIN, below - 14, "Behaviors by state", 10.5, theme.muted, bold=True)
     y = below
     for (height, name), colour, levels in zip(
@@ -65,7 +69,8 @@ def _words(trace: Trace, scene: Scene) -> tuple[str, str]:
     busy = float(spent) / (trace.span * max(1, trace.workers))
     most = int(_states(trace)[0][1].max(initial=0))
     lost = trace.counts()["lost"]
-    found = f"Workers busy {percent(busy)}; up to {plural(most, 'behavior')} waited for cowns"
+    waited = f"up to {plural(most, 'behavior')} waited" if most else "no behavior waited"
+    found = f"Workers busy {percent(busy)}; {waited} for cowns"
     return title, found + (f". {plural(lost, 'earlier behavior')} not counted" if lost else "")
 
 

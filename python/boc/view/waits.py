@@ -73,7 +73,8 @@ def _words(trace: Trace, rows: list[int], waited: np.ndarray, total: int, known:
     worst = _worst(trace, rows, waited)
     ran = known[trace.ran[known]]
     spent = int((trace.end[ran] - trace.behaviors.start[ran]).sum())
-    title = f"{trace.name(worst)} waited longest: {dur(int(waited[worst]))}"
+    longest = waited[worst] >= waited[rows].max()  # else one that was cancelled waited longer
+    title = f"{trace.name(worst)} waited longest{'' if longest else ' of those that ran'}: {dur(int(waited[worst]))}"
     if waited[worst] < 1000:
         title = "No behavior waited"
     gone = sum(trace.counts().values()) - total  # they ran or wait, but when they were scheduled is forgotten

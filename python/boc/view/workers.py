@@ -16,6 +16,7 @@ from .measure import fit, width
 from .palette import ink_on, mix
 from .scene import TOP_NAMES, Scene
 from .sheet import MARGIN, SCALE, Sheet, rgba
+from .terminal import FOLD, idle_name
 
 _LEAST = 0.35
 """A bar is at least this wide (px), a third of a hairline: seen, but nothing is widened to be legible."""
@@ -29,8 +30,7 @@ class Workers:
         t = scene.trace
         many = t.workers > 8
         self.height, self.gap = (12.0, 3.0) if many else (20.0, 5.0)
-        idle = [w for w in range(t.workers) if w not in scene.bars_of]
-        self.folded = idle if len(idle) >= 4 else []
+        self.folded = folded(scene)
         self.threads = [w for w in scene.threads if w not in self.folded]
         self.top = y
         self.y: dict[int, float] = {}
@@ -64,7 +64,7 @@ class Workers:
         if self.folded:
             mid = self.fold_y + self.height / 2
             s.rects(s.x0, s.x1, self.fold_y, self.fold_y + self.height, th.row, z=0.5)
-            s.text(MARGIN, mid, _range(self.folded) + ": idle", px, th.faint)
+            s.text(MARGIN, mid, idle_name(self.folded), px, th.faint)
             s.text(s.width - MARGIN, mid, percent(0), px, th.faint, align="right")
         if scene.dense:
             self._shares(s)
@@ -206,7 +206,7 @@ def _row(thread: int) -> int:
     return thread if thread < MAIN else MAIN - 1 - thread
 
 
-def _range(workers: list[int]) -> str:
-    if workers[-1] - workers[0] == len(workers) - 1:
-        return f"{workers[0]} to {workers[-1]}"
-    return f"{len(workers)} others"
+def folded(scene: Scene) -> list[int]:
+    """The workers that share one row: those that never ran, where they are four or more."""
+    idle = [w for w in range(scene.trace.workers) if w not in scene.bars_of]
+    return idle if len(idle) >= FOLD else []
