@@ -1,4 +1,4 @@
-/* Objects to bytes and back: CPython's C pickler, protocol 5, with three things of ours.
+/* Objects to bytes and back: what plain.c does not take goes through CPython's C pickler, protocol 5, with four things of ours.
  *
  *  - cown handles become indices into a table beside the bytes, which keeps the cowns alive;
  *  - functions and classes of namespaces that no worker can import go by definition (boc._define);
@@ -12,6 +12,7 @@
 #include "cycles.h"
 #include "movable.h"
 #include "parts.h"
+#include "plain.h"
 #include "registry.h"
 
 #include <stdlib.h>
@@ -302,8 +303,10 @@ _Atomic int64_t boc__blobs, boc__blob_bytes;
 
 boc_blob_t *boc__blob_new(size_t len) {
     boc_blob_t *b = malloc(sizeof *b + len);
-    if (b == NULL)
-        return NULL;
+    return b != NULL ? boc__blob_born(b, len) : NULL;
+}
+
+boc_blob_t *boc__blob_born(boc_blob_t *b, size_t len) {
     memset(b, 0, sizeof *b);
     atomic_init(&b->refs, 1);
     b->len = b->held = len;
@@ -341,7 +344,7 @@ static boc_blob_t *finish_blob(writer_t *w) {
     return b;
 }
 
-static boc_blob_t *encode(boc_state_t *st, PyObject *o, bool inband) {
+static boc_blob_t *pickle(boc_state_t *st, PyObject *o, bool inband) {
     bool kept = !st->encoding;
     PyObject *writer, *pickler;
     if (kept && st->pickler != NULL) {
@@ -391,6 +394,11 @@ static boc_blob_t *encode(boc_state_t *st, PyObject *o, bool inband) {
     return b;
 }
 
+static boc_blob_t *encode(boc_state_t *st, PyObject *o, bool inband) {
+    boc_blob_t *plain = boc__plain_dump(o);
+    return plain != NULL || PyErr_Occurred() ? plain : pickle(st, o, inband);
+}
+
 boc_blob_t *boc__pickle_open(boc_state_t *st, PyObject *o) { return encode(st, o, false); }
 
 boc_blob_t *boc__pickle_inband(boc_state_t *st, PyObject *o) { return encode(st, o, true); }
@@ -427,6 +435,8 @@ static PyObject *load_with_buffers(boc_state_t *st, const boc_blob_t *b, PyObjec
 }
 
 static PyObject *decode_all(boc_state_t *st, const boc_blob_t *b, bool alone) {
+    if (boc__is_plain(b->data, b->len))
+        return boc__plain_load(b->data, b->len);
     PyObject *view = PyMemoryView_FromMemory((char *)b->data, (Py_ssize_t)b->len, PyBUF_READ);
     if (view == NULL)
         return NULL;

@@ -8,6 +8,7 @@
 #include "move.h"
 #include "replay.h"
 #include "notebook.h"
+#include "plain.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -215,11 +216,16 @@ static PyObject *core_dumps(PyObject *module, PyObject *o) {
 static PyObject *core_loads(PyObject *module, PyObject *arg) {
     (void)module;
     boc_state_t *st = boc__st();
-    if (st == NULL || PyBytes_Check(arg))
-        return st ? PyObject_CallOneArg(st->loads, arg) : NULL;
     const char *data;
     Py_ssize_t size;
     PyObject *cowns;
+    if (st == NULL)
+        return NULL;
+    if (PyBytes_Check(arg)) {
+        const unsigned char *bytes = (unsigned char *)PyBytes_AS_STRING(arg);
+        size_t n = (size_t)PyBytes_GET_SIZE(arg);
+        return boc__is_plain(bytes, n) ? boc__plain_load(bytes, n) : PyObject_CallOneArg(st->loads, arg);
+    }
     if (!PyArg_ParseTuple(arg, "y#O!:_loads", &data, &size, &PyTuple_Type, &cowns))
         return NULL;
     Py_ssize_t n = PyTuple_GET_SIZE(cowns);

@@ -86,6 +86,7 @@ boc_blob_t *boc__pickle(boc_state_t *st, PyObject *o);       /* NULL with the pi
 boc_blob_t *boc__pickle_open(boc_state_t *st, PyObject *o);  /* parts not yet sealed: see parts.h */
 boc_blob_t *boc__pickle_inband(boc_state_t *st, PyObject *o); /* without parts: its bytes are all of it */
 boc_blob_t *boc__blob_new(size_t len);                       /* counted, without cowns or parts; NULL, no exception */
+boc_blob_t *boc__blob_born(boc_blob_t *b, size_t len);       /* the same of memory of malloc, whose data is there or will be */
 PyObject *boc__unpickle(boc_state_t *st, const boc_blob_t *b);
 PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b); /* the same, b is the caller's alone: its parts are not copied */
 void boc__blob_drop(boc_blob_t *b);

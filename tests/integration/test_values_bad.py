@@ -167,7 +167,7 @@ def test_a_handle_of_another_process_is_refused_there(tmp_path):
 
 
 def test_corrupt_data_is_an_error():
-    """The decoder is CPython's; what is ours in the data (places of cowns, parts) is looked at first."""
+    """Of plain values the decoder is ours, of others CPython's: there what is ours (places of cowns, parts) is looked at first."""
     good = fuzz_decoder.samples()
     with fuzz_decoder.little_memory():
         refused = sum(fuzz_decoder.feed(seed, 500, good) for seed in range(1, 21))

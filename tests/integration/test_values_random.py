@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import sys
+
 import boc
 import pytest
+from boc import _core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from value_graphs import alike, leaves_of, plain
 from value_programs import dates, everywhere_else, expected, run, through_a_cown
 
 KEEP_WORKERS = True
@@ -34,6 +40,39 @@ def test_everywhere_else(steps):
 def test_many_values(steps):
     through_a_cown(steps)
     everywhere_else(steps)
+
+
+def as_pickle_has_it(steps):
+    """What arrives is what pickle makes of it: types, contents, order, shared parts and cycles; str and bytes shared, too."""
+    value = plain(steps)
+    data = _core._dumps(value)
+    there, by_pickle = _core._loads(data), pickle.loads(pickle.dumps(value, 5))
+    assert alike(value, there)
+    assert alike(by_pickle, there)
+    assert repr(there) == repr(by_pickle)
+
+    def shape(leaves):
+        places = {id(x): i for i, x in reversed(list(enumerate(leaves)))}
+        return [places[id(x)] for x in leaves]
+
+    leaves = leaves_of(there)
+    assert leaves == leaves_of(by_pickle)
+    assert shape(leaves) == shape(leaves_of(by_pickle))
+    assert sys.getrefcount(there) == 2 or any(there is x for x in gc.get_referents(there))
+
+
+@QUICK
+@given(STEPS)
+def test_plain_values(steps):
+    as_pickle_has_it(steps)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@settings(MANY, max_examples=20_000)
+@given(STEPS)
+def test_many_plain_values(steps):
+    as_pickle_has_it(steps)
 
 
 # ---- programs: what is aliased, moved and changed, with and without encoding at every release ----------------------

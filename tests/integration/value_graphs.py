@@ -140,6 +140,49 @@ def make(steps):
     return nodes[len(LEAVES) :] or nodes[:3]
 
 
+PLAIN = (*(x for x in LEAVES if type(x) in (type(None), bool, int, float, str, bytes)), 0.0, -0.0, 2**31, "\U0001f9c5", "\u20ac")
+
+
+def plain(steps):
+    """As make(), of built-in types only: lists, dicts, tuples, sets and frozensets of numbers, str and bytes."""
+    nodes, open_ones = list(PLAIN), []
+    hashable = list(PLAIN)
+    for kind, a, b in steps:
+        one, two, name = nodes[-1 - a % len(nodes)], nodes[b % len(nodes)], kind % 6
+        if name == 0:
+            node = [one, two][: a % 3]
+        elif name == 1:
+            node = {hashable[-1 - a % len(hashable)]: one, hashable[b % len(hashable)]: two, "ab" * a: two}
+        elif name == 2:
+            node = (one, two, one)[: 1 + a % 3]
+        else:
+            node = (set, frozenset, tuple)[name - 3](hashable[-1 - i % len(hashable)] for i in range(a, a + b % 20))
+            if name > 3:
+                hashable.append(node)
+        nodes.append(node)
+        if name < 2:
+            open_ones.append(node)
+        if open_ones and (kind + a + b) % 3 == 0:
+            other = open_ones[a % len(open_ones)]
+            if type(other) is list:
+                other.append(node)
+            else:
+                other["tied"] = node
+    return nodes[len(PLAIN) :]
+
+
+def leaves_of(value, seen=None):
+    """Its str and bytes, each as often as it occurs, in the order of a walk; sets by their sorted representation."""
+    seen = {} if seen is None else seen
+    if type(value) in (str, bytes):
+        return [value]
+    if type(value) not in (list, tuple, dict) or id(value) in seen:
+        return []
+    seen[id(value)] = value
+    members = [x for pair in value.items() for x in pair] if type(value) is dict else value
+    return [leaf for x in members for leaf in leaves_of(x, seen)]
+
+
 def alike(a, b):
     """Whether two values have the same types, contents and shape: what is one object in one is one in the other."""
     return _alike(a, b, {}, {})
