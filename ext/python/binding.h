@@ -58,6 +58,7 @@ typedef struct boc_cown_object {
 } boc_cown_object_t;
 
 #define SEEN_NOTES 64
+#define BOC_TAGS 8
 enum { NOTE_SAME, NOTE_LIST, NOTE_COPY };
 typedef struct boc_seen {    /* what an interpreter decoded of a noticeboard entry and can copy cheaply */
     boc_blob_t *blob;        /* keeps it: so its address stays its own */
@@ -114,6 +115,7 @@ struct boc_state {
     PyObject *part_ctor, *buffer_callback;
     struct boc_view *view;            /* the noticeboard as last seen here */
     boc_seen_t seen[SEEN_NOTES];
+    struct { PyObject *text; uint32_t name; } tags[BOC_TAGS]; /* of messages, by the address of their text */
 };
 
 extern boc_state_t *boc__main_state;
@@ -136,7 +138,7 @@ int boc__not_in_body(const char *what);
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
        PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_SHAPE, PY_RAISED_FOR,
-       PY_UNREADABLE, PY_COUNT };
+       PY_UNREADABLE, PY_RECEIVE, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 /* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
 void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);
@@ -190,6 +192,9 @@ static inline void boc__arrived(boc_cown_t *c) {
     c->value.u.p = NULL;
     boc__slot_unlock(c);
 }
+
+/* ---- message.c ------------------------------------------------------------ */
+void boc__message_forget(boc_state_t *st);            /* the interpreter ends */
 
 /* ---- frames.c ------------------------------------------------------------- */
 boc_state_t *boc__worker_state(uint32_t worker);      /* NULL: no such worker */

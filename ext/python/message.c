@@ -1,7 +1,16 @@
 /* send and receive: FIFO queues by tag, between bodies and threads of every interpreter.
  *
- * One mutex for all queues, held for a few instructions; contents are encoded values, so that no object crosses. A receiver
- * looks, spins a little without the GIL, then sleeps on its wait cell; a sender wakes those that wait for its tag. */
+ * Contents are encoded values, so that no object crosses. A receiver looks, spins a little without the GIL, then sleeps on its
+ * wait cell; a sender wakes one that waits for its tag.
+ *
+ * Invariants
+ *  - A queue is a list that begins with a message that was taken already (its first: part of the tag), so who puts and who
+ *    takes touch different ends, each end under a lock of its own: one producer and one consumer never wait for each other.
+ *    The link to a message is its release; who follows it sees the message whole.
+ *  - Tags are never freed while the process lives: they are found without a lock, and added under mail.lock.
+ *  - Locks are taken in the order take, put, mail; nothing is encoded, decoded or dropped under any of them.
+ *  - Nobody oversleeps: a sender links, bumps mail.sent, then looks at mail.sleepers; a receiver counts itself there, then looks
+ *    whether mail.sent is still what it was before it last looked into the queues. All four are sequentially consistent. */
 #include "binding.h"
 #include "replay.h"
 #include "stepping.h"
@@ -13,14 +22,19 @@
 #include <string.h>
 
 typedef struct message {
-    struct message *next;
+    _Atomic(struct message *) next;
     boc_value_t v;
 } message_t;
 
 typedef struct tag {
     struct tag *chain;
     uint32_t name;
-    message_t *head, **tail;
+    pthread_mutex_t put;
+    message_t *last;  /* under put */
+    char apart[64];   /* the ends are on cache lines of their own */
+    pthread_mutex_t take;
+    message_t *taken; /* under take: the one before the next to take */
+    message_t first;  /* the only one that is not freed */
 } tag_t;
 
 typedef struct waiting {
@@ -36,33 +50,55 @@ typedef struct waiting {
 
 static struct {
     pthread_mutex_t lock;
-    tag_t *bucket[BUCKETS];
+    _Atomic(tag_t *) bucket[BUCKETS];
     waiting_t *waiters;
-    _Atomic uint64_t sent; /* bumped by each send: what a spinning receiver watches */
+    _Alignas(64) _Atomic uint64_t sent; /* bumped by each send: what a spinning receiver watches */
+    _Alignas(64) _Atomic uint32_t sleepers; /* the waiters, counted */
 } mail = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void boc__message_after_fork(void) {
     pthread_mutex_init(&mail.lock, NULL);
     mail.waiters = NULL;
-    memset(mail.bucket, 0, sizeof mail.bucket);
+    atomic_store(&mail.sleepers, 0);
+    for (int b = 0; b < BUCKETS; b++) /* the tags stay behind, some of them locked for ever */
+        atomic_store(&mail.bucket[b], NULL);
 }
 
-static tag_t *find_tag(uint32_t name, bool make) {
-    tag_t **at = &mail.bucket[(name * 2654435761u) >> 24];
-    for (tag_t *t = *at; t != NULL; t = t->chain)
-        if (t->name == name)
-            return t;
-    tag_t *t = make ? calloc(1, sizeof *t) : NULL;
-    if (t != NULL) {
-        t->name = name;
-        t->tail = &t->head;
-        t->chain = *at;
-        *at = t;
-    }
+static tag_t *known_tag(uint32_t name) {
+    tag_t *t = atomic_load_explicit(&mail.bucket[(name * 2654435761u) >> 24], memory_order_acquire);
+    while (t != NULL && t->name != name)
+        t = t->chain;
     return t;
 }
 
-static int tag_id(PyObject *o, uint32_t *out) {
+/* NULL: out of memory. */
+static tag_t *tag_for(uint32_t name) {
+    tag_t *t = known_tag(name);
+    if (t != NULL)
+        return t;
+    pthread_mutex_lock(&mail.lock);
+    t = known_tag(name);
+    if (t == NULL && (t = calloc(1, sizeof *t)) != NULL) {
+        t->name = name;
+        t->last = t->taken = &t->first;
+        pthread_mutex_init(&t->put, NULL);
+        pthread_mutex_init(&t->take, NULL);
+        _Atomic(tag_t *) *at = &mail.bucket[(name * 2654435761u) >> 24];
+        t->chain = atomic_load_explicit(at, memory_order_relaxed);
+        atomic_store_explicit(at, t, memory_order_release);
+    }
+    pthread_mutex_unlock(&mail.lock);
+    return t;
+}
+
+static int tag_id(boc_state_t *st, PyObject *o, uint32_t *out) {
+#ifndef Py_GIL_DISABLED
+    size_t slot = ((uintptr_t)o >> 4) % BOC_TAGS;
+    if (st->tags[slot].text == o) {
+        *out = st->tags[slot].name;
+        return 0;
+    }
+#endif
     if (!PyUnicode_Check(o)) {
         PyErr_Format(PyExc_TypeError, "a tag is a string, not %.100s", Py_TYPE(o)->tp_name);
         return -1;
@@ -72,11 +108,24 @@ static int tag_id(PyObject *o, uint32_t *out) {
     if (s == NULL)
         return -1;
     *out = boc_name(s, (size_t)n);
+#ifndef Py_GIL_DISABLED
+    if (PyUnicode_CheckExact(o)) {
+        PyObject *before = st->tags[slot].text;
+        st->tags[slot].text = Py_NewRef(o);
+        st->tags[slot].name = *out;
+        Py_XDECREF(before); /* a text: nothing runs */
+    }
+#endif
     return 0;
 }
 
+void boc__message_forget(boc_state_t *st) {
+    for (size_t i = 0; i < BOC_TAGS; i++)
+        Py_CLEAR(st->tags[i].text);
+}
+
 /* One tag or a list or tuple of them, into a new array. */
-static uint32_t *tag_ids(PyObject *tags, Py_ssize_t *n) {
+static uint32_t *tag_ids(boc_state_t *st, PyObject *tags, Py_ssize_t *n) {
     bool one = PyUnicode_Check(tags);
     if (!one && !PyList_Check(tags) && !PyTuple_Check(tags)) {
         PyErr_Format(PyExc_TypeError, "tags are a string or a list or tuple of strings, not %.100s", Py_TYPE(tags)->tp_name);
@@ -89,7 +138,7 @@ static uint32_t *tag_ids(PyObject *tags, Py_ssize_t *n) {
         return NULL;
     }
     for (Py_ssize_t i = 0; i < *n; i++) {
-        if (tag_id(one ? tags : PySequence_Fast_GET_ITEM(tags, i), &ids[i]) < 0) {
+        if (tag_id(st, one ? tags : PySequence_Fast_GET_ITEM(tags, i), &ids[i]) < 0) {
             PyMem_Free(ids);
             return NULL;
         }
@@ -118,47 +167,67 @@ static PyObject *msg_send(PyObject *module, PyObject *const *args, Py_ssize_t n,
     boc_state_t *st = boc__st();
     uint32_t tag;
     if (st == NULL || boc__arguments(args, n, kwnames, names, 2, "send(tag, contents)", got) < 0 || boc__not_in_update() < 0 ||
-        tag_id(got[0], &tag) < 0)
+        tag_id(st, got[0], &tag) < 0)
         return NULL;
-    message_t *m = malloc(sizeof *m);
+    tag_t *t = tag_for(tag);
+    message_t *m = t != NULL ? malloc(sizeof *m) : NULL;
     if (m == NULL)
         return PyErr_NoMemory();
-    m->next = NULL;
+    atomic_init(&m->next, NULL);
     if (boc__encode(st, got[1], &m->v, "the contents of a message") < 0) {
         free(m);
         return NULL;
     }
-    pthread_mutex_lock(&mail.lock);
-    tag_t *t = find_tag(tag, true);
-    if (t != NULL) {
-        *t->tail = m;
-        t->tail = &m->next;
-        atomic_fetch_add_explicit(&mail.sent, 1, memory_order_release);
-        if (mail.waiters != NULL)
-            wake_for(tag, false);
-    }
-    pthread_mutex_unlock(&mail.lock);
-    if (t == NULL) {
-        boc__value_drop(&m->v);
-        free(m);
-        return PyErr_NoMemory();
+    pthread_mutex_lock(&t->put);
+    atomic_store_explicit(&t->last->next, m, memory_order_release);
+    t->last = m;
+    pthread_mutex_unlock(&t->put);
+    atomic_fetch_add(&mail.sent, 1);
+    if (atomic_load(&mail.sleepers) != 0) {
+        pthread_mutex_lock(&mail.lock);
+        wake_for(tag, false);
+        pthread_mutex_unlock(&mail.lock);
     }
     Py_RETURN_NONE;
 }
 
-/* Under the lock: the first message of the first tag that has one. */
-static message_t *take(const uint32_t *ids, Py_ssize_t n, Py_ssize_t *which) {
-    for (Py_ssize_t i = 0; i < n; i++) {
-        tag_t *t = find_tag(ids[i], false);
-        if (t == NULL || t->head == NULL)
-            continue;
-        message_t *m = t->head;
-        t->head = m->next;
-        if (t->head == NULL)
-            t->tail = &t->head;
-        *which = i;
-        return m;
+/* The next value of a tag into *out; what stood before it is freed. False: there is none. */
+static bool take(tag_t *t, boc_value_t *out) {
+    if (t == NULL)
+        return false;
+    pthread_mutex_lock(&t->take);
+    message_t *before = t->taken, *m = atomic_load_explicit(&before->next, memory_order_acquire);
+    if (m != NULL) {
+        t->taken = m;
+        *out = m->v;
     }
+    pthread_mutex_unlock(&t->take);
+    if (m != NULL && before != &t->first)
+        free(before);
+    return m != NULL;
+}
+
+/* What arrived under a tag, as receive() gives it; v is used up. text: the tag's own, or NULL. */
+static PyObject *arrived(boc_state_t *st, uint32_t tag, PyObject *text, boc_value_t *v) {
+    PyObject *contents = boc__decode_taking(st, v), *pair = contents ? PyTuple_New(2) : NULL;
+    boc__value_drop(v);
+    text = pair == NULL ? NULL : text != NULL ? Py_NewRef(text) : boc__name_str(tag);
+    if (text == NULL) {
+        Py_XDECREF(pair);
+        Py_XDECREF(contents);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(pair, 0, text);
+    PyTuple_SET_ITEM(pair, 1, contents);
+    return pair;
+}
+
+/* The first message of the first tag that has one; NULL without an exception: there is none. */
+static PyObject *take_any(boc_state_t *st, const uint32_t *ids, Py_ssize_t n) {
+    boc_value_t v;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (take(known_tag(ids[i]), &v))
+            return arrived(st, ids[i], NULL, &v);
     return NULL;
 }
 
@@ -170,7 +239,8 @@ static void sleep_for(const uint32_t *ids, Py_ssize_t n, int64_t deadline, uint6
         return;
     struct timespec t = boc__until(ns < BOC_SLICE_NS ? ns : BOC_SLICE_NS);
     pthread_mutex_lock(&mail.lock);
-    if (atomic_load_explicit(&mail.sent, memory_order_acquire) == seen) {
+    atomic_fetch_add(&mail.sleepers, 1);
+    if (atomic_load(&mail.sent) == seen) {
         pthread_cond_init(&w.wake, NULL);
         waiting_t **at = &mail.waiters; /* at the end: the first to wait is the first to wake */
         while (*at != NULL)
@@ -183,12 +253,13 @@ static void sleep_for(const uint32_t *ids, Py_ssize_t n, int64_t deadline, uint6
         *at = w.next;
         pthread_cond_destroy(&w.wake);
     }
+    atomic_fetch_sub(&mail.sleepers, 1);
     pthread_mutex_unlock(&mail.lock);
 }
 
 /* _receive(tags, deadline seconds or None, ends=True) -> (tag, contents) or None when the time is up. ends: so will the wait
    that this one is a slice of. */
-static PyObject *msg_receive(PyObject *module, PyObject *args) {
+static PyObject *msg_wait_for(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *tags, *timeout;
     int64_t deadline;
@@ -196,27 +267,17 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
     boc_state_t *st = boc__st();
     if (st == NULL || !PyArg_ParseTuple(args, "OO|p:_receive", &tags, &timeout, &ends) || boc__not_in_update() < 0 || boc__deadline(timeout, &deadline) < 0)
         return NULL;
-    Py_ssize_t n, which = 0;
-    uint32_t *ids = tag_ids(tags, &n);
+    Py_ssize_t n;
+    uint32_t *ids = tag_ids(st, tags, &n);
     if (ids == NULL)
         return NULL;
     bool pump = boc__may_pump() && !boc__in_body();
     for (;;) {
-        uint64_t seen = atomic_load_explicit(&mail.sent, memory_order_acquire);
-        pthread_mutex_lock(&mail.lock);
-        message_t *m = take(ids, n, &which);
-        pthread_mutex_unlock(&mail.lock);
-        if (m != NULL) {
-            PyObject *contents = boc__decode_taking(st, &m->v);
-            boc__value_drop(&m->v);
-            free(m);
-            PyObject *tag = contents ? boc__name_str(ids[which]) : NULL;
+        uint64_t seen = atomic_load(&mail.sent);
+        PyObject *pair = take_any(st, ids, n);
+        if (pair != NULL || PyErr_Occurred()) {
             PyMem_Free(ids);
-            if (tag == NULL) {
-                Py_XDECREF(contents);
-                return NULL;
-            }
-            return Py_BuildValue("(NN)", tag, contents);
+            return pair;
         }
         if (boc_now() >= deadline)
             break;
@@ -239,9 +300,40 @@ static PyObject *msg_receive(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static void drop_list(message_t *m) {
+static bool is_number(PyObject *o) {
+    return PyLong_CheckExact(o) || (PyFloat_CheckExact(o) && PyFloat_AS_DOUBLE(o) == PyFloat_AS_DOUBLE(o));
+}
+
+/* receive(tags, timeout=-1, after=None): takes what is there; all else, and what is wrong, is for boc._messages. */
+static PyObject *msg_receive(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    uint32_t tag;
+    boc_value_t v;
+    if (st == NULL)
+        return NULL;
+    if (kwnames == NULL && (n == 1 || (n == 2 && is_number(args[1]))) && PyUnicode_CheckExact(args[0])) {
+        if (boc__not_in_update() < 0 || tag_id(st, args[0], &tag) < 0)
+            return NULL;
+        if (take(known_tag(tag), &v))
+            return arrived(st, tag, args[0], &v);
+    }
+    PyObject *f = boc__py(st, PY_RECEIVE);
+    return f ? PyObject_Vectorcall(f, args, (size_t)n, kwnames) : NULL;
+}
+
+/* Drops what is queued. */
+static void empty(tag_t *t) {
+    if (t == NULL)
+        return;
+    pthread_mutex_lock(&t->take);
+    pthread_mutex_lock(&t->put);
+    message_t *m = atomic_exchange(&t->taken->next, NULL);
+    t->last = t->taken;
+    pthread_mutex_unlock(&t->put);
+    pthread_mutex_unlock(&t->take);
     while (m != NULL) {
-        message_t *next = m->next;
+        message_t *next = atomic_load_explicit(&m->next, memory_order_relaxed);
         boc__value_drop(&m->v);
         free(m);
         m = next;
@@ -252,23 +344,18 @@ static PyObject *msg_drain(PyObject *module, PyObject *const *args, Py_ssize_t g
     (void)module;
     static const char *const names[] = {"tags", NULL};
     PyObject *tags;
-    if (boc__arguments(args, given, kwnames, names, 1, "drain(tags)", &tags) < 0)
+    boc_state_t *st = boc__st();
+    if (st == NULL || boc__arguments(args, given, kwnames, names, 1, "drain(tags)", &tags) < 0)
         return NULL;
     Py_ssize_t n;
-    uint32_t *ids = tag_ids(tags, &n);
+    uint32_t *ids = tag_ids(st, tags, &n);
     if (ids == NULL)
         return NULL;
     for (Py_ssize_t i = 0; i < n; i++) {
+        empty(known_tag(ids[i]));
         pthread_mutex_lock(&mail.lock);
-        tag_t *t = find_tag(ids[i], false);
-        message_t *list = t ? t->head : NULL;
-        if (t != NULL) {
-            t->head = NULL;
-            t->tail = &t->head;
-        }
         wake_for(ids[i], true);
         pthread_mutex_unlock(&mail.lock);
-        drop_list(list);
     }
     PyMem_Free(ids);
     Py_RETURN_NONE;
@@ -277,21 +364,9 @@ static PyObject *msg_drain(PyObject *module, PyObject *const *args, Py_ssize_t g
 /* _clear_messages(): every queue, and every waiter looks again */
 static PyObject *msg_clear(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    for (int b = 0; b < BUCKETS; b++) {
-        for (;;) {
-            message_t *list = NULL;
-            pthread_mutex_lock(&mail.lock);
-            for (tag_t *t = mail.bucket[b]; t != NULL && list == NULL; t = t->chain) {
-                list = t->head;
-                t->head = NULL;
-                t->tail = &t->head;
-            }
-            pthread_mutex_unlock(&mail.lock);
-            if (list == NULL)
-                break;
-            drop_list(list);
-        }
-    }
+    for (int b = 0; b < BUCKETS; b++)
+        for (tag_t *t = atomic_load_explicit(&mail.bucket[b], memory_order_acquire); t != NULL; t = t->chain)
+            empty(t);
     pthread_mutex_lock(&mail.lock);
     for (waiting_t *w = mail.waiters; w != NULL; w = w->next) {
         w->woken = true;
@@ -304,7 +379,12 @@ static PyObject *msg_clear(PyObject *module, PyObject *unused) {
 PyMethodDef boc__message_methods[] = {
     {"send", (PyCFunction)(void (*)(void))msg_send, METH_FASTCALL | METH_KEYWORDS,
      "send(tag, contents)\n--\n\nQueue contents (copied at the call) under tag. Never blocks."},
-    {"_receive", msg_receive, METH_VARARGS, NULL},
+    {"receive", (PyCFunction)(void (*)(void))msg_receive, METH_FASTCALL | METH_KEYWORDS,
+     "receive(tags, timeout=-1, after=None)\n--\n\nWait for a message under one of the tags; returns (tag, contents).\n\n"
+     "timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else\n"
+     "(TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, RuntimeError for\n"
+     "none at all."},
+    {"_receive", msg_wait_for, METH_VARARGS, NULL},
     {"drain", (PyCFunction)(void (*)(void))msg_drain, METH_FASTCALL | METH_KEYWORDS,
      "drain(tags)\n--\n\nDrop what is queued under a tag, or a list of tags."},
     {"_clear_messages", msg_clear, METH_NOARGS, NULL},

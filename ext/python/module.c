@@ -62,6 +62,7 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_PACK] = {"boc._raise", "pack"},
     [PY_UNPACK] = {"boc._raise", "unpack"},
     [PY_RAISED_FOR] = {"boc._raise", "raised_for"},
+    [PY_RECEIVE] = {"boc._messages", "receive_later"},
     [PY_REFUSAL] = {"boc._transfer", "explain_refusal"},
     [PY_BODY_END] = {"boc._worker", "body_end"},
     [PY_WORKER_SETUP] = {"boc._worker", "setup"},
@@ -141,6 +142,7 @@ void boc__worker_teardown(uint32_t worker) {
     boc__templates_forget(st);
     boc__installed_clear(st);
     boc__notice_forget_view(st);
+    boc__message_forget(st);
     boc__recipes_clear(st);
     free(st->recipes);
     st->recipes = NULL;

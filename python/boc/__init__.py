@@ -42,6 +42,7 @@ from boc._core import (
     notice_sync,
     notice_write,
     read,
+    receive,
     send,
     when,
     whencall,
@@ -50,7 +51,7 @@ from boc._core import (
     is_main as _is_main,
 )
 from boc._errors import BehaviorError, Cancelled, Interrupted, ReplayDiverged, TransferError, WorkerDied
-from boc._messages import TIMEOUT, receive, set_tags
+from boc._messages import TIMEOUT, set_tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

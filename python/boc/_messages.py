@@ -9,19 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-__all__ = ["TIMEOUT", "receive", "set_tags"]
+__all__ = ["TIMEOUT", "receive_later", "set_tags"]
 
 TIMEOUT = "__timeout__"
 _SLICE_S = 0.05
 
 
-def receive(tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None) -> Any:
-    """Wait for a message under one of the tags; returns (tag, contents).
-
-    timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else
-    (TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, RuntimeError for
-    none at all.
-    """
+def receive_later(tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None) -> Any:
+    """What `receive()` does when no message is there at once, when it is for several tags, or is called wrongly."""
     if isinstance(tags, (list, tuple)) and not tags:
         raise RuntimeError("receive() needs at least one tag")
     if after is not None and not callable(after):
