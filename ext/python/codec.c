@@ -299,7 +299,27 @@ static PyObject *new_pickler(boc_state_t *st, PyObject *writer) {
     return PyObject_CallFunction((PyObject *)st->encoder_type, "OiOO", writer, 5, Py_True, st->buffer_callback);
 }
 
-_Atomic int64_t boc__blobs, boc__blob_bytes;
+/* What lives is counted by each thread on a cache line of its own (or one that few share): a worker that encodes and another
+   that decodes would pass one line to and fro. A blob may be counted out elsewhere than in, so only the sums mean anything. */
+#define LINES 32
+static struct { _Atomic int64_t blobs, bytes; char apart[48]; } living[LINES];
+static _Thread_local unsigned line BOC_TLS;
+
+void boc__living_add(int64_t blobs, int64_t bytes) {
+    static _Atomic unsigned threads;
+    if (line == 0)
+        line = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % LINES;
+    atomic_fetch_add_explicit(&living[line - 1].blobs, blobs, memory_order_relaxed);
+    atomic_fetch_add_explicit(&living[line - 1].bytes, bytes, memory_order_relaxed);
+}
+
+void boc__living(int64_t *blobs, int64_t *bytes) {
+    *blobs = *bytes = 0;
+    for (int i = 0; i < LINES; i++) {
+        *blobs += atomic_load(&living[i].blobs);
+        *bytes += atomic_load(&living[i].bytes);
+    }
+}
 
 boc_blob_t *boc__blob_new(size_t len) {
     boc_blob_t *b = malloc(sizeof *b + len);
@@ -310,8 +330,7 @@ boc_blob_t *boc__blob_born(boc_blob_t *b, size_t len) {
     memset(b, 0, sizeof *b);
     atomic_init(&b->refs, 1);
     b->len = b->held = len;
-    atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)len, memory_order_relaxed);
+    boc__living_add(1, (int64_t)len);
     return b;
 }
 
@@ -330,8 +349,7 @@ static boc_blob_t *finish_blob(writer_t *w) {
     b->known = false;
     w->met = 0;
     w->parts = (boc_parts_t){0};
-    atomic_fetch_add_explicit(&boc__blobs, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)b->len, memory_order_relaxed);
+    boc__living_add(1, (int64_t)b->len);
     b->cowns = w->cowns;
     b->ncowns = w->ncowns;
     w->blob = NULL;
@@ -495,10 +513,7 @@ PyObject *boc__unpickle_taking(boc_state_t *st, boc_blob_t *b) {
     return o;
 }
 
-static void uncount(const boc_blob_t *b) {
-    atomic_fetch_sub_explicit(&boc__blobs, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&boc__blob_bytes, (int64_t)b->held, memory_order_relaxed);
-}
+static void uncount(const boc_blob_t *b) { boc__living_add(-1, -(int64_t)b->held); }
 
 void boc__blob_known(boc_blob_t *b) {
     b->known = true;

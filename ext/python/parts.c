@@ -109,7 +109,7 @@ int boc__parts_seal(boc_state_t *st, boc_blob_t *b) {
             rc = seal(st, &b->parts[i]);
         held += size_of(&b->parts[i].v);
     }
-    atomic_fetch_add_explicit(&boc__blob_bytes, (int64_t)(held - b->held), memory_order_relaxed);
+    boc__living_add(0, (int64_t)(held - b->held));
     b->held = held;
     return rc;
 }

@@ -455,15 +455,15 @@ static PyObject *rt_buffers(PyObject *module, PyObject *unused) {
 /* _living() -> (cowns, behaviors, live values, encoded values, their bytes) */
 static PyObject *rt_living(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    int64_t cowns, behaviors;
+    int64_t cowns, behaviors, blobs, bytes;
     uint32_t live = 0;
     boc_living(&cowns, &behaviors);
+    boc__living(&blobs, &bytes);
     for (uint32_t w = 0; w < BOC_MAX_WORKERS; w++) {
         boc_state_t *st = boc__worker_state(w);
         live += st ? st->nlive : 0;
     }
-    return Py_BuildValue("LLILL", (long long)cowns, (long long)behaviors, live, (long long)atomic_load(&boc__blobs),
-                         (long long)atomic_load(&boc__blob_bytes));
+    return Py_BuildValue("LLILL", (long long)cowns, (long long)behaviors, live, (long long)blobs, (long long)bytes);
 }
 
 static PyObject *rt_pinned_fd(PyObject *module, PyObject *unused) {

@@ -219,6 +219,23 @@ static int atom_for_slot(boc_value_t *out, PyObject *o) {
     return is;
 }
 
+/* The last built-in type's is kept: the table of names has one lock for all. */
+static uint32_t type_name(boc_state_t *st, PyTypeObject *t) {
+#ifdef Py_GIL_DISABLED
+    bool keep = false;
+#else
+    bool keep = !(t->tp_flags & Py_TPFLAGS_HEAPTYPE);
+#endif
+    if (keep && st->named_type == t)
+        return st->type_name;
+    uint32_t name = boc_name(t->tp_name, strlen(t->tp_name));
+    if (keep) {
+        st->named_type = t;
+        st->type_name = name;
+    }
+    return name;
+}
+
 /* open: for a slot; the parts of the data are still references to parts of o, to be sealed when o is gone. */
 static int encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *what, bool open) {
     if (open ? atom_for_slot(out, o) : boc__atom(out, o))
@@ -234,7 +251,7 @@ static int encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *wh
     memset(out, 0, sizeof *out);
     out->tag = V_BLOB;
     out->u.p = b;
-    out->aux = boc_name(Py_TYPE(o)->tp_name, strlen(Py_TYPE(o)->tp_name)); /* for repr */
+    out->aux = type_name(st, Py_TYPE(o)); /* for repr */
     return 0;
 }
 

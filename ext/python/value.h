@@ -95,7 +95,8 @@ void boc__value_known(boc_value_t *v);       /* the same, if nobody else has it 
 bool boc__value_light(const boc_value_t *v, size_t most); /* it keeps no cowns alive, and no more than so many bytes */
 void boc__share(boc_value_t *v);             /* a capture's bytes: those of an equal one that lives, if there is one */
 void boc__share_end(const boc_blob_t *b);    /* listed bytes go */
-extern _Atomic int64_t boc__blobs, boc__blob_bytes;          /* living, for boc.debug.live() */
+void boc__living_add(int64_t blobs, int64_t bytes);
+void boc__living(int64_t *blobs, int64_t *bytes);             /* for boc.debug.live() */
 static inline boc_blob_t *boc__blob_keep(boc_blob_t *b) { atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed); return b; }
 
 #endif
