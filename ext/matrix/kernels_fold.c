@@ -65,6 +65,15 @@ static inline __attribute__((always_inline)) bits first(long long n)
 #define greatest(t, p) pick((t) > (p), (t), (p))
 #endif
 
+/* Asks for the next PARTS elements but AHEAD: what is further out than the second cache comes late by itself. */
+enum { AHEAD = 512, FAR = 1 << 18 };
+static inline __attribute__((always_inline)) void expect(const double *a)
+{
+    UNROLLED
+    for (size_t i = 0; i < PARTS; i += 64 / sizeof(double))
+        __builtin_prefetch(a + i);
+}
+
 /* How a register of terms joins one of partial results. */
 #define JOIN_sum(p, t) ((p) + (t))
 #define JOIN_squares(p, t) ((p) + (t))
@@ -112,7 +121,8 @@ static inline __attribute__((always_inline)) bits first(long long n)
             if (r * BOC_LANES < n)                                                                             \
                 part[r] = JOIN_##name(part[r], pick(first(n - r * BOC_LANES), TERM_##name(r *BOC_LANES), start)); \
     }                                                                                                          \
-    static double name##_block(const double *a, const double *b, size_t n, double start)                       \
+    static inline __attribute__((always_inline)) double name##_run(const double *a, const double *b, size_t n, \
+                                                                   double start, int far)                      \
     {                                                                                                          \
         lanes part[REGISTERS];                                                                                 \
         double flat[BOC_LANES];                                                                                \
@@ -120,8 +130,11 @@ static inline __attribute__((always_inline)) bits first(long long n)
         UNROLLED                                                                                               \
         for (int r = 0; r < REGISTERS; r++)                                                                    \
             part[r] = every(start);                                                                            \
-        for (; i + PARTS <= n; i += PARTS)                                                                     \
+        for (; i + PARTS <= n; i += PARTS) {                                                                   \
+            if (far)                                                                                           \
+                expect(a + i + AHEAD);                                                                         \
             name##_step(part, a + i, b + i);                                                                   \
+        }                                                                                                      \
         if (i < n)                                                                                             \
             name##_rest(part, a + i, b + i, (long long)(n - i), every(start));                                 \
         UNROLLED                                                                                               \
@@ -138,12 +151,27 @@ static inline __attribute__((always_inline)) bits first(long long n)
             }                                                                                                  \
         return flat[0];                                                                                        \
     }                                                                                                          \
-    static double name##_all(const double *a, const double *b, size_t n)                                      \
+    static double name##_block(const double *a, const double *b, size_t n, double start)                       \
+    {                                                                                                          \
+        return name##_run(a, b, n, start, 0);                                                                  \
+    }                                                                                                          \
+    static __attribute__((noinline)) double name##_far(const double *a, const double *b, size_t n, double start)\
+    {                                                                                                          \
+        double p = name##_run(a, b, BLOCK, start, 1);                                                          \
+        for (size_t i = BLOCK; i < n; i += BLOCK) {                                                            \
+            const double t = name##_run(a + i, b + i, n - i < BLOCK ? n - i : BLOCK, start, 1);                \
+            p = join;                                                                                          \
+        }                                                                                                      \
+        return p;                                                                                              \
+    }                                                                                                          \
+    static double name##_all(const double *a, const double *b, size_t n)                                       \
     {                                                                                                          \
         const double start = START_##name(a[0]);                                                               \
         double p = start;                                                                                      \
         if (n < PARTS)                                                                                         \
             return name##_short(a, b, n, start);                                                               \
+        if (n >= FAR)                                                                                          \
+            return name##_far(a, b, n, start);                                                                 \
         for (size_t i = 0; i < n; i += BLOCK) {                                                                \
             const double t = name##_block(a + i, b + i, n - i < BLOCK ? n - i : BLOCK, start);                 \
             p = i == 0 ? t : (join);                                                                           \

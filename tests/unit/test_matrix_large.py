@@ -64,6 +64,10 @@ def test_every_length(isa, length):
     assert_same(M(a).scaled_add(M(c), M(b), in_place=True), quiet(lambda: a + c * b))
     assert_same(Matrix.where(M(a).less(0.0), M(b), M(c)), np.where(quiet(np.less, a, 0.0), b, c))
     assert_same(M(a).copy(), a)
+    a[0, 0] = 0.5
+    assert (M(a).min(), M(a).max()) == (np.nanmin(a), np.nanmax(a))
+    a[0, 0] = np.nan
+    assert np.isnan(M(a).min()) and np.isnan(M(a).max())
     assert_same(Matrix.full((1, length), -0.0), np.full((1, length), -0.0))
     assert_same(Matrix.zeros((length, 1)), np.zeros((length, 1)))
 

@@ -55,7 +55,8 @@ def ordered_columns(terms):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 31), (1, 32), (1, 33), (1, 100), (3, 4095), (2, 4097), (1, 9000),
-                                   (9, 3), (100, 3), (7, 15), (100, 15), (100, 16), (64, 64), (1000, 2), (41, 4)])
+                                   (9, 3), (100, 3), (7, 15), (100, 15), (100, 16), (64, 64), (1000, 2), (41, 4),
+                                   (1, 262_144), (3, 87_400)])
 def test_the_order_of_sums(shape):
     a = np.random.default_rng(5).normal(0, 1, shape) * 10.0 ** np.random.default_rng(6).integers(-9, 9, shape)
     b = np.random.default_rng(7).normal(0, 1, shape)
