@@ -182,6 +182,33 @@ int boc__separate(boc__state_t *state, boc__operand_t *operand, const boc__matri
 /* Narrow results: spread both operands over a few rows at a time, so that the loop inside is long. */
 enum { SPREAD = 512, SPREAD_BELOW = 24 };
 
+/* Each of the first `rows` numbers `columns` times. */
+static inline __attribute__((always_inline)) void repeat(double *to, const double *data, Py_ssize_t rows,
+                                                         Py_ssize_t columns)
+{
+    for (Py_ssize_t i = 0; i < rows; i++)
+        for (Py_ssize_t j = 0; j < columns; j++)
+            to[i * columns + j] = data[i];
+}
+
+static void repeat_column(double *to, const double *data, Py_ssize_t rows, Py_ssize_t columns)
+{
+    switch (columns) { /* the lengths of vectors: loops of a constant length */
+    case 2:
+        repeat(to, data, rows, 2);
+        return;
+    case 3:
+        repeat(to, data, rows, 3);
+        return;
+    case 4:
+        repeat(to, data, rows, 4);
+        return;
+    default:
+        repeat(to, data, rows, columns);
+    }
+}
+
+/* What is no single number: whole, a column or a row. */
 static void spread(double *to, const boc__operand_t *from, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t columns)
 {
     const double *data = from->data + (from->rows == 1 ? 0 : row * from->columns);
@@ -190,16 +217,13 @@ static void spread(double *to, const boc__operand_t *from, Py_ssize_t row, Py_ss
         memcpy(to, data, (size_t)(rows * columns) * sizeof(double));
         return;
     }
-    for (Py_ssize_t i = 0; i < rows; i++) {
-        if (from->columns == 1)
-            for (Py_ssize_t j = 0; j < columns; j++)
-                *to++ = *data;
-        else
-            for (Py_ssize_t j = 0; j < columns; j++)
-                *to++ = data[j];
-        if (from->rows != 1)
-            data += from->columns;
+    if (from->columns == 1) {
+        repeat_column(to, data, rows, columns);
+        return;
     }
+    for (Py_ssize_t i = 0; i < rows; i++)
+        for (Py_ssize_t j = 0; j < columns; j++)
+            *to++ = data[j];
 }
 
 static void apply_narrow(boc__binary_fn fn, double *out, const boc__operand_t *a, const boc__operand_t *b,
