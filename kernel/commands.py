@@ -115,7 +115,7 @@ def _gantt(m: BocMagics, a: Arguments) -> Any:
     by = a.option("--by")
     last = a.number(float, "--last")
     covered = m.covered(a) | m.themed(a)
-    by = by or (a.words.pop(0) if a.words else "worker")
+    by = by or (a.words.pop(0) if a.words and not a.words[0].startswith("-") else "worker")
     a.end()
     return boc.gantt(by=by, last=last, **covered)
 
@@ -159,7 +159,7 @@ def _live(m: BocMagics, a: Arguments) -> Any:
 
 def _attach(_: BocMagics, a: Arguments) -> Any:
     """Show the other process's chart; what comes back gives later ones."""
-    where = a.one("where")
+    where = a.one("an address")
     a.end()
     from boc.trace import attach
     from IPython.display import display

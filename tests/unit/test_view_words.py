@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from boc.trace import Trace
+from boc.trace import KIND, Trace
+from boc.trace.records import RECORD
 from boc.view import api, measure
 from boc.view.sheet import Sheet
 from matplotlib.font_manager import FontEntry, fontManager
@@ -48,6 +50,26 @@ def test_who_waited_longest_is_said_of_those_that_ran() -> None:
     few = Sim([Job("block", ("x",), body=30 * MS), *(Job("gone", ("x",), cancel_after=5 * MS, at=1) for _ in range(3))])
     title = str(api.gantt(trace_of(few), by="behavior")).splitlines()[0]
     assert title.startswith("block waited longest of those that ran: ")
+
+
+def test_a_body_that_was_cancelled_while_it_ran_is_cancelled_and_ends_in_a_cross(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As an interrupt of a running body is recorded: a cancel between its start and its end."""
+    rows = [
+        (0, 1, 0, 1, "schedule", 1), (0, 1, 5, 1, "request", 2), (1 * MS, 1, 0, 1, "start", 0),
+        (8 * MS, 1, 0, 0, "cancel", 0), (8 * MS, 1, 0, 0, "body_end", 0), (9 * MS, 1, 0, 0, "end", 0),
+    ]  # fmt: skip
+    records = np.array([(t, a, b, seq, KIND[kind], flags, 0) for t, a, b, seq, kind, flags in rows], RECORD)
+    t = Trace.from_records(records, ["", "stuck"])
+    assert t.counts()["cancelled"] == 1 and t.counts()["done"] == 0
+    assert "waited" in str(t.explain("stuck")) and t.summary().behaviors[0].cancelled == 1
+    cuts: list[float] = []
+    monkeypatch.setattr(Sheet, "cross", lambda self, x, y, r=2.6, ink=None: cuts.append(x))
+    assert "1 cancelled" in str(api.gantt(t))
+    assert len(cuts) == 3, "its worker, its cown, and the key"
+    api.gantt(t, by="behavior")
+    assert len(cuts) == 4
 
 
 def test_idle_workers_share_a_row_in_text_and_in_comparisons(said: list[str]) -> None:

@@ -171,7 +171,7 @@ def _behaviors(b: Filled, kinds: ByKind, ids: Ids) -> None:
     marked = ids.rows(kinds["raise"]["subject"])
     raised[marked[marked >= 0]] = True
     b.state[ended & raised] = RAISED
-    gone = (b.cancel >= 0) & ~started
+    gone = (b.cancel >= 0) & (ended | ~started)  # one that runs is cancelled by an interrupt, between start and end
     b.state[(ended & ((b.end_flags & _CANCELLED) > 0)) | gone] = CANCELLED
     b.pinned = (b.flags & _S_PINNED) > 0
     b.native = ((b.flags & _S_NATIVE) > 0) | ((b.sched < 0) & ~started & (b.thread < 0))

@@ -115,6 +115,9 @@ class Cowns:
         s.rects(start[ran], e[ran], y, y + h, face[ran], line=edge[ran], lw=0.55, z=3)
         for at in np.flatnonzero(ran & (b.state[who] == RAISED)).tolist():
             s.raised(float(e[at]), y, h, room=float(e[at] - start[at]))
+        for at in np.flatnonzero(ran & (b.state[who] == CANCELLED)).tolist():
+            ink = ink_on(scene.colours.fill(int(who[at])))
+            s.cut(float(e[at]), y + h / 2, ink, room=float(e[at] - start[at]))
         if self.small:
             return
         mid = y + h / 2
@@ -122,7 +125,7 @@ class Cowns:
             k = int(who[at])
             wide = ran[at] and e[at] - start[at] > 14
             if wide:
-                space = float(e[at] - start[at]) - 9 - (7 if b.state[k] == RAISED else 0)
+                space = float(e[at] - start[at]) - 9 - (7 if b.state[k] in (RAISED, CANCELLED) else 0)
                 label = fit(t.name(k), space, 9.5)
                 if label:
                     ink = th.faint if scene.is_dim(k) else ink_on(scene.colours.fill(k))

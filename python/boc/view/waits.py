@@ -64,7 +64,8 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
 
 def _worst(trace: Trace, rows: list[int], waited: np.ndarray) -> int:
     """Who waited longest; one that was dropped from the queue counts only where there is no other."""
-    return max(rows, key=lambda i: (trace.behaviors.state[i] != CANCELLED, waited[i]))
+    b = trace.behaviors
+    return max(rows, key=lambda i: (b.state[i] != CANCELLED or b.start[i] >= 0, waited[i]))
 
 
 def _words(trace: Trace, rows: list[int], waited: np.ndarray, total: int, known: np.ndarray) -> tuple[str, str]:
@@ -103,9 +104,11 @@ def _row(s: Sheet, scene: Scene, row: int, y: float, worst: bool) -> None:
             s.rects(e - 3, e, y + 1, y + 18, th.accent, z=4)
         if b.state[row] == RAISED:
             s.raised(e, y + 1, 17, room=e - a)
+        if b.state[row] == CANCELLED:
+            s.cut(e, mid + 0.5, ink_on(fill), room=e - a)
         w = int(b.thread[row])
         place = "main" if w == -1 else f"thread {-1 - w}" if w < 0 else f"worker {w}"
-        space = e - a - 8 - (7 if b.state[row] == RAISED else 0)
+        space = e - a - 8 - (7 if b.state[row] in (RAISED, CANCELLED) else 0)
         if width(place, 10) <= space:
             s.text(a + 4, mid + 0.5, place, 10, ink_on(fill))
     waited = end - int(b.sched[row])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from boc.trace import tally
-from boc.trace.columns import RAISED, RUNNING
+from boc.trace.columns import CANCELLED, RAISED, RUNNING
 from boc.trace.records import BEFORE, MAIN
 from boc.trace.times import count, percent
 
@@ -114,6 +114,10 @@ class Workers:
             s.rects(e[running] - 3, e[running], y, y + h, th.accent, z=8)
         for at in np.flatnonzero(raised).tolist():
             s.raised(float(stop[at]), y, h, room=float(stop[at] - body[at]), faded=scene.is_dim(int(rows[at])))
+        cut = b.state[rows] == CANCELLED
+        for at in np.flatnonzero(cut).tolist():
+            row = int(rows[at])
+            s.cut(float(stop[at]), mid, ink_on(scene.colours.fill(row)), room=float(stop[at] - body[at]))
         stolen = np.flatnonzero((b.stolen[rows] >= 0) & (stop - body > 9) & k & (h > 12))
         offset = np.zeros(len(rows))
         for at in stolen.tolist():
@@ -127,7 +131,8 @@ class Workers:
             return
         for at in np.flatnonzero(k & (stop - body > 14)).tolist():
             row = int(rows[at])
-            space = float(stop[at] - body[at]) - 8 - offset[at] - (7 if raised[at] else 0) - (3 if running[at] else 0)
+            mark = 7 if raised[at] or cut[at] else 3 if running[at] else 0
+            space = float(stop[at] - body[at]) - 8 - offset[at] - mark
             label = fit(t.name(row), space, 10.5)
             if label:
                 ink = th.faint if scene.is_dim(row) else ink_on(scene.colours.fill(row))
