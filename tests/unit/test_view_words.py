@@ -38,6 +38,11 @@ def test_throughput_says_that_none_waited() -> None:
     assert "up to 2 behaviors waited" in str(api.throughput(trace_of(Sim([Job("a", ("c",)) for _ in range(3)]))))
 
 
+def test_few_a_second_are_not_none() -> None:
+    slow = trace_of(Sim([Job("a", ("c",), body=9000 * MS)]))
+    assert ": 0.11/s on" in str(api.summary(slow)) and str(api.throughput(slow)).startswith("0.11 behaviors/s")
+
+
 def test_throughput_of_nothing_has_words_and_no_scale(said: list[str]) -> None:
     api.throughput(trace_of(Sim([])))
     assert any(text.startswith("No behavior has run yet") for text in said) and "0.5" not in said

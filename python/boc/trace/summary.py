@@ -10,7 +10,7 @@ import numpy as np
 from . import tally
 from .columns import CANCELLED, I32, RAISED
 from .ownership import ByCown, caused, ranked, use
-from .times import count, dur, percent, plural, size
+from .times import count, dur, percent, plural, rate, size
 
 if TYPE_CHECKING:
     from .model import Trace
@@ -99,7 +99,7 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     unseen = trace.counts()["lost"] if trace.counted is not None else 0
     runs, span = int(trace.ran.sum()) + unseen, tally.length(trace)
     title = (
-        f"{plural(runs, 'behavior')} in {dur(span if trace.t1 > trace.t0 else 0)}: {count(runs * 1e9 / span)}/s"
+        f"{plural(runs, 'behavior')} in {dur(span if trace.t1 > trace.t0 else 0)}: {rate(runs * 1e9 / span)}/s"
         f" on {plural(trace.workers, 'worker')}"
     )
     total = int(caused(trace).sum())

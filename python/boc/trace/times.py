@@ -24,6 +24,11 @@ def count(n: float) -> str:
     return f"{int(n):,}".replace(",", "\u202f")
 
 
+def rate(n: float) -> str:
+    """How many a second: a whole number, two digits below 10; `0` for none only."""
+    return count(n) if n >= 10 or not n else f"{n:.2g}"
+
+
 def percent(share: float) -> str:
     """A whole percentage: `99%`. What is not all is never called 100%, what is not none never 0%."""
     if 0.99 < share < 1:

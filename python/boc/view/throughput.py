@@ -9,7 +9,7 @@ import numpy as np
 
 from boc.trace import Trace
 from boc.trace.ownership import steps
-from boc.trace.times import count, dur, percent, plural
+from boc.trace.times import count, dur, percent, plural, rate
 
 from . import lod
 from .figure import Chart
@@ -60,10 +60,9 @@ def throughput(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
 def _words(trace: Trace, scene: Scene) -> tuple[str, str]:
     b = trace.behaviors
     done = int((trace.ran & (b.end >= 0)).sum())
-    rate = done * 1e9 / trace.span
     if not len(scene.names):
         return "0 behaviors", "Nothing was scheduled"
-    title = f"{count(rate) if rate >= 10 else f'{rate:.2g}'} behaviors/s over {dur(trace.t1 - trace.t0)}"
+    title = f"{rate(done * 1e9 / trace.span)} behaviors/s over {dur(trace.t1 - trace.t0)}"
     on = scene.ran[b.thread[scene.ran] >= 0]
     spent = np.maximum(0, np.minimum(trace.end[on], trace.t1) - np.maximum(b.start[on], trace.t0)).sum()
     busy = float(spent) / (trace.span * max(1, trace.workers))
