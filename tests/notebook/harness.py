@@ -161,7 +161,7 @@ class Kernel:
         """Send a cell without waiting for its end."""
         return Ran(self.client.execute(code, **options), self)
 
-    def finish(self, ran: Ran, timeout: float = 30.0) -> Ran:
+    def finish(self, ran: Ran, timeout: float = 60.0) -> Ran:
         """Wait until the cell's reply and its idle status are here."""
         end = time.monotonic() + timeout
         while not ran.reply:
@@ -171,7 +171,7 @@ class Kernel:
         self.until(lambda: ran.msg_id in self._idle, timeout, "the cell never became idle")
         return ran
 
-    def run(self, code: str, timeout: float = 30.0, *, ok: bool | None = True, **options: Any) -> Ran:
+    def run(self, code: str, timeout: float = 60.0, *, ok: bool | None = True, **options: Any) -> Ran:
         """Run a cell to its end. ok: what its status must be; None: either."""
         begin = time.monotonic()
         ran = self.finish(self.submit(code, **options), timeout)
