@@ -289,6 +289,7 @@ typedef struct known {
 typedef struct load {
     const unsigned char *data, *p, *end;
     uint32_t n, cap;
+    uint32_t next;  /* where to look first: behind the one that came again last */
     known_t *known; /* in the order of their places */
     known_t few[FEW];
 } load_t;
@@ -343,6 +344,8 @@ static PyObject *get_again(load_t *l, bool key) {
     uint32_t at, low = 0, high = l->n;
     if (!take(l, &at, sizeof at))
         return corrupt();
+    if (l->next < l->n && l->known[l->next].at == at)
+        low = high = l->next; /* often in the order in which they came at first */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (l->known[middle].at < at)
@@ -351,7 +354,10 @@ static PyObject *get_again(load_t *l, bool key) {
             high = middle;
     }
     const known_t *k = &l->known[low];
-    return low < l->n && k->at == at && k->object != NULL && (k->whole || !key) ? Py_NewRef(k->object) : corrupt();
+    if (low == l->n || k->at != at || k->object == NULL || (key && !k->whole))
+        return corrupt();
+    l->next = low + 1;
+    return Py_NewRef(k->object);
 }
 
 /* Characters wider than a byte: n of them at p, where they may stand at odd places. */
@@ -493,7 +499,7 @@ PyObject *boc__plain_load(const unsigned char *data, size_t n) {
     l.data = data;
     l.p = data + 1;
     l.end = data + n;
-    l.n = 0;
+    l.n = l.next = 0;
     l.cap = FEW;
     l.known = l.few;
     PyObject *o = get(&l, 0, false);
