@@ -98,6 +98,8 @@ static int tag_id(boc_state_t *st, PyObject *o, uint32_t *out) {
         *out = st->tags[slot].name;
         return 0;
     }
+#else
+    (void)st; /* threads would share its notes */
 #endif
     if (!PyUnicode_Check(o)) {
         PyErr_Format(PyExc_TypeError, "a tag is a string, not %.100s", Py_TYPE(o)->tp_name);
