@@ -139,7 +139,8 @@ go, let_go = os.pipe()
 c = Cown(None, name="jar")
 def rests(c): c.value = list(range(50_000))
 def keeps_the_gil():
-    import ctypes
+    import ctypes, signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGINT}}) # the system may give one for the process to this thread: its read would end
     read, room = ctypes.PyDLL(None).read, ctypes.create_string_buffer(1)
     os.write(begin, b".")
     read(go, room, 1)
