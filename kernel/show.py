@@ -51,7 +51,7 @@ def state(cown: Any) -> tuple[str, str]:
 def cown_bundle(cown: Any) -> dict[str, str]:
     """The bundle of a cown: text/plain and text/html."""
     plain = repr(cown)
-    name = html.escape(str(cown.name or "cown"))
+    name = html.escape(cown.name)
     if not _core._look(cown)[0] & RESULT:
         said = html.escape(plain.strip("<>").partition(": ")[2] or plain)
         return {"text/plain": plain, "text/html": f"<div><b>{name}</b> · {said}</div>"}

@@ -84,6 +84,7 @@ struct boc_state {
     /* values that rest live here */
     struct { boc_cown_t *cown; int64_t since; uint32_t last; } *live; /* last: name of the body that had it */
     uint32_t blame;          /* name of the body that left what is being encoded; 0: none */
+    uint32_t type_word, type_word_of; /* the name of the type last asked for, the type's version */
     uint32_t nlive, live_cap;
     int64_t sweep_at;        /* when idle ones are looked for next */
     /* caches of a worker, indexed by name, recipe */

@@ -163,6 +163,7 @@ static PyObject *cown_new(PyTypeObject *type, PyObject *args, PyObject *kw) {
         c->value.tag = V_LIVE;
         c->value.aux = UINT32_MAX;
         c->value.u.p = Py_NewRef(value);
+        c->value.u.buf.n = boc__type_word(st, value);
     } else if (boc__encode_taking(st, value, &c->value, "the value given to Cown()") < 0) {
         goto fail;
     }
@@ -294,7 +295,7 @@ static PyObject *cown_get_name(PyObject *self, void *unused) {
     (void)unused;
     boc_cown_t *c = CORE(self);
     if (c->name == 0)
-        Py_RETURN_NONE;
+        return PyUnicode_FromFormat("cown %llu", (unsigned long long)c->id);
     return boc__name_str(c->name);
 }
 
@@ -327,6 +328,7 @@ static const char *value_word(const boc_cown_t *c) {
     case V_MOVED: case V_LENT: return boc__movable(c->value.aux)->name;
     case V_RAWBYTES: return "bytes";
     case V_RAWARRAY: return "bytearray";
+    case V_LIVE: return c->value.u.buf.n ? boc_name_text((uint32_t)c->value.u.buf.n) : "object";
     default: return "object";
     }
 }
@@ -450,7 +452,7 @@ static PyGetSetDef cown_getset[] = {
     {"value", cown_get_value, cown_set_value, "The value; only for whoever holds the cown.", NULL},
     {"exception", cown_get_exception, cown_set_exception,
      "True if the value is an exception that a behavior let escape; False while pending.", NULL},
-    {"name", cown_get_name, NULL, "The name for people, or None.", NULL},
+    {"name", cown_get_name, NULL, "The name for people: what was given, what a behavior called it, or `cown 7`.", NULL},
     {"acquired", cown_get_acquired, NULL, "True if the one who asks holds it.", NULL},
     {"id", cown_get_id, NULL, "A number, the same in every interpreter of this runtime.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -222,6 +222,7 @@ static void store_result(boc_state_t *st, boc_cown_t *r, PyObject *value) {
     r->value.flags = 0;
     r->value.aux = UINT32_MAX;
     r->value.u.p = value;
+    r->value.u.buf.n = 0;
 }
 
 /* The exception that is set becomes the result. On main a BaseException that is no Exception is kept set: -1. */

@@ -276,6 +276,7 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
         }
         c->value.tag = V_LIVE;
         c->value.u.p = given;
+        c->value.u.buf.n = 0;
         c->value.aux = NOT_LISTED;
         return 0;
     }
@@ -293,6 +294,7 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
     boc__blob_drop(b);
     c->value.tag = V_LIVE;
     c->value.u.p = o;
+    c->value.u.buf.n = c->value.aux;
     c->value.aux = NOT_LISTED;
     return 1;
 }
@@ -341,6 +343,7 @@ PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
         v->tag = V_LIVE;
         v->flags = flags;
         v->u.p = Py_NewRef(o);
+        v->u.buf.n = 0;
         v->aux = NOT_LISTED;
     }
     return o;
@@ -367,6 +370,7 @@ void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o) {
     c->value.tag = V_LIVE;
     c->value.flags = 0;
     c->value.u.p = keep;
+    c->value.u.buf.n = c->flags & BOC_COWN_PINNED ? boc__type_word(st, keep) : 0;
     c->value.aux = NOT_LISTED;
 }
 

@@ -26,7 +26,8 @@ enum {
     V_MOVED,       /* u.p: payload of a C type; aux: index of its registration */
     V_RAWBYTES,    /* u.p: boc_blob_t of the contents of a bytes object */
     V_RAWARRAY,    /* the same of a bytearray */
-    V_LIVE,        /* u.p: PyObject of the interpreter that holds it, or of the home; aux: place in its live table */
+    V_LIVE,        /* u.buf.p: PyObject of the interpreter that holds it, or of the home; n: its type's name, or 0; aux: place in its
+                      live table */
     V_LENT,        /* aux: index of the registration of a C type whose payload a reader has (lend.c) */
     V_ARRAY,       /* u.p: the items of an array.array, malloc; u.buf.n their bytes; aux: the type code */
     V_REGISTERED,      /* parts only, u.p: what CPython's own registry gave (registry.c) */
@@ -71,6 +72,7 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of t
 void boc__pack_exception(boc_state_t *st, boc_value_t *out);             /* the same into *out, without flags */
 void boc__refuse(boc_state_t *st, PyObject *o, const char *what); /* what is set becomes a TransferError that names the member of o */
 void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a live value rest nowhere */
+uint32_t boc__type_word(boc_state_t *st, PyObject *o); /* its type's name */
 void boc__live_add(boc_state_t *st, boc_cown_t *c);
 void boc__live_remove(boc_state_t *st, boc_cown_t *c);
 void boc__live_flush(boc_state_t *st);                /* encode all: the interpreter ends */

@@ -158,7 +158,7 @@ while True:
     os.read(begun, 1)
     while not kept():
         time.sleep(0.001)
-    if repr(c) == "<Cown jar: held by nobody, object>":  # what was encoded before the body began says list
+    if boc.debug.live()["live_values"]:  # not so if it was encoded before the body began
         break
     os.write(let_go, b".")
     f.result(20)
