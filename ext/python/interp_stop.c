@@ -6,6 +6,7 @@
 #include "interp_slot.h"
 
 #include "interp_runtime.h"
+#include "stepping.h"
 
 #include <string.h>
 
@@ -90,7 +91,8 @@ boc__interp_stop(bool cancel, bool interrupt, int64_t grace_ns, boc__ending_t *o
     }
     boc_counts_t counts;
     boc_counts(&counts);
-    end->pending = counts.scheduled - counts.finished;
+    uint64_t pending = counts.scheduled - counts.finished, asks = (uint64_t)boc__asks();
+    end->pending = pending > asks ? pending - asks : 0; /* what main's own waits left in queues is no work */
     end->interrupted = press(false, false, asked, workers);
     int64_t deadline = grace_ns < 0 ? INT64_MAX : boc_now() + grace_ns;
     int rc = let_end(cancel, interrupt, deadline, asked, workers);

@@ -175,3 +175,23 @@ def test_no_thread_of_ours_lives_on_when_cpython_ends() -> None:
     done = subprocess.run([sys.executable, "-c", FIRST_OF_ALL], env=environ(), text=True, capture_output=True, timeout=30)
     assert "before ['boc-pump-watchdog', 'boc-service', 'boc-trace-reader', 'boc-trace-server']" in done.stdout
     assert "left []" in done.stdout, done.stderr
+
+
+def test_waits_that_timed_out_are_no_work() -> None:
+    done = run("""
+        import boc
+        from boc import Cown, when
+
+        @when(Cown(0))
+        def f(c): boc.receive("never")
+
+        while not boc.stacks():
+            pass
+        for _ in range(5):
+            try:
+                f.result(0)
+                raise SystemExit("not reached")
+            except TimeoutError:
+                pass
+    """)
+    assert "work pending: 0 cancelled, 1 interrupted, 0 left stuck" in done.err
