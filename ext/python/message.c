@@ -107,8 +107,11 @@ static int tag_id(boc_state_t *st, PyObject *o, uint32_t *out) {
     }
     Py_ssize_t n;
     const char *s = PyUnicode_AsUTF8AndSize(o, &n);
-    if (s == NULL)
+    if (s == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            PyErr_Format(PyExc_ValueError, "a tag must be valid UTF-8: %.200R", o);
         return -1;
+    }
     *out = boc_name(s, (size_t)n);
 #ifndef Py_GIL_DISABLED
     if (PyUnicode_CheckExact(o)) {

@@ -104,9 +104,13 @@ int boc__deadline(PyObject *timeout, int64_t *out) {
     *out = INT64_MAX;
     if (timeout == NULL || timeout == Py_None)
         return 0;
-    double s = PyFloat_AsDouble(timeout);
-    if (s == -1.0 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError))
+    double s = PyBool_Check(timeout) ? -1.0 : PyFloat_AsDouble(timeout);
+    if (PyErr_ExceptionMatches(PyExc_OverflowError)) { /* an int beyond all floats */
+        PyErr_Clear();
+        s = PyObject_RichCompareBool(timeout, Py_False, Py_GT) > 0 ? 1e300 : 0;
+    }
+    if (PyBool_Check(timeout) || (s == -1.0 && PyErr_Occurred())) {
+        if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError))
             PyErr_Format(PyExc_TypeError, "timeout must be a number of seconds or None, not %.100s", Py_TYPE(timeout)->tp_name);
         return -1;
     }
@@ -527,10 +531,11 @@ static PyObject *rt_batching(PyObject *module, PyObject *unused) {
 
 static PyObject *rt_set_wait_poll(PyObject *module, PyObject *ms) {
     (void)module;
-    long v = PyLong_AsLong(ms);
+    int huge;
+    long v = PyLong_AsLongAndOverflow(ms, &huge);
     if (v == -1 && PyErr_Occurred())
         return NULL;
-    atomic_store(&pinned_slice_ms, v > 50 ? 50 : v);
+    atomic_store(&pinned_slice_ms, huge || v > 50 ? 50 : v);
     Py_RETURN_NONE;
 }
 

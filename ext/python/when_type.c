@@ -203,6 +203,14 @@ PyObject *boc__when(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObj
     return (PyObject *)w;
 }
 
+/* The items of an iterable argument that is no text; says what is wanted of it otherwise. */
+static PyObject *a_tuple(PyObject *o, const char *wanted) {
+    PyObject *t = PyUnicode_Check(o) || PyBytes_Check(o) ? NULL : PySequence_Tuple(o);
+    if (t == NULL && (!PyErr_Occurred() || (PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(o)->tp_iter == NULL)))
+        PyErr_Format(PyExc_TypeError, "whencall(func, cowns, captures=()): %s, not %.100s", wanted, Py_TYPE(o)->tp_name);
+    return t;
+}
+
 PyObject *boc__whencall(PyObject *module, PyObject *args, PyObject *kw) {
     (void)module;
     static char *keys[] = {"func", "cowns", "captures", "name", "on", NULL};
@@ -213,10 +221,10 @@ PyObject *boc__whencall(PyObject *module, PyObject *args, PyObject *kw) {
     if (st->worker < 0)
         boc__environ_check();
     PyObject *list, *result = NULL, *extra = NULL, *kwcaptures = NULL;
-    if (boc__cown_check(st, cowns))
+    if (boc__cown_check(st, cowns) || Py_TYPE(cowns) == st->read_type)
         list = PyTuple_Pack(1, cowns);
     else
-        list = PySequence_Tuple(cowns);
+        list = a_tuple(cowns, "cowns must be a list or tuple of cowns");
     if (list == NULL)
         return NULL;
     when_object_t *w = parse(st, ((PyTupleObject *)list)->ob_item, PyTuple_GET_SIZE(list), false);
@@ -255,7 +263,7 @@ PyObject *boc__whencall(PyObject *module, PyObject *args, PyObject *kw) {
             w->spec.kwcaptures = kwcaptures;
             Py_XSETREF(extra, PySequence_Tuple(extra));
         } else {
-            extra = PySequence_Tuple(captures);
+            extra = a_tuple(captures, "captures must be a list of values passed after the cowns, or a dict by parameter name");
         }
         if (extra == NULL)
             goto done;

@@ -9,6 +9,7 @@ import sys
 from boc import _core
 from boc._results import PumpResult, WaitResult
 from boc._stall import Stall
+from boc._timeout import seconds
 
 TYPE_CHECKING = False  # typing itself takes 10 ms to import
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _DEFAULT_TRACE = 1 << 16
 _KINDS = ("auto", "interpreter")
 _MOST_WORKERS = 1024
 
-_options: tuple[int, str, int, bool] | None = None  # of the runtime that runs
+_options: tuple[int, str, int, bool, int | None] | None = None  # of the runtime that runs
 _last_stats: list[dict[str, Any]] = []
 _starting = _thread.allocate_lock()
 if _core.is_main():
@@ -41,18 +42,18 @@ def _default_workers() -> int:
     if text:
         try:
             return _checked_workers(int(text))
-        except ValueError as e:
-            raise ValueError(f"BOC_WORKERS={text!r}: {e}") from None
+        except ValueError:
+            raise ValueError(f"BOC_WORKERS={text!r}: it must be a number from 1 to {_MOST_WORKERS}") from None
     from boc._cores import usable_cores
 
     return max(2, usable_cores())
 
 
-def _checked_workers(n: Any) -> int:
+def _checked_workers(n: Any, what: str = "workers") -> int:
     if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"workers must be an int, not {type(n).__name__}")
+        raise TypeError(f"{what} must be an int, not {type(n).__name__}")
     if not 1 <= n <= _MOST_WORKERS:
-        raise ValueError(f"workers must be from 1 to {_MOST_WORKERS}, not {n}")
+        raise ValueError(f"{what} must be from 1 to {_MOST_WORKERS}, not {n}")
     return n
 
 
@@ -107,8 +108,8 @@ def start(
         workers = worker_count
     if kind not in _KINDS:
         raise ValueError(f"kind={kind!r}: known here are {', '.join(map(repr, _KINDS))}")
-    if processes is not None and (isinstance(processes, bool) or not isinstance(processes, int)):
-        raise TypeError(f"processes must be an int or None, not {type(processes).__name__}")
+    if processes is not None:
+        processes = _checked_workers(processes, "processes")
     if workers is not None:
         workers = _checked_workers(workers)
     events = _trace_events(trace)
@@ -116,12 +117,14 @@ def start(
         now = _options
         for name, given, value, current in (
             ("workers", workers is not None, workers, now[0]),
+            ("kind", kind != "auto", kind, now[1]),
             ("trace", trace is not None, events, now[2]),
-            ("check", check, check, now[3]),
+            ("check", check, bool(check), now[3]),
+            ("processes", processes is not None, processes, now[4]),
         ):
             if given and value != current:
                 raise RuntimeError(
-                    f"the runtime runs with {name}={current}, not {value}; call boc.wait() or boc.stop() first"
+                    f"the runtime runs with {name}={current!r}, not {value!r}; call boc.wait() or boc.stop() first"
                 )
         return
     n = workers if workers is not None else replayed_workers or _default_workers()
@@ -137,11 +140,11 @@ def start(
             except BaseException:
                 getattr(service, "stop", int)()
                 raise
-            _options = (n, kind, events, bool(check))
+            _options = (n, kind, events, bool(check), processes)
 
 
 def start_on_demand() -> None:
-    """Start with what was chosen last time, or the defaults; for `@when` and the noticeboard's writes."""
+    """Start with the defaults; for `@when` and the noticeboard's writes."""
     start()
 
 
@@ -161,11 +164,7 @@ def _deadline(timeout: float | None) -> float | None:
         return None
     from time import monotonic
 
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
-    if timeout != timeout:
-        raise ValueError("timeout is NaN")
-    return monotonic() + timeout
+    return monotonic() + seconds(timeout)
 
 
 def _until_quiescent(deadline: float | None) -> bool:
@@ -354,6 +353,7 @@ def scheduler_stats() -> list[dict[str, Any]]:
 
 def reset() -> None:
     """Cancel everything, clear the noticeboard, open the gate and take its breakpoints away, forget the trace."""
+    _outside("reset()")
     stop()
     _core._break_remove(0)
     _core._gate_open()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from boc import _core
+from boc._timeout import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,11 +171,7 @@ def step(what: int | str | None = None, *, timeout: float | None = None) -> list
 
 
 def _seconds(timeout: Any) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
-    if timeout != timeout:
-        raise ValueError("timeout is NaN")
-    return max(0.0, timeout)
+    return max(0.0, seconds(timeout))
 
 
 # ---- breakpoints -----------------------------------------------------------
@@ -242,7 +239,7 @@ def break_on(*, cown: Any = None, key: str | None = None, name: str | None = Non
     if cown is not None:
         if not isinstance(cown, _core.Cown):
             raise TypeError(f"cown must be a Cown, not {type(cown).__name__}")
-        return Break(_core._break_add(_COWN, "", cown.id, 0), f"cown={cown.name or f'cown {cown.id}'}")
+        return Break(_core._break_add(_COWN, "", cown.id, 0), f"cown={cown.name}")
     text = key if key is not None else name
     if not isinstance(text, str):
         raise TypeError(f"{given[0]} must be a string, not {type(text).__name__}")

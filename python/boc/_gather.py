@@ -10,6 +10,7 @@ import itertools
 import threading
 
 from boc import _core, _service
+from boc._timeout import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
     found = _all(cowns, "gather()")
     if timeout is None:
         return [c.result() for c in found]
-    if not hasattr(timeout, "__float__"):
-        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
-    if timeout != timeout:
-        raise ValueError("timeout is NaN")
-    deadline = monotonic() + max(0.0, timeout)
+    deadline = monotonic() + max(0.0, seconds(timeout))
     return [c.result(max(0.0, deadline - monotonic())) for c in found]
 
 

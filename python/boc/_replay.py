@@ -156,7 +156,7 @@ def replay(schedule: Schedule | str | os.PathLike[str]) -> Replay:
     before = _control._options if _core._running() else None
     _control.reset()
     if before is not None:
-        _control.start(max(schedule.workers, 1), kind=before[1], trace=before[2], check=before[3])
+        _control.start(max(schedule.workers, 1), kind=before[1], trace=before[2], check=before[3], processes=before[4])
     _control.replayed_workers = schedule.workers
     _core._replay_begin(*_plan(schedule))
     _current = Replay(schedule)
