@@ -105,8 +105,6 @@ struct boc_state {
     PyObject *spare_handles;          /* dead Cown objects, linked by their core; see cown.c */
     uint32_t nspare_handles;
     struct when_object *spare_when;  /* see when_type.c */
-    const PyTypeObject *named_type;   /* a built-in one: */
-    uint32_t type_name;
     PyObject *type_ok;                /* set of types seen to encode */
     PyObject *movable_types;          /* type -> index */
     PyTypeObject **movable;           /* index -> type, or NULL */

@@ -17,16 +17,6 @@
 
 #define WALK_LIMIT 100000
 
-/* A live value's type, for the repr of those who cannot touch it. */
-uint32_t boc__type_word(boc_state_t *st, PyObject *o) {
-    PyTypeObject *t = Py_TYPE(o);
-    if (t->tp_version_tag == 0 || t->tp_version_tag != st->type_word_of) {
-        st->type_word = boc_name(t->tp_name, strlen(t->tp_name));
-        st->type_word_of = t->tp_version_tag;
-    }
-    return st->type_word;
-}
-
 void boc__live_add(boc_state_t *st, boc_cown_t *c) {
     if (st->nlive == st->live_cap) {
         uint32_t cap = st->live_cap ? st->live_cap * 2 : 64;

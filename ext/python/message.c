@@ -387,7 +387,7 @@ PyMethodDef boc__message_methods[] = {
     {"receive", (PyCFunction)(void (*)(void))msg_receive, METH_FASTCALL | METH_KEYWORDS,
      "receive(tags, timeout=-1, after=None)\n--\n\nWait for a message under one of the tags; returns (tag, contents).\n\n"
      "timeout: seconds; negative or None waits for ever, 0 looks once. When they are up: what `after()` returns, else\n"
-     "(TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, RuntimeError for\n"
+     "(TIMEOUT, None). A body that waits here keeps its worker. TypeError for tags that are no strings, ValueError for\n"
      "none at all."},
     {"_receive", msg_wait_for, METH_VARARGS, NULL},
     {"drain", (PyCFunction)(void (*)(void))msg_drain, METH_FASTCALL | METH_KEYWORDS,

@@ -219,19 +219,20 @@ static int atom_for_slot(boc_value_t *out, PyObject *o) {
     return is;
 }
 
-/* The last built-in type's is kept: the table of names has one lock for all. */
-static uint32_t type_name(boc_state_t *st, PyTypeObject *t) {
+/* The last type's is kept: the table of names has one lock for all. */
+uint32_t boc__type_word(boc_state_t *st, PyObject *o) {
+    PyTypeObject *t = Py_TYPE(o);
 #ifdef Py_GIL_DISABLED
-    bool keep = false;
+    uint32_t version = 0;
 #else
-    bool keep = !(t->tp_flags & Py_TPFLAGS_HEAPTYPE);
+    uint32_t version = t->tp_version_tag;
 #endif
-    if (keep && st->named_type == t)
-        return st->type_name;
+    if (version != 0 && version == st->type_word_of)
+        return st->type_word;
     uint32_t name = boc_name(t->tp_name, strlen(t->tp_name));
-    if (keep) {
-        st->named_type = t;
-        st->type_name = name;
+    if (version != 0) {
+        st->type_word = name;
+        st->type_word_of = version;
     }
     return name;
 }
@@ -251,7 +252,7 @@ static int encode(boc_state_t *st, PyObject *o, boc_value_t *out, const char *wh
     memset(out, 0, sizeof *out);
     out->tag = V_BLOB;
     out->u.p = b;
-    out->aux = type_name(st, Py_TYPE(o)); /* for repr */
+    out->aux = boc__type_word(st, o); /* for repr */
     return 0;
 }
 

@@ -72,7 +72,7 @@ void boc__set_exception(boc_state_t *st, boc_cown_t *c, uint16_t flags); /* of t
 void boc__pack_exception(boc_state_t *st, boc_value_t *out);             /* the same into *out, without flags */
 void boc__refuse(boc_state_t *st, PyObject *o, const char *what); /* what is set becomes a TransferError that names the member of o */
 void boc__host_encode(uint32_t home, boc_cown_t *c);  /* core callback: make a live value rest nowhere */
-uint32_t boc__type_word(boc_state_t *st, PyObject *o); /* its type's name */
+uint32_t boc__type_word(boc_state_t *st, PyObject *o); /* the name of its type, for the repr of those who cannot touch it */
 void boc__live_add(boc_state_t *st, boc_cown_t *c);
 void boc__live_remove(boc_state_t *st, boc_cown_t *c);
 void boc__live_flush(boc_state_t *st);                /* encode all: the interpreter ends */
