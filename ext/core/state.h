@@ -19,9 +19,6 @@
 #ifndef BOC__YOUNG_NS
 #define BOC__YOUNG_NS 50000 /* nor, after this, what is bound to its worker from other workers */
 #endif
-#ifndef BOC__STILL_NS
-#define BOC__STILL_NS 1000000 /* nor, after this, anything that waits behind it from workers that have work of their own */
-#endif
 
 /* ---- kinds ----
  * A behavior says what kinds of workers may run it. Where all of this runtime's may, it stands in a free or a bound

@@ -110,7 +110,7 @@ static boc_behavior_t *steal(boc_worker_t *w) {
 static boc_behavior_t *relieve(boc_worker_t *w) {
     boc_worker_t *v = next_victim(w);
     v = v != w ? v : next_victim(w);
-    bool still = boc__ticks_span(boc__ticks() - boc__load_rlx(&v->run_since)) > BOC__STILL_NS;
+    bool still = boc__ticks_span(boc__ticks() - boc__load_rlx(&v->run_since)) > BOC__YOUNG_NS;
     return v != w && still ? steal_from(w, v, true) : NULL;
 }
 
