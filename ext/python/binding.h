@@ -80,7 +80,7 @@ struct boc_state {
     Py_ssize_t code_extra;
     /* encoder kept for reuse */
     PyObject *pickler, *writer;
-    bool encoding;           /* the kept pair is in use */
+    atomic_bool encoding;    /* the kept pair is in use */
     /* values that rest live here */
     struct { boc_cown_t *cown; int64_t since; uint32_t last; } *live; /* last: name of the body that had it */
     uint32_t blame;          /* name of the body that left what is being encoded; 0: none */

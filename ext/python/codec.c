@@ -362,8 +362,10 @@ static boc_blob_t *finish_blob(writer_t *w) {
     return b;
 }
 
+/* The pickler that the interpreter keeps is one caller's at a time: whoever finds it taken (further out on its stack; by a
+   thread that has the GIL meanwhile, or needs none) makes one of its own. */
 static boc_blob_t *pickle(boc_state_t *st, PyObject *o, bool inband) {
-    bool kept = !st->encoding;
+    bool kept = !atomic_exchange_explicit(&st->encoding, true, memory_order_acquire);
     PyObject *writer, *pickler;
     if (kept && st->pickler != NULL) {
         writer = Py_NewRef(st->writer);
@@ -373,6 +375,8 @@ static boc_blob_t *pickle(boc_state_t *st, PyObject *o, bool inband) {
         pickler = writer ? new_pickler(st, writer) : NULL;
         if (pickler == NULL) {
             Py_XDECREF(writer);
+            if (kept)
+                atomic_store_explicit(&st->encoding, false, memory_order_release);
             return NULL;
         }
         if (kept) {
@@ -383,8 +387,6 @@ static boc_blob_t *pickle(boc_state_t *st, PyObject *o, bool inband) {
     writer_t *outer = writing;
     writing = (writer_t *)writer;
     writing->inband = inband;
-    if (kept)
-        st->encoding = true;
     PyObject *r = PyObject_CallMethod(pickler, "dump", "(O)", o);
     writing = outer;
     boc_blob_t *b = NULL;
@@ -395,7 +397,6 @@ static boc_blob_t *pickle(boc_state_t *st, PyObject *o, bool inband) {
     else
         writer_reset((writer_t *)writer);
     if (kept) {
-        st->encoding = false;
         PyObject *cleared = len < KEEP_LIMIT && r ? PyObject_CallMethod(pickler, "clear_memo", NULL) : NULL;
         if (cleared == NULL) {
             boc__forgive();
@@ -403,6 +404,7 @@ static boc_blob_t *pickle(boc_state_t *st, PyObject *o, bool inband) {
             Py_CLEAR(st->writer);
         }
         Py_XDECREF(cleared);
+        atomic_store_explicit(&st->encoding, false, memory_order_release);
     }
     Py_XDECREF(r);
     Py_DECREF(pickler);

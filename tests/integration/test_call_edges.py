@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fractions
 import gc
 import logging
+import threading
 
 import boc
 import pytest
@@ -229,3 +231,26 @@ def test_equal_captures_are_kept_once_and_a_large_one_gives_a_hint(script):
         wait()
     """)
     assert len([line for line in done.stderr.splitlines() if "'table'" in line and "Put it in a Cown" in line]) == 1
+
+
+def test_threads_encode_at_the_same_time():
+    """One pickler is kept for an interpreter; without a GIL several threads of main ask for it at once."""
+    wrong = []
+
+    def captures(n):
+        for i in range(300):
+            value = fractions.Fraction(i, n)
+
+            @boc.when()
+            def back():
+                return value
+
+            if back.result(20) != value:
+                wrong.append((i, n))
+
+    threads = [threading.Thread(target=captures, args=(n,)) for n in (7, 11, 13)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert wrong == []
