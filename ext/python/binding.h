@@ -59,6 +59,7 @@ typedef struct boc_cown_object {
 
 #define SEEN_NOTES 64
 #define BOC_TAGS 8
+#define BOC_TYPE_WORDS 16
 enum { NOTE_SAME, NOTE_LIST, NOTE_COPY };
 typedef struct boc_seen {    /* what an interpreter decoded of a noticeboard entry and can copy cheaply */
     boc_blob_t *blob;        /* keeps it: so its address stays its own */
@@ -84,7 +85,7 @@ struct boc_state {
     /* values that rest live here */
     struct { boc_cown_t *cown; int64_t since; uint32_t last; } *live; /* last: name of the body that had it */
     uint32_t blame;          /* name of the body that left what is being encoded; 0: none */
-    uint32_t type_word, type_word_of; /* the name of the type last asked for, the type's version */
+    struct { uint32_t version, name; } type_words[BOC_TYPE_WORDS]; /* names of types, by the type's version */
     uint32_t nlive, live_cap;
     int64_t sweep_at;        /* when idle ones are looked for next */
     /* caches of a worker, indexed by name, recipe */

@@ -219,7 +219,7 @@ static int atom_for_slot(boc_value_t *out, PyObject *o) {
     return is;
 }
 
-/* The last type's is kept: the table of names has one lock for all. */
+/* Those of some types are kept: the table of names has one lock for all. */
 uint32_t boc__type_word(boc_state_t *st, PyObject *o) {
     PyTypeObject *t = Py_TYPE(o);
 #ifdef Py_GIL_DISABLED
@@ -227,12 +227,13 @@ uint32_t boc__type_word(boc_state_t *st, PyObject *o) {
 #else
     uint32_t version = t->tp_version_tag;
 #endif
-    if (version != 0 && version == st->type_word_of)
-        return st->type_word;
+    uint32_t slot = version % BOC_TYPE_WORDS;
+    if (version != 0 && version == st->type_words[slot].version)
+        return st->type_words[slot].name;
     uint32_t name = boc_name(t->tp_name, strlen(t->tp_name));
     if (version != 0) {
-        st->type_word = name;
-        st->type_word_of = version;
+        st->type_words[slot].version = version;
+        st->type_words[slot].name = name;
     }
     return name;
 }

@@ -74,6 +74,24 @@ def test_moving_is_not_copying():
         assert np.asarray(c.value).ctypes.data == address and c.value.x == 7.0
 
 
+def test_a_body_that_passes_it_on_does_not_open_it(script):
+    done = script("""
+        import boc
+        from boc import Cown, Matrix, when
+
+        boc.start(1)
+        @when(Cown(Matrix.uniform(0, 1, (2, 2))))
+        def look(c):
+            import sys
+            before = "boc._matrix" in sys.modules
+            return before, c.value.shape, "boc._matrix" in sys.modules
+
+        print(look.result(20))
+        boc.wait()
+    """)
+    assert done.stdout == "(False, (2, 2), True)\n"
+
+
 def test_two_cowns_at_once():
     a, b = Cown(numbers(3, 3)), Cown(Matrix.ones((3, 3)))
 
