@@ -22,6 +22,7 @@ typedef struct entry {
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER; /* held for a few instructions, never across a call out */
 static entry_t *buckets[4096];
 static uint32_t store_count;
+static size_t store_bytes;
 
 static unsigned bucket_of(const unsigned char *id) { return (unsigned)(id[0] | id[1] << 8) & 4095; }
 
@@ -66,6 +67,7 @@ PyObject *boc__store_put(PyObject *module, PyObject *data) {
     pthread_mutex_lock(&store_lock);
     if (find(e->id) == NULL) {
         e->recipe.index = store_count++;
+        store_bytes += n;
         e->chain = buckets[bucket_of(e->id)];
         buckets[bucket_of(e->id)] = e;
         e = NULL;
@@ -94,6 +96,16 @@ PyObject *boc__store_get(PyObject *module, PyObject *id) {
     if (e == NULL)
         Py_RETURN_NONE;
     return PyBytes_FromStringAndSize((char *)e->data, (Py_ssize_t)e->len);
+}
+
+/* _stored() -> (records of the store, their bytes) */
+PyObject *boc__stored(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    pthread_mutex_lock(&store_lock);
+    unsigned long records = store_count;
+    size_t bytes = store_bytes;
+    pthread_mutex_unlock(&store_lock);
+    return Py_BuildValue("kn", records, (Py_ssize_t)bytes);
 }
 
 boc_recipe_t *boc__recipe(const unsigned char id[32]) {

@@ -50,6 +50,7 @@ PyObject *boc__load_def(boc_state_t *st, const unsigned char id[32]); /* new ref
 void boc__recipes_clear(boc_state_t *st);
 boc_recipe_t *boc__recipe(const unsigned char id[32]);
 PyObject *boc__store_put(PyObject *module, PyObject *data);
+PyObject *boc__stored(PyObject *module, PyObject *unused);
 PyObject *boc__store_get(PyObject *module, PyObject *id);
 bool boc__importing(boc_state_t *st);        /* in a worker: the top level of a module that is being imported called */
 PyObject *boc__names_moved(PyObject *module, PyObject *nothing);

@@ -267,6 +267,7 @@ static PyMethodDef core_methods[] = {
     {"_collect_cycles", boc__cycles_collect, METH_NOARGS, NULL},
     {"store_put", boc__store_put, METH_O, "store_put(bytes) -> id: 32 bytes"},
     {"store_get", boc__store_get, METH_O, "store_get(id) -> bytes or None"},
+    {"_stored", boc__stored, METH_NOARGS, NULL},
     {"module_arrived", boc__module_arrived, METH_O, "module_arrived(key): the module of this namespace was imported in this worker"},
     {"names_moved", boc__names_moved, METH_NOARGS, "names_moved(): names that came with a definition were bound in this worker"},
     {"_dumps", core_dumps, METH_O, NULL},
@@ -297,6 +298,12 @@ static int core_exec(PyObject *module) {
     }
     if (boc__codec_init(st) < 0 || boc__cown_init(st) < 0 || boc__when_init(st) < 0 || boc__service_init(st) < 0 ||
         boc__movable_init(st) < 0)
+        return -1;
+    /* The module stays as long as the interpreter, whatever workers it serves: so does what this holds. */
+    PyObject *kept = PyDict_New();
+    int added = PyModule_AddObjectRef(module, "kept", kept);
+    Py_XDECREF(kept);
+    if (added < 0)
         return -1;
     return PyModule_AddIntConstant(module, "TRACE_MARK", BOC_T_mark) < 0 || PyModule_AddFunctions(module, boc__runtime_methods) < 0 ||
            PyModule_AddFunctions(module, boc__notebook_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||

@@ -12,7 +12,7 @@ from _io import BytesIO
 from _weakref import ref
 from types import FunctionType
 
-from boc import _deep, _hints, _load, _names, _reach, _reduce, _stable, _store
+from boc import _deep, _hints, _load, _names, _reach, _reduce, _stable, _store, _taken
 from boc._analyse import analyse
 from boc._deep import DeepMark
 from boc._identity import IdentityMap
@@ -43,8 +43,6 @@ _versions = IdentityMap()  # code -> how many ids its functions have
 _sent = IdentityMap()  # class -> marks of its attributes when it was sent last
 _shapes = IdentityMap()  # class -> (marks of what is set on it and may use names, how often that changed)
 _touched = IdentityMap()  # class -> names of the attributes set since it was first sent
-_taken = [0]  # how often names were taken here
-_latest = [b""]  # the names that were taken last, dumped
 _last_patch = IdentityMap()  # class -> id of its last patch
 
 
@@ -182,24 +180,24 @@ def _names_id(obj: Any) -> tuple[bytes, Watched]:
         return carried or b"", []
     spaces, watched = _used_names(obj)
     packed: dict[str, dict[str, Any]] = {}
+    dumped = {}
     for key, values in spaces.items():
         for name, value in values.items():
-            if _can_go(value):
+            data = _dump_small(value)
+            if data is not None:
                 packed.setdefault(key, {})[name] = value
+                dumped[key, name] = data
     if not packed:
         return b"", watched
-    taken = _dump(((_names.origin(), _taken[0]), packed), [], ())
-    if taken != _latest[0]:  # else the same again, as when a function is made anew in a loop
-        _taken[0] += 1
-        _latest[0] = taken = _dump(((_names.origin(), _taken[0]), packed), [], ())
-    return _store.put(b"N" + taken), watched
+    return _taken.record(dumped, _dump(packed, [], ())), watched
 
 
-def _can_go(value: Any) -> bool:
+def _dump_small(value: Any) -> bytes | None:
     try:
-        return len(_dump(value, [], ())) <= _MOST_NAMES_BYTES
+        data = _dump(value, [], ())
     except Exception:  # whatever its own __reduce__ raises: the name is then not defined over there
-        return False
+        return None
+    return data if len(data) <= _MOST_NAMES_BYTES else None
 
 
 def _used_names(obj: Any) -> tuple[dict[str, dict[str, Any]], Watched]:
@@ -303,11 +301,13 @@ def _warn_of_copies(cls: type) -> None:
 def _function_for_value(func: FunctionType) -> tuple[Any, ...]:
     if _function_id(func) is not None:
         return _load.load, (_reference(func),)
+    carried = _load.carried.get(func)
+    if carried is not None:
+        return _reduce.function_parts(func, carried)
     known = _code_names.get(func.__code__)
     if known is None or not _deep.as_before(known):
         # What the closure leads to refers to its own names; here only those of the code.
         names, watched = _names_id(FunctionType(func.__code__, func.__globals__, None, None, func.__closure__))
         known = [_deep.edits[0], watched, names]
         _code_names.set(func.__code__, known)
-    carried = _load.carried.get(func)
-    return _reduce.function_parts(func, known[2] if carried is None else carried)
+    return _reduce.function_parts(func, known[2])

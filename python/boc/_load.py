@@ -16,7 +16,7 @@ import sys
 from _weakref import ref
 from types import CellType, FunctionType, MappingProxyType, MethodType, WrapperDescriptorType
 
-from boc import _deep, _names, _store
+from boc import _deep, _names, _store, _taken
 from boc._identity import IdentityMap, Kept
 
 TYPE_CHECKING = False
@@ -76,8 +76,6 @@ def load(key: bytes) -> Any:
         found = _load_reference(data)
     elif kind == b"P":
         return _load_patch(key)
-    elif kind == b"N":
-        return _pickle.loads(data[1:])
     else:
         found = _load_definition(kind, key, data)
         found = loaded.add(key, found)
@@ -128,7 +126,8 @@ def install_names(key: bytes) -> None:
     if len(_installed) >= _MOST_INSTALLED:
         _installed.clear()
     _installed.add(key)
-    taken, spaces = load(key)
+    taken, values = _taken.taken(_store.fetch(key)[1:])
+    spaces = _pickle.loads(values)
     moved = False
     for space, values in spaces.items():
         if _names.is_owner(space):

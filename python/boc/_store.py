@@ -11,14 +11,13 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _blobs: dict[bytes, bytes] = {}
 
 
 def _put(data: bytes) -> bytes:
-    import hashlib
-
-    key = hashlib.sha256(data).digest()
+    key = digest(data)
     _blobs[key] = data
     return key
 
@@ -41,10 +40,20 @@ def _nothing() -> None:
     pass
 
 
+def digest(data: bytes) -> bytes:
+    """Return 32 bytes that no other data has."""
+    try:
+        from _sha2 import sha256
+    except ImportError:  # a CPython without its own
+        from hashlib import sha256
+    return sha256(data).digest()
+
+
 put: Callable[[bytes], bytes] = _put
 get: Callable[[bytes], bytes | None] = _blobs.get
 names_moved: Callable[[], None] = _nothing
 cown_types: tuple[type, ...] = ()
+kept: dict[str, Any] = {}  # what outlives these modules: stays as long as the interpreter, whatever workers it serves
 try:
     from boc import _core  # type: ignore[attr-defined,unused-ignore]
 except ImportError:
@@ -52,6 +61,7 @@ except ImportError:
 else:
     put = getattr(_core, "store_put", _put)
     get = getattr(_core, "store_get", _blobs.get)
+    kept = getattr(_core, "kept", kept)
     names_moved = getattr(_core, "names_moved", _nothing)
     cown_types = tuple(getattr(_core, name) for name in ("Cown", "PinnedCown") if hasattr(_core, name))
 

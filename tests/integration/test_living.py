@@ -192,3 +192,62 @@ def test_cycles_that_are_held_stay(script):
             print(c.value == [c])
     """)
     assert done.stdout == "True inner\nTrue\n"
+
+
+def test_starts_and_waits_without_end_do_not_fill_the_store(script):
+    """Functions of __main__ that bodies schedule, class and closure among them: what stays the same is kept once."""
+    done = script("""
+        import boc
+        from boc import Cown, when
+
+        STEP, TABLE = 2, {"a": [1]}
+
+        class Box:
+            def __init__(self): self.n = 0
+            def add(self): self.n += STEP
+
+        def helper(box):
+            return len(TABLE["a"])
+
+        def life():
+            c, made = Cown(Box()), Cown(None)
+            def nest(depth):
+                @when(c)
+                def nested(c):
+                    c.value.add()
+                    if depth:
+                        nest(depth - 1)
+            nest(2)
+            @when(c, made)
+            def makes(c, made):
+                def one(box):
+                    box.n += helper(box)
+                def other(box):
+                    box.n += STEP
+                for function in (one, other):
+                    @when(c)
+                    def inner(c):
+                        function(c.value)
+                made.value = one, other, lambda: (TABLE, Box)
+            @when(c, made)
+            def uses(c, made):
+                made.value[1](c.value)
+                return made.value[2]()[0]["a"]
+            assert uses.result() == [1]
+            boc.quiesce()
+            n = c.result().n
+            boc.wait()
+            return n
+
+        numbers = set()
+        for i in range(10):
+            boc.start(1)
+            numbers.add(life())
+            if i == 2:
+                before = boc.debug.definitions()
+        print(numbers, boc.debug.definitions() == before, 0 < before["records"] < before["bytes"])
+        STEP = 3
+        boc.start(2)
+        print(life(), boc.debug.definitions()["records"] > before["records"])
+    """)
+    assert done.stdout == "{11} True True\n16 True\n"

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import sys
 import sysconfig
 import weakref
 
 import pytest
-from boc import _reach
+from boc import _reach, _store
 from boc._scan import imported_names
 from definition_worker import Failed, World
 
@@ -640,3 +641,22 @@ def test_the_modules_of_import_statements():
             return door
         return kitchen.put(jar, lid, one, two), later
     assert imported_names(late.__code__) == {"kitchen", "pantry.shelf", "cellar.door"}
+
+
+def test_names_taken_again_are_the_record_of_before_unless_they_were_others_in_between():
+    """A receiver binds a record once; values that come back after others have to come as a new one."""
+    from boc import _taken
+
+    def record(**values: int) -> bytes:
+        pickled = {("space", name): pickle.dumps(value) for name, value in values.items()}
+        return _taken.record(pickled, pickle.dumps({"space": values}))
+
+    one, apart = record(x=1, y=1), record(z=1)
+    assert record(z=1) == apart != one == record(x=1, y=1)
+    two = record(x=2, z=1)  # other names beside it stay known, x does not
+    assert record(z=1) == apart
+    back = record(x=1, y=1)
+    assert len({one, two, back}) == 3
+    assert record(x=1, y=1) == back
+    assert record(x=2, z=1) != two
+    assert _taken.taken(_store.fetch(one)[1:])[0] < _taken.taken(_store.fetch(back)[1:])[0]
