@@ -43,10 +43,10 @@ def _nothing() -> None:
 def digest(data: bytes) -> bytes:
     """Return 32 bytes that no other data has."""
     try:
-        from _sha2 import sha256
+        from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
     except ImportError:  # a CPython without its own
         from hashlib import sha256
-    return sha256(data).digest()
+    return bytes(sha256(data).digest())
 
 
 put: Callable[[bytes], bytes] = _put
