@@ -112,6 +112,8 @@ struct boc_state {
     uint32_t nmovable;
     int32_t movable_answer;           /* to the last question, about this type: */
     PyTypeObject *movable_asked;      /* only compared */
+    PyObject *touched;                /* list of ids of what bodies changed, or NULL; see touched.c */
+    int class_watcher, dict_watcher;  /* their numbers and 1, or 0 */
     PyObject *array_type;             /* array.array, once one came by */
     int array_layout;                 /* 1: its items can be taken, -1: not, 0: not looked yet */
     PyObject *part_ctor, *buffer_callback;
@@ -138,7 +140,7 @@ int boc__not_in_body(const char *what);
 
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
-       PY_REFUSAL, PY_BODY_END, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
+       PY_REFUSAL, PY_BODY_END, PY_PUT_BACK, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
        PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_SHAPE, PY_RAISED_FOR,
        PY_UNREADABLE, PY_RECEIVE, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */

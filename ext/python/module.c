@@ -7,6 +7,7 @@
 #include "unseen.h"
 #include "move.h"
 #include "replay.h"
+#include "touched.h"
 #include "notebook.h"
 #include "plain.h"
 #include "when.h"
@@ -65,6 +66,7 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_RECEIVE] = {"boc._messages", "receive_later"},
     [PY_REFUSAL] = {"boc._transfer", "explain_refusal"},
     [PY_BODY_END] = {"boc._worker", "body_end"},
+    [PY_PUT_BACK] = {"boc._touched", "put_back"},
     [PY_WORKER_SETUP] = {"boc._worker", "setup"},
     [PY_SERVICE_START] = {"boc._service", "start"},
     [PY_SERVICE_DRAIN] = {"boc._service", "drain"},
@@ -152,6 +154,7 @@ void boc__worker_teardown(uint32_t worker) {
         Py_CLEAR(st->py[i]);
     Py_CLEAR(st->errors);
     Py_CLEAR(st->type_ok);
+    Py_CLEAR(st->touched);
     Py_CLEAR(st->module_locks);
     boc__ctx = NULL;
     atomic_store_explicit(&workers[worker], NULL, memory_order_release);
@@ -309,7 +312,7 @@ static int core_exec(PyObject *module) {
            PyModule_AddFunctions(module, boc__notebook_methods) < 0 || PyModule_AddFunctions(module, boc__service_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__notice_methods) < 0 || PyModule_AddFunctions(module, boc__trace_methods) < 0 || PyModule_AddFunctions(module, boc__columns_methods) < 0 ||
                    PyModule_AddFunctions(module, boc__message_methods) < 0 || PyModule_AddFunctions(module, boc__environ_methods) < 0 || PyModule_AddFunctions(module, boc__unseen_methods) < 0 ||
-                   PyModule_AddFunctions(module, boc__gate_methods) < 0 || PyModule_AddFunctions(module, boc__replay_methods) < 0
+                   PyModule_AddFunctions(module, boc__gate_methods) < 0 || PyModule_AddFunctions(module, boc__touched_methods) < 0 || PyModule_AddFunctions(module, boc__replay_methods) < 0
                ? -1
                : 0;
 }

@@ -9,6 +9,7 @@
 #include "notebook.h"
 #include "replay.h"
 #include "stepping.h"
+#include "touched.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -324,6 +325,8 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
             boc__forgive();
         Py_XDECREF(done);
     }
+    if (st->touched != NULL)
+        boc__put_back(st);
     if (value == NULL && r != NULL)
         boc__tell_raised(r, job->origin);
     ctx->current = NULL;

@@ -10,7 +10,7 @@ from __future__ import annotations
 from _weakref import ref
 from types import ModuleType
 
-from boc import _load, _reduce, _stable
+from boc import _load, _reduce, _stable, _touched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ def set_in_place(cls: type | None, values: dict[str, Any]) -> None:
     if cls is not None and _load.ids.get(cls) in _load.loaded:
         for name, value in values.items():
             type.__setattr__(cls, name, value)
+        _touched.came(cls, values)
 
 
 def changing(cls: type) -> list[str]:
     """Return the names of the data attributes of a class whose values can change in place."""
-    if type(cls) is not type and _load.setter(cls) is not type.__setattr__:
+    if type(cls) is not type and _touched.setter(cls) is not type.__setattr__:
         return []  # a metaclass in C keeps what it was given: ctypes
     own = _reduce.sent_attributes(cls).items()
     return [n for n, v in own if not n.startswith("__") and n not in _GENERATED and _changes(v)]

@@ -16,7 +16,7 @@ import sys
 from _weakref import ref
 from types import CellType, FunctionType, MappingProxyType, MethodType, WrapperDescriptorType
 
-from boc import _deep, _names, _store, _taken
+from boc import _deep, _names, _store, _taken, _touched
 from boc._identity import IdentityMap, Kept
 
 TYPE_CHECKING = False
@@ -101,6 +101,8 @@ def _load_group(key: bytes, data: bytes) -> tuple[Any, ...]:
     if not members or any(member is None for member in members):
         members = _pickle.loads(data[1:])
         _groups[key] = tuple(ref(member) for member in members)
+        for member in members:
+            _touched.watch(member)
     return members
 
 
@@ -168,10 +170,11 @@ def _load_patch(key: bytes) -> Any:
         if name not in originals:
             originals[name] = cls.__dict__.get(name, _originals)
     back = {n: v for n, v in originals.items() if n not in values and n not in removed}
-    _set_attributes(cls, {n: v for n, v in back.items() if v is not _originals} | values)
+    _touched.set_attributes(cls, {n: v for n, v in back.items() if v is not _originals} | values)
     for name in (*removed, *(n for n, v in back.items() if v is _originals)):
         if name in cls.__dict__:
             type.__delattr__(cls, name)
+    _touched.came(cls, originals)
     patches.set(cls, key)
     stale.set(cls, True)
     return cls
@@ -183,6 +186,7 @@ def _register(found: Any, key: bytes) -> None:
         carried.set(found, _context[-1])
     if type(found) is FunctionType:
         _deep.remember(found)
+        _touched.watch_function(found)
     elif isinstance(found, type) and found.__module__ == "__main__" and "." not in found.__qualname__:
         _show_in_main(found)
 
@@ -303,29 +307,11 @@ def _make(maker: Maker, meta: Any, name: str, bases: tuple[type, ...], space: di
 def set_class(cls: type, state: tuple[dict[str, Any], list[Any] | None, list[type] | None]) -> None:
     """Fill a class: its attributes, the members of an enum, the classes registered with an ABC."""
     attributes, members, registered = state
-    _set_attributes(cls, attributes)
+    _touched.set_attributes(cls, attributes)
     for member in members or ():
         _add_member(cls, *member)
     for other in registered or ():
         cls.register(other)  # type: ignore[attr-defined]
-
-
-def _set_attributes(cls: type, attributes: dict[str, Any]) -> None:
-    set_one = setter(cls)
-    for name, value in attributes.items():
-        set_one(cls, name, value)
-    if "__firstlineno__" in attributes:
-        # Setting other attributes of the class's head drops it.
-        set_one(cls, "__firstlineno__", attributes["__firstlineno__"])
-
-
-def setter(cls: Any) -> Any:
-    """Return how attributes are set without running a metaclass written in Python; one in C must see them."""
-    for owner in type(cls).__mro__:
-        found = owner.__dict__.get("__setattr__")
-        if found is not None and type(found) is not FunctionType:
-            return owner.__setattr__
-    return type.__setattr__
 
 
 def _add_member(

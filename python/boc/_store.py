@@ -36,7 +36,7 @@ def _number() -> int:
         return 0
 
 
-def _nothing() -> None:
+def _nothing(*args: object) -> None:
     pass
 
 
@@ -52,6 +52,7 @@ def digest(data: bytes) -> bytes:
 put: Callable[[bytes], bytes] = _put
 get: Callable[[bytes], bytes | None] = _blobs.get
 names_moved: Callable[[], None] = _nothing
+watch_changes: Callable[[Any], None] = _nothing
 cown_types: tuple[type, ...] = ()
 kept: dict[str, Any] = {}  # what outlives these modules: stays as long as the interpreter, whatever workers it serves
 try:
@@ -63,6 +64,7 @@ else:
     get = getattr(_core, "store_get", _blobs.get)
     kept = getattr(_core, "kept", kept)
     names_moved = getattr(_core, "names_moved", _nothing)
+    watch_changes = getattr(_core, "watch_changes", _nothing)
     cown_types = tuple(getattr(_core, name) for name in ("Cown", "PinnedCown") if hasattr(_core, name))
 
 is_main: bool = _number() == 0
