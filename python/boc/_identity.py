@@ -67,8 +67,10 @@ class Kept:
         self.kept[key] = value
         if len(self.kept) > self._most:
             for old in list(self.kept)[: self._most // 2]:
-                self._found[old] = ref(self.kept[old], self._dropper(old))
-                del self.kept[old]
+                going = self.kept.get(old)
+                if going is not None:  # else another thread came first
+                    self._found[old] = ref(going, self._dropper(old))
+                    self.kept.pop(old, None)
         return value
 
     def _dropper(self, key: bytes) -> Any:

@@ -63,9 +63,11 @@ class Reach:
 
     def sent_names(self) -> None:
         """Take in what the methods of classes sent before use, as far as its encoding is remembered."""
-        for number, (cls, names) in list(sent.items()):
+        for number, known in list(sent.items()):
+            cls, names = known
             if cls() is None:
-                del sent[number]
+                if sent.get(number) is known:  # else another thread came first
+                    sent.pop(number, None)
                 continue
             for globals_, name in names:
                 value = globals_.get(name)
