@@ -14,6 +14,9 @@
 #define boc__likely(x) __builtin_expect(!!(x), 1)
 #define boc__unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Asks for the line at p, to write there soon. No access: nothing happens if there is no such line. */
+#define boc__prefetch(p) __builtin_prefetch((p), 1)
+
 /* The longer ways of hot functions, kept apart from them: inside they would cost the short way registers. And one text
    for two ways that differ in a constant. */
 #define boc__apart __attribute__((noinline))

@@ -133,6 +133,18 @@ void boc__queue_born(boc_request_t *r) {
     boc__store_rlx(&r->cown->writer, r);
 }
 
+void boc__queue_expect(const boc_behavior_t *b) {
+    if (b->nreq > 0) {
+        const boc_request_t *next = next_of(boc__load_rlx(&b->req[0].state));
+        if (next != NULL) {
+            const char *p = (const char *)next - offsetof(boc_behavior_t, req);
+            for (int line = 0; line < 3; line++) {
+                boc__prefetch(p + 64 * line);
+            }
+        }
+    }
+}
+
 void boc__queue_open(boc__thread_t *t, boc_request_t *first) {
     boc_cown_t *c = first->cown;
     uint64_t seq = c->seq;

@@ -12,6 +12,7 @@ void boc__queue_mark(boc_request_t *r);
 void boc__queue_chain(boc_request_t *r, boc_request_t *next); /* inside a batch, before enter */
 void boc__queue_open(boc__thread_t *t, boc_request_t *first); /* readers: grants first and those behind it */
 void boc__queue_born(boc_request_t *r);                       /* a result: held from birth */
+void boc__queue_expect(const boc_behavior_t *b); /* b runs: asks for the memory of who comes behind it, if somebody does */
 bool boc__queue_leave(boc__thread_t *t, boc_request_t *r);    /* true: its reference went to the next one */
 
 #endif

@@ -258,15 +258,14 @@ static void push_bound(boc_worker_t *w, boc_behavior_t *b, boc_worker_t *me) {
     boc__tell_bound(w);
 }
 
-/* From a thread that is no worker: to one that sleeps, else in turn. */
+/* From a thread that is no worker: to one that sleeps, if nobody looks for work; else in turn to those awake. */
 static void push_outside(boc__thread_t *t, boc_behavior_t *b) {
     uint32_t n = boc__load_acq(&boc__rt.nup);
     if (n == 0) {
         n = boc__load_acq(&boc__rt.nworkers); /* none has come up yet: whoever does will look */
     }
-    uint32_t i = t->next_worker++;
-    uint32_t sleeper = boc__load_acq(&boc__rt.searching) == 0 ? boc__idle_pick(i) : 0;
-    boc_worker_t *w = boc__worker(sleeper != 0 ? sleeper - 1 : i % n);
+    uint32_t sleeper = boc__load_acq(&boc__rt.searching) == 0 ? boc__idle_pick() : 0;
+    boc_worker_t *w = boc__worker(sleeper != 0 ? sleeper - 1 : boc__awake_pick(t->next_worker++ % n, n));
     boc__lane_post(&w->lane[BOC__FREE], b);
     if (sleeper == 0 || !boc__wake_worker(w)) {
         boc__wake_any();

@@ -37,7 +37,7 @@ boc__thread_t *boc__thread_new(uint32_t index) {
     if (t == NULL) {
         return NULL;
     }
-    *t = (boc__thread_t){.index = index, .pool.index = index, .random = index * 2654435761u + 1};
+    *t = (boc__thread_t){.index = index, .pool.home = boc__home_of(index), .random = index * 2654435761u + 1};
     atomic_init(&t->taken, true);
     t->all = boc__load_rlx(&all);
     while (!boc__cas(&all, &t->all, t)) {

@@ -22,17 +22,27 @@ bool boc__idle_any(void) {
     return false;
 }
 
-uint32_t boc__idle_pick(uint32_t from) {
-    uint32_t n = words();
-    for (uint32_t k = 0; k < n; k++) {
-        uint32_t i = (from / 64 + k) % n;
+uint32_t boc__idle_pick(void) {
+    for (uint32_t i = 0; i < words(); i++) {
         uint64_t w = boc__load_acq(&idle[i]);
         if (w != 0) {
-            uint64_t later = w & (~0ull << (from % 64));
-            return i * 64 + (uint32_t)__builtin_ctzll(k == 0 && later != 0 ? later : w) + 1;
+            return i * 64 + (uint32_t)__builtin_ctzll(w) + 1;
         }
     }
     return 0;
+}
+
+bool boc__idle_is(uint32_t i) {
+    return boc__load_acq(&idle[i / 64]) >> (i % 64) & 1;
+}
+
+uint32_t boc__awake_pick(uint32_t from, uint32_t n) {
+    for (uint32_t k = 0, i = from; k < n; k++, i = i + 1 < n ? i + 1 : 0) {
+        if (!boc__idle_is(i)) {
+            return i;
+        }
+    }
+    return from;
 }
 
 void boc__idle_set(uint32_t worker) {
@@ -42,10 +52,6 @@ void boc__idle_set(uint32_t worker) {
 bool boc__idle_claim(uint32_t i) {
     uint64_t bit = 1ull << (i % 64);
     return (boc__load_acq(&idle[i / 64]) & bit) && (boc__and(&idle[i / 64], ~bit) & bit);
-}
-
-bool boc__idle_is(uint32_t i) {
-    return boc__load_acq(&idle[i / 64]) >> (i % 64) & 1;
 }
 
 static void wake(boc_worker_t *w, uint32_t how) {
@@ -90,7 +96,7 @@ void boc__wake_any(void) {
     if (boc__load_acq(&boc__rt.searching) != 0 || !boc__cas(&boc__rt.searching, &none, 1)) {
         return;
     }
-    for (uint32_t i; (i = boc__idle_pick(0)) != 0;) {
+    for (uint32_t i; (i = boc__idle_pick()) != 0;) {
         if (boc__idle_claim(i - 1)) {
             wake(boc__worker(i - 1), BOC__WOKEN_TO_SEARCH);
             return;

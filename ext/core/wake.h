@@ -9,7 +9,8 @@ enum { BOC__ASLEEP = 0, BOC__WOKEN = 1, BOC__WOKEN_TO_SEARCH = 2 };
 void boc__wake_any(void);                 /* there is new work that any worker may do */
 void boc__wake_kinds(uint8_t kinds);      /* there is new work that only workers of these may do */
 bool boc__wake_worker(boc_worker_t *w);   /* if it sleeps; true: it did */
-uint32_t boc__idle_pick(uint32_t from);   /* index + 1 of a sleeping worker, 0: none */
+uint32_t boc__idle_pick(void);            /* index + 1 of a sleeping worker, the first; 0: none */
+uint32_t boc__awake_pick(uint32_t from, uint32_t n);          /* of n workers, from that one on; from, if all sleep */
 uint32_t boc__idle_of(uint8_t kinds);     /* the same, of one of these kinds */
 bool boc__idle_any(void);
 void boc__idle_set(uint32_t worker);      /* a full fence: looks for work come after it */

@@ -18,6 +18,7 @@
 #include "gate.h"
 #include "home.h"
 #include "park.h"
+#include "queue.h"
 #include "quiesce.h"
 #include "ready.h"
 #include "tally.h"
@@ -28,7 +29,7 @@
 #define BOC__TICK 64u /* dispatches between two fires of the fairness token */
 #endif
 #ifndef BOC__IN_A_ROW
-#define BOC__IN_A_ROW 64u /* behaviors from the pending slot before a queue's turn */
+#define BOC__IN_A_ROW 8u /* behaviors from the pending slot before a queue's turn */
 #endif
 
 /* ---- next -------------------------------------------------------------------------- */
@@ -277,6 +278,7 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
         boc__trace_one(t->ring, start, BOC_T_start, id, (uint64_t)cpu, name, stolen ? BOC__TF_STOLEN : 0);
     }
     t->in_body = true;
+    boc__queue_expect(b);
     boc__store_rel(&w->body, b);
     int rc = w->host->run(w->index, b);
     t->in_body = false;

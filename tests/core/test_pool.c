@@ -1,7 +1,9 @@
-/* Memory: what is handed out is as large as was asked for, and no two hold the same; across threads too. */
+/* Memory: what is handed out is as large as was asked for, and no two hold the same; across threads too. And what others
+ * freed goes home: two threads that exchange objects do not end up with objects in the same lines. */
 #include "fixture.h"
 
 #include "platform.h"
+#include "pool.h"
 
 #include <stdio.h>
 
@@ -43,7 +45,84 @@ static void free_odd(void *arg) {
     }
 }
 
+/* ---- home ------------------------------------------------------------------------------ */
+#define EACH 1024u
+#define SIZE 112u /* no whole number of lines */
+
+static void *mine[EACH], *theirs[EACH];
+
+static void *new_one(void) {
+    return boc_behavior_new(1, SIZE - sizeof(boc_behavior_t) - sizeof(boc_request_t));
+}
+
+static void make_theirs(void *arg) {
+    (void)arg;
+    for (uint32_t i = 0; i < EACH; i++) {
+        theirs[i] = new_one();
+    }
+}
+
+/* Half of each one's own, in turn. */
+static void free_half(uint32_t half) {
+    for (uint32_t i = half; i < EACH; i += 2) {
+        boc_behavior_free(mine[i]);
+        boc_behavior_free(theirs[i]);
+    }
+}
+
+static void free_their_half(void *arg) {
+    (void)arg;
+    free_half(1);
+}
+
+static void on_thread(void (*fn)(void *)) {
+    boc__os_thread_join(boc__os_thread_start(fn, NULL, "other")); /* one after another, so with the same record */
+}
+
+static int by_address(const void *a, const void *b) {
+    uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lines with one of mine and one of theirs. */
+static uint32_t shared_lines(void) {
+    static uintptr_t at[4 * EACH]; /* the first line and the last, and whose in the lowest bit */
+    for (uint32_t i = 0; i < EACH; i++) {
+        at[4 * i] = (uintptr_t)mine[i] / 64 * 64;
+        at[4 * i + 1] = ((uintptr_t)mine[i] + SIZE - 1) / 64 * 64;
+        at[4 * i + 2] = (uintptr_t)theirs[i] / 64 * 64 + 1;
+        at[4 * i + 3] = ((uintptr_t)theirs[i] + SIZE - 1) / 64 * 64 + 1;
+    }
+    qsort(at, 4 * EACH, sizeof at[0], by_address);
+    uint32_t n = 0;
+    for (uint32_t i = 1; i < 4 * EACH; i++) {
+        n += at[i] - at[i - 1] == 1;
+    }
+    return n;
+}
+
+static void home(void) {
+    for (uint32_t i = 0; i < EACH; i++) {
+        mine[i] = new_one();
+    }
+    on_thread(make_theirs);
+    for (int round = 0; round < 3; round++) {
+        on_thread(free_their_half);
+        free_half(0);
+        on_thread(make_theirs);
+        for (uint32_t i = 0; i < EACH; i++) {
+            mine[i] = new_one();
+        }
+    }
+    if (!BOC__EACH_FROM_MALLOC) {
+        CHECK(shared_lines() < 8); /* what was on its way home meanwhile */
+    }
+    free_half(0);
+    free_half(1);
+}
+
 int main(void) {
+    home();
     uint32_t r = 3;
     for (int round = 0; round < 5; round++) {
         for (uint32_t i = 0; i < OBJECTS; i++) {
