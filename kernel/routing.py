@@ -23,6 +23,8 @@ from .cells import Cell, Cells
 from .output import Outbox
 from .unseen import Unseen
 
+_UPDATES_S = 0.2  # a cell's end waits so long for updates of the noticeboard: their warnings come under it
+
 
 def _send_on(kernel: Any) -> Callable[[str, dict[str, Any], dict[str, Any]], None]:
     session = kernel.session
@@ -123,7 +125,7 @@ class Router:
     def cell_ended(self, cell: Cell | None) -> None:
         """A cell of this thread has ended: what came for it so far must precede its reply."""
         if _core._running():
-            _service.drain()
+            _service.drain(_UPDATES_S)
         self.unseen.due(cell)
         self.flush()
 

@@ -4,6 +4,7 @@
  * the origin (which cell scheduled), the trace as Python reads it, and objects of pinned cowns that died elsewhere. */
 #include "binding.h"
 #include "notebook.h"
+#include "replay.h"
 #include "until.h"
 
 #include <errno.h>
@@ -218,7 +219,7 @@ static PyObject *launch_service(PyObject *module, PyObject *unused) {
 }
 
 void boc__drain_output(int64_t deadline) {
-    if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0 && !boc__notebook())
+    if (atomic_load_explicit(&q.depth, memory_order_relaxed) == 0 && !boc__notebook() && !boc__notice_busy())
         return;
     boc_state_t *st = boc__st();
     PyObject *f = st ? boc__py(st, PY_SERVICE_DRAIN) : NULL;

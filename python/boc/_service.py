@@ -347,9 +347,10 @@ def _warn(text: str, kind: int, origin: int, name: str) -> None:
 
 
 def _apply_notices() -> None:
-    """In order, one at a time, outside the lock: an update's function may take long, or print."""
-    if not _notices:
-        return
+    """In order, one at a time, outside the lock: an update's function may take long, or print.
+
+    Whoever finds none may be too late for one that another thread just applies, so it waits for that too.
+    """
     with _notice_lock:
         while _notices:
             item = _notices.popleft()

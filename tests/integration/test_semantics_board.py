@@ -384,6 +384,27 @@ def test_a_wait_does_not_wait_longer_for_updates(held_up):
     assert quiesce(timeout=20, noticeboard=True) == {"slow": 2}
 
 
+@pytest.mark.parametrize("end", ["quiesce()", "body.result()", "boc.gather([body])"])
+def test_a_wait_sees_the_update_that_another_thread_just_applies(end, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(sys, "events", (begun, go_on), raising=False)
+
+    @when()
+    def body():
+        def update(now):
+            begun, go_on = sys.events
+            begun.set()
+            assert go_on.wait(60)
+            return now + 1
+
+        notice_update("served", update, 0)
+
+    assert begun.wait(60)
+    threading.Timer(0.1, go_on.set).start()
+    eval(end, {"quiesce": quiesce, "boc": boc, "body": body})
+    assert notice_read("served") == 1
+
+
 @pytest.mark.parametrize("end", [lambda: wait(timeout=0.05), boc.stop])
 def test_updates_that_were_not_applied_at_the_end_never_are(held_up, end):
     start(2)
