@@ -101,25 +101,50 @@ static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
     return w;
 }
 
+/* What threads of this interpreter hold by `with c:`. Without a GIL several of them come here at once: a lock for a few
+   instructions, never across a call out. */
 static struct held {
     boc_cown_t *cown;
     boc_behavior_t *b;
+    PyObject *context; /* of the one who took it: each asyncio task has its own */
     bool native;
+    bool leaving;      /* its release has begun */
 } *held;
-static uint32_t nheld, held_cap; /* under the GIL of main */
+static uint32_t nheld, held_cap;
 
-/* A wait that only this thread's own release could end: nothing runs, nothing is ready, something is pending, and this thread
-   holds cowns. Called at each slice of a wait; three slices without any change count. */
-int boc__stuck_on_own(boc__stuck_t *s) {
-    boc_counts_t now;
-    boc_running_t body;
+#ifdef Py_GIL_DISABLED
+static PyMutex held_lock;
+#define HELD_LOCK() PyMutex_Lock(&held_lock)
+#define HELD_UNLOCK() PyMutex_Unlock(&held_lock)
+#else
+#define HELD_LOCK() ((void)0)
+#define HELD_UNLOCK() ((void)0)
+#endif
+
+/* The first cown that this thread holds, in a task only what the task itself took; NULL: none, or another thread or task
+   that lives holds one too and may release it. */
+static boc_cown_t *only_mine(const PyObject *context, bool *some) {
     uint32_t me = boc_self() + 1;
     boc_cown_t *mine = NULL;
-    for (uint32_t i = 0; i < nheld && mine == NULL; i++)
-        if (atomic_load_explicit(&held[i].cown->holder, memory_order_acquire) == me)
+    bool others = false;
+    *some = false;
+    HELD_LOCK();
+    for (uint32_t i = 0; i < nheld; i++) {
+        uint32_t holder = atomic_load_explicit(&held[i].cown->holder, memory_order_acquire);
+        bool own = holder == me && !held[i].leaving && (context == NULL || held[i].context == context);
+        if (own && mine == NULL)
             mine = held[i].cown;
-    if (mine == NULL)
-        return 0;
+        others |= !own && (holder == 0 || boc_thread_lives(holder - 1));
+    }
+    HELD_UNLOCK();
+    *some = mine != NULL;
+    return others ? NULL : mine;
+}
+
+/* Nothing runs, nothing is ready, and nothing changed since the last look: three times. */
+static bool all_quiet(boc__stuck_t *s) {
+    boc_counts_t now;
+    boc_running_t body;
     boc_counts(&now);
     bool quiet = now.scheduled == s->scheduled && now.started == s->started && now.finished == s->finished &&
                  boc_pinned_depth(NULL) == 0 && boc_start_done() && !boc_gate_closed();
@@ -129,13 +154,51 @@ int boc__stuck_on_own(boc__stuck_t *s) {
     s->started = now.started;
     s->finished = now.finished;
     s->slices = quiet ? s->slices + 1 : 0;
-    if (s->slices < 3)
-        return 0;
+    return s->slices >= 3;
+}
+
+static PyObject *stuck_text(const boc_cown_t *mine, const char *who) {
     char label[80];
-    PyErr_Format(PyExc_RuntimeError, "this wait would never end: what is pending queues behind %s, which this thread holds; release it "
-                                     "first (leave the `with` block)",
-                 boc__cown_label(mine, label, sizeof label));
+    return PyUnicode_FromFormat("this wait would never end: what is pending queues behind %s, which this %s holds; release it first "
+                                "(leave the `with` block)", boc__cown_label(mine, label, sizeof label), who);
+}
+
+/* A wait that only this thread's own release could end: nothing runs, nothing is ready, something is pending, and this thread
+   alone holds cowns. Called at each slice of a wait; three slices without any change count. */
+int boc__stuck_on_own(boc__stuck_t *s) {
+    bool some;
+    boc_cown_t *mine = only_mine(NULL, &some);
+    if (mine == NULL) {
+        s->slices = 0;
+        return 0;
+    }
+    if (!all_quiet(s))
+        return 0;
+    PyObject *text = stuck_text(mine, "thread");
+    if (text != NULL)
+        PyErr_SetObject(PyExc_RuntimeError, text);
+    Py_XDECREF(text);
     return -1;
+}
+
+/* _stuck_task(seen): the same of an asyncio task that awaits, whose loop goes on. The text of an error if only this task's own
+   release could end its wait, else what to pass at the next look (first four zeros); None if it holds no cown. */
+PyObject *boc__stuck_task(PyObject *module, PyObject *args) {
+    (void)module;
+    unsigned long long slices, scheduled, started, finished;
+    if (!PyArg_ParseTuple(args, "(KKKK):_stuck_task", &slices, &scheduled, &started, &finished))
+        return NULL;
+    boc__stuck_t s = {.slices = (int)slices, .scheduled = scheduled, .started = started, .finished = finished};
+    bool some;
+    boc_cown_t *mine = only_mine(PyThreadState_Get()->context, &some);
+    if (!some)
+        Py_RETURN_NONE;
+    if (mine == NULL)
+        s.slices = 0;
+    else if (all_quiet(&s))
+        return stuck_text(mine, "task");
+    return Py_BuildValue("(KKKK)", (unsigned long long)s.slices, (unsigned long long)s.scheduled, (unsigned long long)s.started,
+                         (unsigned long long)s.finished);
 }
 
 /* _stuck(first): RuntimeError if only this thread's own release could end its wait; called at each slice of one in Python. */
@@ -193,16 +256,23 @@ static int await_turn(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
 
 /* ---- with c: ------------------------------------------------------------------ */
 static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
+    PyObject *context = PyThreadState_Get()->context;
+    int rc = 0;
+    HELD_LOCK();
     if (nheld == held_cap) {
         uint32_t cap = held_cap ? held_cap * 2 : 8;
         void *t = realloc(held, cap * sizeof *held);
         if (t == NULL)
-            return -1;
-        held = t;
-        held_cap = cap;
+            rc = -1;
+        else {
+            held = t;
+            held_cap = cap;
+        }
     }
-    held[nheld++] = (struct held){c, b, native};
-    return 0;
+    if (rc == 0)
+        held[nheld++] = (struct held){c, b, Py_XNewRef(context), native, false};
+    HELD_UNLOCK();
+    return rc;
 }
 
 static int busy(const boc_cown_t *c) {
@@ -267,34 +337,62 @@ int boc__hold(boc_cown_t *c) {
     return 0;
 }
 
-static void let_go_at(boc_state_t *st, uint32_t i) {
-    struct held h = held[i];
-    held[i] = held[--nheld];
-    boc__settle(st, h.b);
-    atomic_store_explicit(&h.cown->holder, 0, memory_order_release);
-    h.native ? boc_finish(h.b) : boc_acquire_end(h.b);
+/* Takes h off the list, found by its cown if it is not marked yet; false: it is not there. */
+static bool held_take(struct held *h, bool leaving) {
+    HELD_LOCK();
+    uint32_t i = 0;
+    while (i < nheld && (held[i].cown != h->cown || held[i].leaving != leaving))
+        i++;
+    bool found = i < nheld;
+    if (found && !leaving) {
+        held[i].leaving = true;
+        *h = held[i];
+    } else if (found) {
+        held[i] = held[--nheld];
+    }
+    HELD_UNLOCK();
+    return found;
+}
+
+/* h as held_take() marked it. Encoding may run anything: others take and let go meanwhile. */
+static void let_go(boc_state_t *st, struct held *h) {
+    boc__settle(st, h->b);
+    held_take(h, true);
+    atomic_store_explicit(&h->cown->holder, 0, memory_order_release);
+    h->native ? boc_finish(h->b) : boc_acquire_end(h->b);
+    Py_XDECREF(h->context);
+}
+
+/* A cown whose thread has ended; NULL: none. */
+static boc_cown_t *held_by_the_dead(void) {
+    boc_cown_t *c = NULL;
+    HELD_LOCK();
+    for (uint32_t i = 0; i < nheld && c == NULL; i++) {
+        uint32_t holder = atomic_load_explicit(&held[i].cown->holder, memory_order_acquire);
+        if (!held[i].leaving && holder != 0 && !boc_thread_lives(holder - 1))
+            c = held[i].cown;
+    }
+    HELD_UNLOCK();
+    return c;
 }
 
 void boc__let_go_of_the_dead(boc_state_t *st) {
-    for (uint32_t i = nheld; i-- > 0; i = i < nheld ? i : nheld) { /* encoding may run anything: others take and let go */
-        if (!boc_thread_lives(atomic_load_explicit(&held[i].cown->holder, memory_order_acquire) - 1))
-            let_go_at(st, i);
-    }
+    struct held h;
+    while ((h.cown = held_by_the_dead()) != NULL && held_take(&h, false))
+        let_go(st, &h);
 }
 
 int boc__let_go(boc_cown_t *c) {
     boc_state_t *st = boc__st();
     if (st == NULL)
         return -1;
-    uint32_t i = 0;
-    while (i < nheld && held[i].cown != c)
-        i++;
-    if (i == nheld || atomic_load_explicit(&c->holder, memory_order_acquire) != boc_self() + 1) {
+    struct held h = {.cown = c};
+    if (atomic_load_explicit(&c->holder, memory_order_acquire) != boc_self() + 1 || !held_take(&h, false)) {
         char label[80];
         PyErr_Format(PyExc_RuntimeError, "%s is not held by this thread", boc__cown_label(c, label, sizeof label));
         return -1;
     }
-    let_go_at(st, i);
+    let_go(st, &h);
     return 0;
 }
 

@@ -582,6 +582,7 @@ PyMethodDef boc__runtime_methods[] = {
     {"_current", rt_current, METH_NOARGS, NULL},
     {"_watch", boc__watch, METH_VARARGS, NULL},
     {"_stuck", boc__stuck, METH_O, NULL},
+    {"_stuck_task", boc__stuck_task, METH_VARARGS, NULL},
     {"_handle", boc__cown_from_handle, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["awaiter", "quiesced"]
 
 _TURN_S = 0.05
+_UNSEEN = (0, 0, 0, 0)
 
 
 def awaiter(cown: Any) -> Generator[Any, Any, Any]:
@@ -46,10 +47,34 @@ async def _reach(cown: Any) -> Any:
             try:
                 if not _core._watch(cown, token):
                     break
-                await future
+                if _core._stuck_task(_UNSEEN) is None:
+                    await future
+                else:
+                    await _unless_own(future)
             finally:
                 _service.watchers.pop(token, None)
     return cown.result()
+
+
+async def _unless_own(future: asyncio.Future[None]) -> None:
+    """Await it in a task that holds cowns; RuntimeError once nothing but this task's own release could end that."""
+    import asyncio
+
+    seen: Any = _UNSEEN
+    while not future.done():
+        await asyncio.wait((future,), timeout=_TURN_S)
+        seen = _core._stuck_task(seen)
+        if seen is None:  # a callback let go of them
+            seen = _UNSEEN
+        elif isinstance(seen, str):
+            mine = asyncio.current_task()
+            if future.done() or mine is None:
+                return
+            context = mine.get_context()
+            if any(t.get_context() is context for t in asyncio.all_tasks() if t is not mine):
+                seen = _UNSEEN  # another task was made to share it, and may have taken the cown
+                continue
+            raise RuntimeError(seen)
 
 
 @contextlib.contextmanager

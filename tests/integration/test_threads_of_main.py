@@ -1,0 +1,186 @@
+"""Several threads and several asyncio tasks of the main interpreter hold cowns and wait beside each other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+
+import boc
+import pytest
+from boc import Cown, when
+
+pytestmark = pytest.mark.timeout(60)
+OWN = "this wait would never end: what is pending queues behind cown 'mine', which this"
+
+
+@pytest.fixture(autouse=True)
+def running():
+    boc.start(2)
+    yield
+    boc.wait()
+
+
+def together(count, work):
+    """`work(i)` on each of so many threads at once; raises the first error."""
+    barrier, errors = threading.Barrier(count), []
+
+    def run(i):
+        try:
+            barrier.wait()
+            work(i)
+        except BaseException as e:
+            errors.append(e)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise errors[0]
+
+
+def test_many_threads_hold_and_release():
+    shared = Cown(0)
+
+    def work(i):
+        mine = [Cown(0) for _ in range(10)]
+        for r in range(150):
+            c, d = mine[r % 10], mine[(r + 7) % 10]
+            with c:
+                c.value += 1
+                with d:
+                    d.value += 1
+
+            @when(c, shared)
+            def f(c, shared):
+                shared.value += 1
+                return r
+
+            if r % 3 == 0:
+                assert f.result() == r
+        assert sum(boc.gather(mine)) == 300
+
+    together(4, work)
+    assert shared.result() == 600
+
+
+def hold(cown):
+    """On a thread of its own until the returned function is called."""
+    held, end = threading.Event(), threading.Event()
+
+    def work():
+        with cown:
+            held.set()
+            assert end.wait(60)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    held.wait()
+    return end.set
+
+
+WAITS = ["f.result()", "boc.quiesce()", "boc.gather([f])", "list(boc.as_completed([f]))"]
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_wait_behind_what_another_thread_holds_goes_on(wait):
+    mine, other = Cown(1, name="mine"), Cown(2, name="other")
+    release = hold(other)
+    with mine:
+
+        @when(other)
+        def f(other):
+            return other.value
+
+        threading.Timer(0.5, release).start()
+        eval(wait, {"boc": boc, "f": f})
+        assert f.result() == 2
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_wait_behind_what_only_this_thread_holds_is_an_error(wait):
+    mine = Cown(1, name="mine")
+    with mine:
+
+        @when(mine)
+        def f(mine):
+            return mine.value
+
+        with pytest.raises(RuntimeError, match=OWN + " thread holds"):
+            eval(wait, {"boc": boc, "f": f})
+    assert f.result() == 1
+
+
+async def behind(cown):
+    """Hold it and await what queues behind it."""
+    with cown:
+
+        @when(cown)
+        def f(c):
+            return c.value
+
+        return await f
+
+
+def test_await_behind_what_only_this_task_holds_is_an_error():
+    mine = Cown(1, name="mine")
+
+    async def main():
+        other = asyncio.create_task(asyncio.sleep(60))
+        with pytest.raises(RuntimeError, match=OWN + " task holds"):
+            await behind(mine)
+        other.cancel()
+        return await mine
+
+    assert asyncio.run(main()) == 1
+
+
+def test_await_behind_what_another_task_holds_goes_on():
+    mine, other = Cown(1, name="mine"), Cown(2, name="other")
+
+    async def holder(held):
+        with other:
+            held.set()
+            await asyncio.sleep(0.5)
+
+    async def main():
+        held = asyncio.Event()
+        task = asyncio.create_task(holder(held))
+        await held.wait()
+
+        @when(other)
+        def f(other):
+            return other.value
+
+        with mine:
+            assert await f == 2
+        await task
+
+    asyncio.run(main())
+
+
+def test_await_in_a_task_whose_context_another_task_shares_goes_on():
+    """Which of the two took the cown is not known."""
+    mine = Cown(1, name="mine")
+    shared = contextvars.copy_context()
+
+    async def main():
+        mine.acquire()
+
+        async def waiter():
+            @when(mine)
+            def f(mine):
+                return mine.value
+
+            return await f
+
+        async def releases():
+            await asyncio.sleep(0.5)
+            mine.release()
+
+        tasks = [asyncio.create_task(work(), context=shared) for work in (waiter, releases)]
+        assert (await asyncio.gather(*tasks))[0] == 1
+
+    asyncio.run(main())
