@@ -58,8 +58,9 @@ stop_waits(void)
     return _PyRuntime.stoptheworld.requested && !_PyRuntime.stoptheworld.world_stopped;
 }
 
-/* A stop that is on waits no longer for the threads of interp, which has left the list: as if they had ended. The list's
-   mutex held. */
+/* A stop that is on waits no longer for the threads of interp, which has left the list: as if they had ended. None of them
+   is asked to stop any more: it would count itself once again, and the stop would go on while another thread still runs.
+   The list's mutex held. */
 static void
 count_out(PyInterpreterState *interp)
 {
@@ -70,6 +71,7 @@ count_out(PyInterpreterState *interp)
     Py_ssize_t before = stop->thread_countdown;
     for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
         if (t != stop->requester && _Py_atomic_load_int(&t->state) != _Py_THREAD_SUSPENDED) {
+            _Py_atomic_and_uintptr(&t->eval_breaker, ~(uintptr_t)_PY_EVAL_PLEASE_STOP_BIT);
             stop->thread_countdown--;
         }
     }
@@ -87,15 +89,21 @@ boc__runtime_stop_waits(void)
     return waits;
 }
 
+/* Some thread runs, and each that does has yet to see that it is asked to stop. One that has seen it counts itself out in a
+   moment. */
 static bool
-some_thread_runs(PyInterpreterState *interp)
+can_be_left(PyInterpreterState *interp)
 {
+    bool some = false;
     for (PyThreadState *t = interp->threads.head; t != NULL; t = t->next) {
         if (_Py_atomic_load_int(&t->state) == _Py_THREAD_ATTACHED) {
-            return true;
+            some = true;
+            if (!(_Py_atomic_load_uintptr(&t->eval_breaker) & _PY_EVAL_PLEASE_STOP_BIT)) {
+                return false;
+            }
         }
     }
-    return false;
+    return some;
 }
 
 bool
@@ -104,7 +112,7 @@ boc__runtime_let_run(PyInterpreterState *interp)
     LIST_LOCK();
     PyInterpreterState **at = find(interp);
     PyThreadState *requester = _PyRuntime.stoptheworld.requester;
-    bool out = stop_waits() && *at == interp && some_thread_runs(interp) && (requester == NULL || requester->interp != interp);
+    bool out = stop_waits() && *at == interp && can_be_left(interp) && (requester == NULL || requester->interp != interp);
     if (out) {
         *at = interp->next;
         count_out(interp);
