@@ -15,7 +15,9 @@ from boc._timeout import seconds
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import Any, overload
+
+    from boc._core import Cown
 
 __all__ = ["as_completed", "gather", "tokens"]
 
@@ -35,7 +37,32 @@ def _all(cowns: Iterable[Any], what: str) -> list[Any]:
     return found
 
 
-def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
+# A tuple of cowns of several types gives a list of their union; a longer one, or a list of them, a list of Any.
+if TYPE_CHECKING:
+
+    @overload
+    def gather[T](cowns: Iterable[Cown[T]], timeout: float | None = None) -> list[T]: ...
+    @overload
+    def gather[A, B](cowns: tuple[Cown[A], Cown[B]], timeout: float | None = None) -> list[A | B]: ...
+    @overload
+    def gather[A, B, C](cowns: tuple[Cown[A], Cown[B], Cown[C]], timeout: float | None = None) -> list[A | B | C]: ...
+    @overload
+    def gather[A, B, C, D](
+        cowns: tuple[Cown[A], Cown[B], Cown[C], Cown[D]], timeout: float | None = None
+    ) -> list[A | B | C | D]: ...
+    @overload
+    def gather[A, B, C, D, E](
+        cowns: tuple[Cown[A], Cown[B], Cown[C], Cown[D], Cown[E]], timeout: float | None = None
+    ) -> list[A | B | C | D | E]: ...
+    @overload
+    def gather[A, B, C, D, E, F](
+        cowns: tuple[Cown[A], Cown[B], Cown[C], Cown[D], Cown[E], Cown[F]], timeout: float | None = None
+    ) -> list[A | B | C | D | E | F]: ...
+    @overload
+    def gather(cowns: Iterable[Cown[Any]], timeout: float | None = None) -> list[Any]: ...
+
+
+def gather(cowns: Iterable[Cown[Any]], timeout: float | None = None) -> list[Any]:
     """Return the values in order, or raise the first error by position.
 
     timeout: seconds for all of them together; TimeoutError.
@@ -49,7 +76,7 @@ def gather(cowns: Iterable[Any], timeout: float | None = None) -> list[Any]:
     return [c.result(max(0.0, deadline - monotonic())) for c in found]
 
 
-def as_completed(cowns: Iterable[Any]) -> Iterator[Any]:
+def as_completed[C: Cown[Any]](cowns: Iterable[C]) -> Iterator[C]:
     """Yield each cown as it is done."""
     return _each_done(_all(cowns, "as_completed()"))
 

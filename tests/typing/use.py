@@ -32,6 +32,23 @@ def behaviors(c: Cown[int], d: Cown[str]) -> None:
     assert_type(whencall(lambda x: str(x), [c]), Cown[str])
 
 
+def many(ints: list[Cown[int]], p: PinnedCown[bytes], c: Cown[int], d: Cown[str]) -> None:
+    assert_type(boc.gather(ints), list[int])
+    assert_type(boc.gather(ints, timeout=1.0), list[int])
+    assert_type(boc.gather(x for x in ints), list[int])
+    assert_type(boc.gather((c, c)), list[int])
+    assert_type(boc.gather((c, d)), list[int | str])
+    assert_type(boc.gather((c, d, p), 1), list[int | str | bytes])
+    assert_type(boc.gather((c, d, p, d)), list[int | str | bytes])
+    assert_type(boc.gather((c, d, p, d, c)), list[int | str | bytes])
+    assert_type(boc.gather((c, d, p, d, c, p)), list[int | str | bytes])
+    assert_type(boc.gather((c, d, p, d, c, p, d)), list[Any])
+    assert_type(next(boc.as_completed(ints)), Cown[int])
+    assert_type(next(boc.as_completed([p, p])), PinnedCown[bytes])
+    boc.gather([1, 2])  # type: ignore[arg-type]  # pyright: ignore
+    boc.as_completed([1, 2])  # type: ignore[type-var]  # pyright: ignore
+
+
 async def waiting(c: Cown[int]) -> None:
     assert_type(await c, int)
     await boc.quiesced()
