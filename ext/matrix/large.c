@@ -44,6 +44,7 @@ static boc__block_t *map(size_t doubles)
 #endif
     block->capacity = doubles;
     block->next = NULL;
+    block->origin = NULL;
     return block;
 }
 

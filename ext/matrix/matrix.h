@@ -22,17 +22,29 @@
 
 /* storage.c ------------------------------------------------------------- */
 
+struct boc__matrix;
+
+/* Where main finds the object again from which it moved a block: `object` lives as long as `turn` is what the block has. */
+typedef struct boc__origin {
+    struct boc__matrix *object;
+    uint64_t turn;
+    struct boc__origin *next; /* of those that wait for an object */
+} boc__origin_t;
+
 typedef struct boc__block {
     Py_ssize_t rows, columns; /* of a payload; an object keeps its own */
     size_t capacity;          /* doubles */
     struct boc__block *next;  /* in a free list */
     void *memory;             /* what to free; unused in large.c */
+    boc__origin_t *origin;    /* of main's interpreter, which alone follows it; NULL: it was not taken there */
+    uint64_t turn;
     double data[] __attribute__((aligned(64)));
 } boc__block_t;
 
-typedef struct {
+typedef struct boc__matrix {
     PyObject_HEAD
     boc__block_t *block; /* NULL: moved out */
+    boc__origin_t *origin; /* NULL: it never moved */
     double *data;        /* block->data */
     Py_ssize_t rows, columns;
     Py_ssize_t exports; /* buffers that others look through, operations that read it, loops without the GIL */
@@ -46,6 +58,8 @@ typedef struct {
     PyObject *restore;                  /* what pickles call */
     boc__matrix_t *spare_objects[BOC_SPARE_OBJECTS];
     int spare_object_count;
+    bool is_main;
+    boc__origin_t *spare_origins;
 } boc__state_t;
 
 /* The state of the interpreter that `self`, an instance of one of our types, is of. */
@@ -66,6 +80,9 @@ double *boc__scratch(size_t doubles);
 /* An object around a block, which it owns on success; the block of an object, which is then empty. */
 boc__matrix_t *boc__wrap(boc__state_t *state, boc__block_t *block);
 boc__block_t *boc__unwrap(boc__matrix_t *m);
+/* move.c: the object from which main moved this block, with its contents again; NULL: there is none. */
+boc__matrix_t *boc__refill(boc__state_t *state, boc__block_t *block);
+void boc__origin_leave(boc__state_t *state, boc__matrix_t *m); /* it dies */
 boc__block_t *boc__block_copy(const boc__block_t *from); /* NULL: out of memory; no interpreter needed */
 void boc__block_put(boc__block_t *block);                /* frees it; no interpreter needed */
 void boc__matrix_dealloc(PyObject *self);

@@ -35,6 +35,7 @@ static int exec(PyObject *module)
     boc__state_t *state = PyModule_GetState(module);
 
     boc__kernels_choose();
+    state->is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
     state->shape_error = error_type(module, "boc._matrix.ShapeError", "A shape, or bounds, that cannot be.",
                                     PyTuple_Pack(2, PyExc_ValueError, PyExc_AssertionError));
     state->axis_error = error_type(module, "boc._matrix.AxisError", "No such axis, or too many indices.",

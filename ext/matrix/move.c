@@ -6,6 +6,65 @@
 
 #include "matrix.h"
 
+#include <stdlib.h>
+
+
+#ifdef Py_GIL_DISABLED
+/* An object may be dying on another thread: nobody can take it up again. */
+static void leave_address(boc__matrix_t *m) { (void)m; }
+
+boc__matrix_t *boc__refill(boc__state_t *state, boc__block_t *block)
+{
+    (void)state;
+    (void)block;
+    return NULL;
+}
+#else
+/* Only under main's GIL: workers carry the two words of the block along and look at neither. */
+static void leave_address(boc__matrix_t *m)
+{
+    boc__state_t *state = boc__state_of((PyObject *)m);
+
+    if (!state->is_main)
+        return;
+    if (m->origin == NULL) {
+        boc__origin_t *origin = state->spare_origins;
+        if (origin != NULL)
+            state->spare_origins = origin->next;
+        else if ((origin = calloc(1, sizeof *origin)) == NULL)
+            return; /* it stays empty */
+        origin->object = m;
+        m->origin = origin;
+    }
+    m->block->origin = m->origin;
+    m->block->turn = m->origin->turn;
+}
+
+void boc__origin_leave(boc__state_t *state, boc__matrix_t *m)
+{
+    m->origin->object = NULL;
+    m->origin->turn++;
+    m->origin->next = state->spare_origins;
+    state->spare_origins = m->origin;
+    m->origin = NULL;
+}
+
+boc__matrix_t *boc__refill(boc__state_t *state, boc__block_t *block)
+{
+    boc__matrix_t *m;
+
+    if (!state->is_main || block->origin == NULL || block->turn != block->origin->turn)
+        return NULL;
+    m = block->origin->object;
+    if (m == NULL || m->block != NULL)
+        return NULL;
+    m->block = block;
+    m->data = block->data;
+    m->rows = block->rows;
+    m->columns = block->columns;
+    return (boc__matrix_t *)Py_NewRef((PyObject *)m);
+}
+#endif
 
 static int take(PyObject *obj, void **payload)
 {
@@ -20,13 +79,17 @@ static int take(PyObject *obj, void **payload)
                      m->rows, m->columns, m->exports, m->exports == 1 ? "" : "s", m->exports == 1 ? "s" : "");
         return -1;
     }
+    leave_address(m);
     *payload = boc__unwrap(m);
     return 0;
 }
 
 static PyObject *give(PyTypeObject *type, void *payload)
 {
-    return (PyObject *)boc__wrap(PyType_GetModuleState(type), payload);
+    boc__state_t *state = PyType_GetModuleState(type);
+    boc__matrix_t *m = boc__refill(state, payload);
+
+    return (PyObject *)(m != NULL ? m : boc__wrap(state, payload));
 }
 
 static void drop(void *payload)
@@ -103,6 +166,8 @@ PyObject *boc__test_move(PyObject *module, PyObject *const *args, Py_ssize_t nar
         movable.drop(payload);
         Py_RETURN_NONE;
     }
+    if (payload != NULL)
+        ((boc__block_t *)payload)->origin = NULL; /* as if it came to another interpreter */
     given = payload != NULL ? movable.give(type, payload) : PyErr_NoMemory();
     if (given == NULL && payload != NULL)
         movable.drop(payload);

@@ -50,6 +50,7 @@ static boc__block_t *block_alloc(size_t capacity)
     block->capacity = capacity;
     block->next = NULL;
     block->memory = memory;
+    block->origin = NULL;
     return block;
 }
 
@@ -170,6 +171,7 @@ void boc__block_put(boc__block_t *block)
     const int class = class_of(block->capacity);
     store_t *store = mine != NULL ? mine : store_new();
 
+    block->origin = NULL;
     if (class < 0) {
         boc__large_put(block);
         return;
@@ -200,6 +202,7 @@ static boc__matrix_t *object_get(boc__state_t *state)
         m = PyObject_New(boc__matrix_t, state->matrix);
     if (m != NULL) {
         m->block = NULL;
+        m->origin = NULL;
         m->exports = 0;
     }
     return m;
@@ -334,6 +337,8 @@ void boc__matrix_dealloc(PyObject *self)
         boc__block_put(m->block);
 #ifndef Py_GIL_DISABLED
     boc__state_t *state = PyType_GetModuleState(type);
+    if (m->origin != NULL)
+        boc__origin_leave(state, m);
     if (state->spare_object_count < BOC_SPARE_OBJECTS) {
         state->spare_objects[state->spare_object_count++] = m;
         Py_DECREF(type);
@@ -348,5 +353,10 @@ void boc__spares_free(boc__state_t *state)
 {
     while (state->spare_object_count > 0)
         PyObject_Free(state->spare_objects[--state->spare_object_count]);
+    while (state->spare_origins != NULL) {
+        boc__origin_t *origin = state->spare_origins;
+        state->spare_origins = origin->next;
+        free(origin);
+    }
     state->spare_object_count = BOC_SPARE_OBJECTS; /* what is freed from now on is not kept */
 }

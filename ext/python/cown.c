@@ -4,6 +4,7 @@
 #include "hold.h"
 #include "lend.h"
 #include "live.h"
+#include "move.h"
 #include "movable.h"
 
 #include <string.h>
@@ -369,7 +370,11 @@ static PyObject *cown_richcompare(PyObject *a, PyObject *b, int op) {
 
 static PyObject *cown_acquire(PyObject *self, PyObject *unused) {
     (void)unused;
-    return boc__hold(CORE(self)) < 0 ? NULL : Py_NewRef(Py_None);
+    if (boc__hold(CORE(self)) < 0)
+        return NULL;
+    if (boc__is_moved(CORE(self)->value.tag)) /* objects that main moved into it have their contents from here on */
+        boc__slot_open(boc__st(), CORE(self));
+    Py_RETURN_NONE;
 }
 
 static PyObject *cown_release(PyObject *self, PyObject *unused) {

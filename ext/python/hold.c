@@ -354,6 +354,15 @@ static bool held_take(struct held *h, bool leaving) {
     return found;
 }
 
+bool boc__held_in_another(const boc_cown_t *c, PyObject *o) {
+    bool found = false;
+    HELD_LOCK();
+    for (uint32_t i = 0; i < nheld && !found; i++)
+        found = held[i].cown != c && held[i].cown->value.tag == V_LIVE && held[i].cown->value.u.p == o;
+    HELD_UNLOCK();
+    return found;
+}
+
 /* h as held_take() marked it. Encoding may run anything: others take and let go meanwhile. */
 static void let_go(boc_state_t *st, struct held *h) {
     boc__settle(st, h->b);

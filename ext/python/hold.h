@@ -8,6 +8,7 @@ typedef struct { uint64_t scheduled, started, finished; int slices; } boc__stuck
 int boc__stuck_on_own(boc__stuck_t *s);     /* -1 with RuntimeError: only this thread's own release could end its wait */
 int boc__hold(boc_cown_t *c);               /* -1 with an exception */
 int boc__let_go(boc_cown_t *c);
+bool boc__held_in_another(const boc_cown_t *c, PyObject *o); /* main holds a cown that has this very object, too */
 void boc__let_go_of_the_dead(boc_state_t *st); /* what threads that ended still hold; by stop() */
 PyObject *boc__result(boc_cown_t *c, PyObject *timeout);
 PyObject *boc__unwrap(boc_cown_t *c);

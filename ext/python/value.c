@@ -7,6 +7,7 @@
  *  - every other tag can be read, shared and dropped by any thread without an interpreter;
  *  - a slot that could not be encoded holds the TransferError in its place: nothing is lost silently. */
 #include "binding.h"
+#include "hold.h"
 #include "live.h"
 #include "movable.h"
 #include "move.h"
@@ -440,6 +441,22 @@ static void body_ended(void) {
     }
 }
 
+/* Of a C type that moves main's own references are left empty when it lets go, as after Cown(o). 1, or 0: copy it. */
+static int take_from_main(boc_state_t *st, const boc_cown_t *c, PyObject *o, boc_value_t *out) {
+    if (st->worker >= 0 || boc__in_body() || boc__held_in_another(c, o))
+        return 0;
+    if (boc__movable_index(st, o) < 0) {
+        boc__forgive();
+        return 0;
+    }
+    int moved = boc__take(st, o, out);
+    if (moved < 0) { /* a buffer looks at it, say */
+        boc__forgive();
+        return 0;
+    }
+    return moved;
+}
+
 /* Makes the live object in c's slot rest nowhere: inline or encoded, or the error of trying. */
 static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     PyObject *o = c->value.u.p;
@@ -455,7 +472,7 @@ static void encode_slot(boc_state_t *st, boc_cown_t *c, uint8_t trace_flags) {
     int64_t t0 = 0;
     char label[80];
     st->blame = last_body(st, c);
-    int moved = Py_REFCNT(o) == 1 ? boc__take(st, o, &v) : 0; /* still referred to: copied */
+    int moved = Py_REFCNT(o) == 1 ? boc__take(st, o, &v) : take_from_main(st, c, o, &v); /* still referred to: copied */
     if (moved < 0)
         boc__refuse(st, o, boc__cown_label(c, label, sizeof label));
     if (moved == 0) {

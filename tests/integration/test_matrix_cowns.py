@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sysconfig
 
 import pytest
 from boc import (
@@ -23,6 +24,7 @@ from boc import (
 )
 
 TIMEOUT = 20
+FREE = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def numbers(rows, columns):
@@ -41,6 +43,81 @@ def test_the_object_is_empty_until_the_cown_is_held():
             assert c.value.acquired and c.value.sum() == expected
             c.value[0, 0] += 1.0
     assert not m.acquired
+
+
+@pytest.mark.skipif(FREE, reason="an object of main may be dying on another thread there")
+def test_the_object_has_its_contents_while_main_holds_the_cown():
+    m, other = numbers(2, 3), numbers(1, 1)
+    row = m.view[1]
+    c = Cown(m)
+
+    @when(c)
+    def change(c):
+        c.value += 1.0
+        c.value.transpose(in_place=True)
+
+    change.result(TIMEOUT)
+    with pytest.raises(RuntimeError):
+        m.sum()
+    with c:
+        assert m.acquired and m.sum() == 21.0 and m.shape == (3, 2) and c.value is m and row[2] == 6.0
+        c.value = other
+        assert m.sum() == 21.0
+    assert m.acquired and not other.acquired
+    c.acquire()
+    assert other.acquired and other.x == 0.0
+    c.release()
+    assert not other.acquired
+
+    @when(c)
+    def replace(c):
+        c.value = Matrix.ones((2, 2))
+
+    replace.result(TIMEOUT)
+    with c:
+        assert not other.acquired and c.value.sum() == 4.0
+    moved = Cown(m)
+    assert moved.unwrap() is m and m.sum() == 21.0
+
+
+def test_what_main_held_is_taken_at_its_release():
+    c = Cown(Matrix.ones((2, 2)))
+    with c:
+        held = c.value
+    assert not held.acquired and c.result(TIMEOUT).sum() == 4.0
+    with c:
+        seen = memoryview(c.value)
+    assert seen[0, 0] == 1.0 and c.result(TIMEOUT).sum() == 4.0  # it looks at the numbers: a copy goes
+    a, b = Cown(None), Cown(None)
+    m = Matrix.ones((2, 2))
+    with a, b:
+        a.value = b.value = m
+    with a:
+        a.value[0, 0] = 7.0
+    assert (a.result(TIMEOUT).sum(), b.result(TIMEOUT).sum()) == (10.0, 4.0)
+    with a:
+        x, y = a.value, Cown(a.value)
+        assert not x.acquired
+        a.value = 1
+    assert y.result(TIMEOUT).sum() == 10.0 and a.result(TIMEOUT) == 1
+
+
+def test_an_object_that_died_is_not_found_again():
+    cowns = []
+    for i in range(200):
+        m = Matrix(1, 1, float(i))
+        cowns.append(Cown(m))
+        del m
+    others = [Matrix(1, 1, -1.0) for _ in range(200)]
+    for c in cowns:
+        @when(c)
+        def change(c):
+            c.value += 0.5
+    quiesce(TIMEOUT)
+    for i, c in enumerate(cowns):
+        with c:
+            assert c.value.x == i + 0.5
+    assert all(o.x == -1.0 for o in others)
 
 
 def test_workers_change_it_in_place():
