@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 
 from boc import Cown, gather, quiesce, wait, when
+from boc.examples._command import command, number
 
 
 class Account:
@@ -62,11 +63,12 @@ def run(accounts: int, transfers: int, seed: int) -> tuple[int, int, list[int]]:
     return refused, seen[-1], seen
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-bank`."""
     parser = argparse.ArgumentParser(description="Transfers between accounts that are cowns.")
-    parser.add_argument("--accounts", type=int, default=8)
-    parser.add_argument("--transfers", type=int, default=500)
+    parser.add_argument("--accounts", type=number(2, 10_000), default=8)
+    parser.add_argument("--transfers", type=number(0, 10_000_000), default=500)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
     refused, total, seen = run(options.accounts, options.transfers, options.seed)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from boc import Cown, Matrix, PinnedCown, quiesce, start, wait, when
+from boc.examples._command import command, file_of, number
 
 
 @dataclass(frozen=True)
@@ -234,23 +235,21 @@ def window(rules: Rules) -> Callable[[Flock], None]:
     return show
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-boids`."""
     parser = argparse.ArgumentParser(
         description="A flock: behaviors compute cells, one pinned behavior a frame writes back.")
-    parser.add_argument("--boids", type=int, default=300)
-    parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--cells", type=int, default=8, help="cells along a side of the box (8)")
+    parser.add_argument("--boids", type=number(1, 1_000_000), default=300)
+    parser.add_argument("--frames", type=number(1, 1_000_000), default=120)
+    parser.add_argument("--cells", type=number(3, 1000), default=8, help="cells along a side of the box (8)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, help="by default as many as there are cores")
-    parser.add_argument("--out", type=Path, help="a .gif of all frames, or a .png strip of six (needs Pillow)")
-    parser.add_argument("--pixels", type=int, default=320, help="side of a frame in the file")
+    parser.add_argument("--workers", type=number(1, 1024), help="by default as many as there are cores")
+    parser.add_argument("--out", type=file_of(".gif", ".png", needs="PIL"),
+                        help="a .gif of all frames, or a .png strip of six (needs Pillow)")
+    parser.add_argument("--pixels", type=number(16, 10_000), default=320, help="side of a frame in the file")
     parser.add_argument("--show", action="store_true", help="a window that follows (needs matplotlib)")
     options = parser.parse_args(argv)
-    if options.boids < 1 or options.frames < 1 or options.cells < 3:
-        parser.error("boids and frames must be at least 1, cells at least 3")
-    if options.out is not None and options.out.suffix.lower() not in (".gif", ".png"):
-        parser.error("--out must end in .gif or .png")
     start(workers=options.workers)
     rules = Rules(cells=options.cells)
     flock = random_flock(options.boids, rules, options.frames, options.seed, keep=options.out is not None)

@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 
 from boc import TIMEOUT, receive, send, wait, when
+from boc.examples._command import command
 
 OPERATORS: dict[str, Callable[[float, float], float]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
@@ -39,6 +40,7 @@ def listen() -> None:
             send("answer", (number, evaluate(text)))
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-calculator`."""
     parser = argparse.ArgumentParser(description="A calculator over messages.")

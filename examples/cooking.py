@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from boc import Cown, gather, wait, when
+from boc.examples._command import command, file_of, seconds
 
 
 class Ingredient:
@@ -73,11 +74,13 @@ def cook(seconds: float) -> Cown[str]:
     return cook_omelette
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-cooking`."""
     parser = argparse.ArgumentParser(description="An omelette with cowns and behaviors.")
-    parser.add_argument("--seconds", type=float, default=0.1, help="how long one step takes (0.1)")
-    parser.add_argument("--picture", metavar="FILE", help="save a Gantt chart of the run (needs matplotlib)")
+    parser.add_argument("--seconds", type=seconds, default=0.1, help="how long one step takes (0.1)")
+    parser.add_argument("--picture", metavar="FILE", type=file_of(".png", ".svg", ".pdf", needs="matplotlib"),
+                        help="save a Gantt chart of the run (needs matplotlib)")
     options = parser.parse_args(argv)
     [omelette] = gather([cook(options.seconds)])
     print(omelette)

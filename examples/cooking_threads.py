@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Sequence
 
+from boc.examples._command import command, seconds
+
 
 class Thing:
     """Anything in the kitchen: an ingredient with a state, or a tool."""
@@ -57,18 +59,19 @@ def cook_omelette(seconds: float) -> dict[str, str]:
             print("cook 2 cooks the omelette", flush=True)
             time.sleep(seconds)
 
-    cooks = [threading.Thread(target=first), threading.Thread(target=second)]
-    for cook in cooks:
-        cook.start()
-    for cook in cooks:
-        cook.join()
+    cooks = [threading.Thread(target=cook, daemon=True) for cook in (first, second)]  # Ctrl-C ends the program
+    for thread in cooks:
+        thread.start()
+    for thread in cooks:
+        thread.join()
     return {thing.name: thing.state for thing in (onion, pepper, eggs, cheese)}
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-cooking-threads`."""
     parser = argparse.ArgumentParser(description="An omelette by two threads with locks.")
-    parser.add_argument("--seconds", type=float, default=0.1, help="how long one step takes (0.1)")
+    parser.add_argument("--seconds", type=seconds, default=0.1, help="how long one step takes (0.1)")
     options = parser.parse_args(argv)
     states = cook_omelette(options.seconds)
     print("omelette of " + ", ".join(f"{state} {name}" for name, state in states.items()))

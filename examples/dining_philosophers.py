@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from boc import Cown, quiesce, wait, when
+from boc.examples._command import command, number
 
 
 class Fork:
@@ -25,13 +26,14 @@ def dine(number: int, left: Cown[Fork], right: Cown[Fork], hunger: int) -> None:
             dine(number, left, right, hunger - 1)
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-dining-philosophers`."""
     parser = argparse.ArgumentParser(description="Philosophers who share forks that are cowns.")
-    parser.add_argument("--philosophers", type=int, default=5)
-    parser.add_argument("--meals", type=int, default=20, help="meals of each philosopher (20)")
+    parser.add_argument("--philosophers", type=number(2, 100_000), default=5)
+    parser.add_argument("--meals", type=number(1, 10_000_000), default=20, help="meals of each philosopher (20)")
     options = parser.parse_args(argv)
-    seats = max(2, options.philosophers)
+    seats = options.philosophers
     forks = [Cown(Fork()) for _ in range(seats)]
     for i in range(seats):
         dine(i, forks[i], forks[(i + 1) % seats], options.meals)

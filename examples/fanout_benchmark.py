@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from boc import Cown, Matrix, gather, quiesce, start, wait, when
+from boc.examples._command import command, number
 
 
 def child(cown: Cown[Matrix]) -> None:
@@ -44,17 +45,16 @@ def run(workers: int, producers: int, width: int, steps: int) -> dict[str, float
             "seconds": seconds, "per_second": made / seconds}
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-fanout-benchmark`."""
     parser = argparse.ArgumentParser(description="Throughput of fan-out over fresh cowns.")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="one row each (1 2)")
-    parser.add_argument("--producers", type=int, default=2)
-    parser.add_argument("--width", type=int, default=4, help="children a step (4)")
-    parser.add_argument("--steps", type=int, default=1000, help="steps a producer (1000)")
+    parser.add_argument("--workers", type=number(1, 1024), nargs="+", default=[1, 2], help="one row each (1 2)")
+    parser.add_argument("--producers", type=number(1, 1000), default=2)
+    parser.add_argument("--width", type=number(1, 10_000), default=4, help="children a step (4)")
+    parser.add_argument("--steps", type=number(1, 10_000_000), default=1000, help="steps a producer (1000)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
-    if min(options.producers, options.width, options.steps) < 1:
-        parser.error("--producers, --width and --steps must be 1 or more")
     rows = [run(n, options.producers, options.width, options.steps) for n in options.workers]
     if options.json:
         print(json.dumps(rows))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from boc import Cown, wait, when
+from boc.examples._command import command, number
 
 
 def plain(n: int) -> int:
@@ -32,14 +33,13 @@ def fibonacci(n: int, leaf: int) -> Cown[int]:
     return add
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-fibonacci`."""
     parser = argparse.ArgumentParser(description="Fibonacci numbers as a tree of behaviors.")
-    parser.add_argument("n", type=int, nargs="?", default=16)
-    parser.add_argument("--leaf", type=int, default=5, help="below this, no further behaviors (5)")
+    parser.add_argument("n", type=number(0, 40), nargs="?", default=16)
+    parser.add_argument("--leaf", type=number(0, 40), default=5, help="below this, no further behaviors (5)")
     options = parser.parse_args(argv)
-    if options.n < 0:
-        parser.error("n must be 0 or more")
     print(f"fibonacci({options.n}) = {fibonacci(options.n, options.leaf).result()}")
     wait()
     return 0

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 from boc import Cown, notice_read, notice_write, wait, when
+from boc.examples._command import command, number
 
 SLICE = 256
 
@@ -90,15 +91,16 @@ def is_prime(n: int) -> bool:
     return True
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-prime-factor`."""
     parser = argparse.ArgumentParser(description="A factor of a number, with early termination.")
     parser.add_argument("n", type=int, nargs="?", default=1000003 * 2000003)
-    parser.add_argument("--searchers", type=int, default=4)
+    parser.add_argument("--searchers", type=number(1, 1000), default=4)
     options = parser.parse_args(argv)
     if options.n < 1:
         parser.error("n must be 1 or more")
-    small, large = factor_of(options.n, max(1, options.searchers))
+    small, large = factor_of(options.n, options.searchers)
     print(f"{options.n} = {small} * {large}")
     return 0
 

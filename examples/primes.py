@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from boc import Cown, gather, wait, when
+from boc.examples._command import command, number
 
 
 def small_primes(limit: int) -> tuple[int, ...]:
@@ -42,14 +43,13 @@ def count_primes(limit: int, size: int) -> tuple[int, int]:
     return sum(count for count, _ in found), max(largest for _, largest in found)
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `boc-primes`."""
     parser = argparse.ArgumentParser(description="Counts primes, one behavior a segment.")
-    parser.add_argument("limit", type=int, nargs="?", default=200_000)
-    parser.add_argument("--segment", type=int, default=25_000, help="numbers a behavior (25000)")
+    parser.add_argument("limit", type=number(0, 1_000_000_000), nargs="?", default=200_000)
+    parser.add_argument("--segment", type=number(1, 1_000_000_000), default=25_000, help="numbers a behavior (25000)")
     options = parser.parse_args(argv)
-    if options.segment < 1:
-        parser.error("--segment must be 1 or more")
     count, largest = count_primes(options.limit, options.segment)
     wait()
     print(f"{count} primes below {options.limit}, the largest is {largest}")

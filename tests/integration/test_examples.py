@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,47 @@ def test_benchmark():
 def test_fanout_benchmark():
     text = run("fanout_benchmark", "--workers", "2", "--steps", "30", "--width", "3", "--json")
     assert [row["children"] for row in json.loads(text)] == [180]
+
+
+WRONG = [
+    ("bank", "--accounts", "1"), ("bank", "--transfers", "-1"), ("bank", "--accounts", "9" * 20), ("benchmark", "--workers", "0"),
+    ("benchmark", "--chains", "0"), ("benchmark", "--group", "100"), ("boids", "--boids", "9" * 20), ("boids", "--pixels", "0"),
+    ("boids", "--out", "/no/such/folder/x.png"), ("cooking", "--seconds", "-1"), ("cooking", "--seconds", "nan"),
+    ("cooking", "--picture", "/no/such/folder/x.png"), ("cooking", "--picture", "chart.5"), ("cooking_threads", "--seconds", "inf"),
+    ("dining_philosophers", "--philosophers", "1"), ("dining_philosophers", "--meals", "0"), ("fanout_benchmark", "--width", "0"),
+    ("fibonacci", "-1"), ("fibonacci", "1.5"), ("fibonacci", "9" * 20), ("prime_factor", "0"), ("prime_factor", "--searchers", "0"),
+    ("primes", "9" * 20), ("primes", "--segment", "0"), ("calculator", "--nope"),
+]
+
+
+def begin(name, *arguments):
+    return subprocess.Popen([sys.executable, "-m", f"boc.examples.{name}", *arguments], text=True, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=" ".join)
+def test_wrong_arguments_are_named_in_one_line(wrong):
+    with begin(*wrong) as program:
+        _, said = program.communicate(timeout=30)
+    assert program.returncode == 2 and "Traceback" not in said
+    assert "error: " in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["cooking", "cooking_threads"])
+def test_an_interrupt_ends_a_command_without_a_traceback(name):
+    with begin(name, "--seconds", "20") as program:
+        assert program.stdout is not None
+        program.stdout.readline()  # it works
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=10)
+    assert program.returncode == 130 and said.startswith("interrupted\n") and "Traceback" not in said
+
+
+def test_a_reader_that_goes_is_no_traceback():
+    with begin("dining_philosophers", "--philosophers", "3000", "--meals", "1") as program:
+        assert program.stdout is not None and program.stderr is not None
+        program.stdout.readline()
+        program.stdout.close()
+        said = program.stderr.read()
+        program.wait(30)
+    assert said == ""
