@@ -15,6 +15,7 @@
 #include "wake.h"
 
 #define SLICE_NS 50000000
+#define SPIN_NS 60000 /* a core that sleeps takes this long to wake: let main not sleep for a short body, nor workers then */
 
 static _Atomic uint32_t waiters; /* until nothing is pending */
 
@@ -116,7 +117,8 @@ static bool event_is_set(void *arg) {
 }
 
 int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump) {
-    for (uint32_t i = 0; !event_is_set(e) && i < boc__rt.spin * 16; i++) {
+    int64_t spin = boc__rt.spin != 0 ? boc_now() + SPIN_NS : 0;
+    for (uint32_t i = 1; !event_is_set(e) && (i % 16 != 0 || boc_now() < spin); i++) {
         if (pump && boc_pinned_depth(NULL) != 0) {
             return BOC_EPINNED;
         }
