@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-Main = Callable[[Sequence[str] | None], int]
+Main = Callable[..., int]  # of the arguments, or those of the process
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
