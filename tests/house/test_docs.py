@@ -60,3 +60,23 @@ def test_stubs_are_in_step(stub):
     assert stubbed - real - aliases == set(), f"{name(stub)} names what the module lacks"
     if parts[-1] != "__init__":
         assert real - stubbed == set(), f"{name(stub)} lacks what the module has"
+
+
+PAGES = [*files("*.md"), *files("docs/**/*.md")]
+
+
+def anchors(page):
+    """The anchors that the headings of a page make."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{name(page)} leads to {link}"
+        assert not anchor or anchor in anchors(target), f"{name(page)} leads to {link}"
