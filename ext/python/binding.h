@@ -117,7 +117,7 @@ struct boc_state {
     PyObject *array_type;             /* array.array, once one came by */
     int array_layout;                 /* 1: its items can be taken, -1: not, 0: not looked yet */
     PyObject *part_ctor, *buffer_callback;
-    struct boc_view *view;            /* the noticeboard as last seen here */
+    _Atomic(struct boc_view *) view;  /* the noticeboard as last seen here */
     boc_seen_t seen[SEEN_NOTES];
     struct { PyObject *text; uint32_t name; } tags[BOC_TAGS]; /* of messages, by the address of their text */
 };
@@ -137,6 +137,17 @@ boc_state_t *boc__st(void);
 static inline bool boc__in_body(void) { return boc__ctx != NULL && boc__ctx->current != NULL; }
 /* "... cannot be called in a behavior": 0, or -1 with RuntimeError */
 int boc__not_in_body(const char *what);
+
+/* For a few instructions that call nobody: without a GIL several threads of main come at once. */
+#ifdef Py_GIL_DISABLED
+typedef PyMutex boc_brief_t;
+#define boc__brief_lock(m) PyMutex_Lock(m)
+#define boc__brief_unlock(m) PyMutex_Unlock(m)
+#else
+typedef char boc_brief_t;
+#define boc__brief_lock(m) ((void)(m))
+#define boc__brief_unlock(m) ((void)(m))
+#endif
 
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,

@@ -254,7 +254,9 @@ struct boc_installed {
     bool waits; /* for this interpreter to import the module whose dict it is */
 };
 
-PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
+static boc_brief_t names_lock;
+
+static PyObject *name_object(boc_state_t *st, uint32_t name) {
     if (name >= st->nnames) {
         uint32_t n = name + 64;
         PyObject **t = realloc(st->names, n * sizeof *t);
@@ -269,6 +271,13 @@ PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
     if (st->names[name] == NULL)
         st->names[name] = PyUnicode_InternFromString(boc_name_text(name));
     return st->names[name];
+}
+
+PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
+    boc__brief_lock(&names_lock);
+    PyObject *o = name_object(st, name);
+    boc__brief_unlock(&names_lock);
+    return o;
 }
 
 static struct boc_installed *probe(struct boc_installed *table, uint32_t cap, uint64_t key) {

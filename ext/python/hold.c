@@ -112,14 +112,7 @@ static struct held {
 } *held;
 static uint32_t nheld, held_cap;
 
-#ifdef Py_GIL_DISABLED
-static PyMutex held_lock;
-#define HELD_LOCK() PyMutex_Lock(&held_lock)
-#define HELD_UNLOCK() PyMutex_Unlock(&held_lock)
-#else
-#define HELD_LOCK() ((void)0)
-#define HELD_UNLOCK() ((void)0)
-#endif
+static boc_brief_t held_lock;
 
 /* The first cown that this thread holds, in a task only what the task itself took; NULL: none, or another thread or task
    that lives holds one too and may release it. */
@@ -128,7 +121,7 @@ static boc_cown_t *only_mine(const PyObject *context, bool *some) {
     boc_cown_t *mine = NULL;
     bool others = false;
     *some = false;
-    HELD_LOCK();
+    boc__brief_lock(&held_lock);
     for (uint32_t i = 0; i < nheld; i++) {
         uint32_t holder = atomic_load_explicit(&held[i].cown->holder, memory_order_acquire);
         bool own = holder == me && !held[i].leaving && (context == NULL || held[i].context == context);
@@ -136,7 +129,7 @@ static boc_cown_t *only_mine(const PyObject *context, bool *some) {
             mine = held[i].cown;
         others |= !own && (holder == 0 || boc_thread_lives(holder - 1));
     }
-    HELD_UNLOCK();
+    boc__brief_unlock(&held_lock);
     *some = mine != NULL;
     return others ? NULL : mine;
 }
@@ -258,7 +251,7 @@ static int await_turn(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
 static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
     PyObject *context = PyThreadState_Get()->context;
     int rc = 0;
-    HELD_LOCK();
+    boc__brief_lock(&held_lock);
     if (nheld == held_cap) {
         uint32_t cap = held_cap ? held_cap * 2 : 8;
         void *t = realloc(held, cap * sizeof *held);
@@ -271,7 +264,7 @@ static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
     }
     if (rc == 0)
         held[nheld++] = (struct held){c, b, Py_XNewRef(context), native, false};
-    HELD_UNLOCK();
+    boc__brief_unlock(&held_lock);
     return rc;
 }
 
@@ -339,7 +332,7 @@ int boc__hold(boc_cown_t *c) {
 
 /* Takes h off the list, found by its cown if it is not marked yet; false: it is not there. */
 static bool held_take(struct held *h, bool leaving) {
-    HELD_LOCK();
+    boc__brief_lock(&held_lock);
     uint32_t i = 0;
     while (i < nheld && (held[i].cown != h->cown || held[i].leaving != leaving))
         i++;
@@ -350,16 +343,16 @@ static bool held_take(struct held *h, bool leaving) {
     } else if (found) {
         held[i] = held[--nheld];
     }
-    HELD_UNLOCK();
+    boc__brief_unlock(&held_lock);
     return found;
 }
 
 bool boc__held_in_another(const boc_cown_t *c, PyObject *o) {
     bool found = false;
-    HELD_LOCK();
+    boc__brief_lock(&held_lock);
     for (uint32_t i = 0; i < nheld && !found; i++)
         found = held[i].cown != c && held[i].cown->value.tag == V_LIVE && held[i].cown->value.u.p == o;
-    HELD_UNLOCK();
+    boc__brief_unlock(&held_lock);
     return found;
 }
 
@@ -375,13 +368,13 @@ static void let_go(boc_state_t *st, struct held *h) {
 /* A cown whose thread has ended; NULL: none. */
 static boc_cown_t *held_by_the_dead(void) {
     boc_cown_t *c = NULL;
-    HELD_LOCK();
+    boc__brief_lock(&held_lock);
     for (uint32_t i = 0; i < nheld && c == NULL; i++) {
         uint32_t holder = atomic_load_explicit(&held[i].cown->holder, memory_order_acquire);
         if (!held[i].leaving && holder != 0 && !boc_thread_lives(holder - 1))
             c = held[i].cown;
     }
-    HELD_UNLOCK();
+    boc__brief_unlock(&held_lock);
     return c;
 }
 

@@ -553,15 +553,26 @@ static uint32_t view_refresh(boc_view_t *v, boc_value_t *old) {
     return dropped;
 }
 
-/* This interpreter's view, of now. It is shared where another interpreter made one of the same version. */
-static boc_view_t *current_view(boc_state_t *st) {
+/* The interpreter's view belongs to who takes it, until it is given back: threads of main without a GIL come at once. */
+static boc_view_t *view_take(boc_state_t *st) {
+    return atomic_exchange_explicit(&st->view, NULL, memory_order_acq_rel); /* sees what its last owner wrote */
+}
+
+/* Takes over the reference. */
+static void view_give(boc_state_t *st, boc_view_t *v) {
+    view_drop(atomic_exchange_explicit(&st->view, v, memory_order_acq_rel)); /* of a destructor, or another thread */
+}
+
+/* Brings the caller's view, if it has one, to now: *own, borrowed. It is shared where another interpreter made one of the same
+   version. */
+static boc_view_t *current_view(boc_view_t **own) {
     uint64_t version = atomic_load_explicit(&board.version, memory_order_acquire);
-    if (st->view != NULL && st->view->version == version)
-        return st->view;
+    if (*own != NULL && (*own)->version == version)
+        return *own;
     boc_value_t old[KEYS];
     uint32_t dropped = 0;
-    boc_view_t *mine = st->view;
-    st->view = NULL;
+    boc_view_t *mine = *own;
+    *own = NULL;
     if (mine != NULL && atomic_load_explicit(&mine->refs, memory_order_acquire) != 1) {
         view_drop(mine); /* a body still looks at it */
         mine = NULL;
@@ -580,33 +591,32 @@ static boc_view_t *current_view(boc_state_t *st) {
     for (uint32_t i = 0; i < dropped; i++)
         boc__value_drop(&old[i]);
     view_drop(mine);
-    if (v == NULL) {
+    if (v == NULL)
         PyErr_NoMemory();
-        return NULL;
-    }
-    boc_view_t *meanwhile = st->view; /* a destructor above, or another thread while the lock was waited for */
-    st->view = v;
-    view_drop(meanwhile);
-    return v;
+    return *own = v;
 }
 
 /* The view of whoever asks; a body keeps its first one. To be given back with view_done(). */
 static boc_view_t *view_for(boc_state_t *st) {
     if (!boc__in_body()) {
-        boc_view_t *v = await_mine(INT64_MAX) < 0 ? NULL : current_view(st);
+        if (await_mine(INT64_MAX) < 0)
+            return NULL;
+        boc_view_t *own = view_take(st), *v = current_view(&own);
         if (v != NULL)
             atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+        view_give(st, own);
         return v;
     }
     boc_ctx_t *ctx = boc__ctx;
     if (ctx->view == NULL) {
         uint64_t id = ctx->current->id;
         bool replay = boc__hooked(HOOK_REPLAY);
-        boc_view_t *v = replay && boc__replay_viewing(id) < 0 ? NULL : current_view(st);
+        if (replay && boc__replay_viewing(id) < 0)
+            return NULL;
+        boc_view_t *own = view_take(st), *v = current_view(&own);
         if (v == NULL)
             return NULL;
         ctx->view = v; /* with the interpreter's reference: all workers would write the count */
-        st->view = NULL;
         boc_trace(BOC_T_snapshot, id, 0, (uint32_t)v->version, 0);
         if (replay)
             boc__replay_viewed(id);
@@ -620,19 +630,17 @@ static void view_done(boc_view_t *v) {
 }
 
 void boc__notice_body_end(boc_ctx_t *ctx) {
-    boc_view_t *v = ctx->view;
+    boc_view_t *v = ctx->view, *later = view_take(ctx->st);
     ctx->view = NULL;
-    if (ctx->st->view == NULL)
-        ctx->st->view = v;
-    else
+    if (later != NULL)
         view_drop(v);
+    view_give(ctx->st, later != NULL ? later : v);
     Py_CLEAR(ctx->board);
 }
 
 void boc__notice_forget_view(boc_state_t *st) {
     boc__seen_forget(st);
-    view_drop(st->view);
-    st->view = NULL;
+    view_give(st, NULL);
 }
 
 /* What this body has read before: borrowed, or NULL. A body reads the same object again. */

@@ -131,6 +131,10 @@ static void keep(boc_state_t *st, boc_seen_t *s, boc_blob_t *blob, PyObject *o) 
 
 PyObject *boc__seen_object(boc_state_t *st, uint32_t name, boc_blob_t *blob) {
     boc_seen_t *s = &st->seen[name % SEEN_NOTES];
+#ifdef Py_GIL_DISABLED
+    if (st->worker < 0)
+        return boc__unpickle(st, blob); /* several threads of main may come at once */
+#endif
     if (s->blob == blob)
         return s->how == NOTE_LIST ? lent(s) : copied(s->object);
     PyObject *o = boc__unpickle(st, blob);

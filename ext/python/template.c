@@ -50,17 +50,10 @@ void boc__template_leave(template_t *t) {
 /* ---- the list of an interpreter's templates ---------------------------------------------
  * A body that captures the function around it leads from its code object over its template to that function and back to the
  * code, and the collector does not see it: code objects are none of its. So the end of a worker takes all apart. */
-#ifdef Py_GIL_DISABLED
-static PyMutex list_lock;
-#define LIST_LOCK() PyMutex_Lock(&list_lock)
-#define LIST_UNLOCK() PyMutex_Unlock(&list_lock)
-#else
-#define LIST_LOCK() ((void)0)
-#define LIST_UNLOCK() ((void)0)
-#endif
+static boc_brief_t list_lock;
 
 void boc__template_list(boc_state_t *st, template_t *t) {
-    LIST_LOCK();
+    boc__brief_lock(&list_lock);
     if (t->at == NULL) {
         t->next = st->templates;
         t->at = &st->templates;
@@ -68,18 +61,18 @@ void boc__template_list(boc_state_t *st, template_t *t) {
             t->next->at = &t->next;
         st->templates = t;
     }
-    LIST_UNLOCK();
+    boc__brief_unlock(&list_lock);
 }
 
 static void list_take(template_t *t) {
-    LIST_LOCK();
+    boc__brief_lock(&list_lock);
     if (t->at != NULL) {
         *t->at = t->next;
         if (t->next != NULL)
             t->next->at = t->at;
         t->at = NULL;
     }
-    LIST_UNLOCK();
+    boc__brief_unlock(&list_lock);
 }
 
 void boc__templates_forget(boc_state_t *st) {

@@ -122,7 +122,7 @@ WRONG = [
 
 
 def begin(name, *arguments):
-    return subprocess.Popen([sys.executable, "-m", f"boc.examples.{name}", *arguments], text=True, stdin=subprocess.DEVNULL,
+    return subprocess.Popen([sys.executable, "-u", "-m", f"boc.examples.{name}", *arguments], text=True, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -184,3 +184,18 @@ def test_await_in_a_task_whose_context_another_task_shares_goes_on():
         assert (await asyncio.gather(*tasks))[0] == 1
 
     asyncio.run(main())
+
+
+def test_threads_read_the_board_while_it_changes():
+    """Each interpreter keeps its view and what it decoded of it; without a GIL several threads of main ask for them at once."""
+    boc.notice_write("list", [0, "same"])
+    boc.notice_sync()
+
+    def work(i):
+        for r in range(400):
+            if i == 0:
+                boc.notice_write("list", [r, "same"])
+            assert boc.notice_read("list")[1] == "same"
+            assert boc.noticeboard()["list"][1] == "same"
+
+    together(4, work)
