@@ -8,6 +8,7 @@ Prints its seed, a line each half minute, and a last line that begins with "soak
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import random
@@ -19,7 +20,7 @@ from collections import Counter
 from contextlib import suppress
 
 import boc
-from boc import Cown, Matrix, PinnedCown, batch, debug, notice_update, read, when
+from boc import Cown, Matrix, PinnedCown, _core, batch, debug, notice_update, read, when
 from boc.trace import LiveTrace
 from truth import check_trace
 
@@ -280,7 +281,8 @@ def _adds(counter: Cown) -> int:
 
 
 def rss() -> float:
-    """MB."""
+    """MB, without what malloc keeps of freed memory."""
+    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -297,6 +299,8 @@ def soak(seconds: float, seed: int) -> None:
     first = (0, 0)
     rounds = 0
     while time.monotonic() - began < seconds:
+        if not _core._running():
+            _core.trace_clear()  # a ring that was overtaken before would leave halves
         live = LiveTrace()
         workers = rng.randint(1, 4)
         boc.start(workers, check=rng.random() < 0.1)
