@@ -26,10 +26,10 @@
 #include "ready.h"
 #include "tally.h"
 
-enum { MARKED = 1, ACTIVE = 2, NEXT_R = 4, BITS = 7 };
+enum { MARKED = 1, ACTIVE = 2, NEXT_R = 4 };
 
 static boc_request_t *next_of(uintptr_t s) {
-    return (boc_request_t *)(s & ~(uintptr_t)BITS);
+    return (boc_request_t *)(s & ~(uintptr_t)BOC__STATE_BITS);
 }
 
 static uintptr_t link_to(boc_request_t *r) {
@@ -131,18 +131,6 @@ void boc__queue_born(boc_request_t *r) {
     boc__store_rlx(&r->state, MARKED); /* the cown is not known to anybody yet */
     boc__store_rlx(&r->cown->tail, r);
     boc__store_rlx(&r->cown->writer, r);
-}
-
-void boc__queue_expect(const boc_behavior_t *b) {
-    if (b->nreq > 0) {
-        const boc_request_t *next = next_of(boc__load_rlx(&b->req[0].state));
-        if (next != NULL) {
-            const char *p = (const char *)next - offsetof(boc_behavior_t, req);
-            for (int line = 0; line < 3; line++) {
-                boc__prefetch(p + 64 * line);
-            }
-        }
-    }
 }
 
 void boc__queue_open(boc__thread_t *t, boc_request_t *first) {
