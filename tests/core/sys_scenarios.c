@@ -674,7 +674,7 @@ static void meeting(void) {
 static void drowsy(void) {
     group = 2 + sys_draw(2);
     begin(group);
-    for (uint32_t i = 0; i < 80; i++) {
+    for (uint32_t i = 0; i < 400; i++) {
         bell.word = 0;
         when(ring, NULL, 0, 0, NULL);
         while (boc_event_wait(&bell, INT64_MAX, false) != BOC_OK) {
