@@ -5,11 +5,13 @@
 #include "binding.h"
 #include "touched.h"
 
-/* Its address: this comes in the midst of anything, also when the collector clears the object. */
+/* Its address, once for a row of changes: this comes in the midst of anything, also when the collector clears the object. */
 static void note(void *changed) {
     PyObject *set = PyErr_GetRaisedException();
     boc_state_t *st = boc__st();
-    PyObject *id = st != NULL && st->worker >= 0 ? PyLong_FromVoidPtr(changed) : NULL;
+    Py_ssize_t n = st != NULL && st->touched != NULL ? PyList_GET_SIZE(st->touched) : 0;
+    bool known = n > 0 && PyLong_AsVoidPtr(PyList_GET_ITEM(st->touched, n - 1)) == changed;
+    PyObject *id = !known && st != NULL && st->worker >= 0 ? PyLong_FromVoidPtr(changed) : NULL;
     if (id != NULL && (st->touched != NULL || (st->touched = PyList_New(0)) != NULL))
         (void)PyList_Append(st->touched, id);
     Py_XDECREF(id);

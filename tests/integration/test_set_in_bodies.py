@@ -129,3 +129,19 @@ def test_a_body_that_raises_or_leaves_it_to_a_thread(program):
         raises.result(TIMEOUT)
     assert by_thread.result(TIMEOUT) == 9
     assert program["look"]().result(TIMEOUT)[0] == 0
+
+
+def test_what_is_set_again_and_again_is_noted_once(program):
+    counted = program["counted"]
+
+    @when()
+    def body():
+        import sys
+
+        counted.calls = 0
+        before = sys.getallocatedblocks()
+        for i in range(ROUNDS):
+            counted.calls = i
+        return sys.getallocatedblocks() - before
+
+    assert body.result(TIMEOUT) < ROUNDS / 10
