@@ -254,3 +254,38 @@ quiesce()
 print(json.dumps(told(Trace.now_of().last_run())))
 """)
     assert 0 < answer["held"]["pan"] <= 1 and answer["handoffs"]["pan"] == 3999
+
+
+@pytest.mark.parametrize("cowns", [8, 60])
+def test_the_title_and_the_rows_say_the_same_share(told: Any, cowns: int) -> None:
+    """Cowns of one name share its numbers: their mean, of the whole run and not of what the ring still has."""
+    answer = told(f"""
+from boc.view.gantt import _most_waited
+from boc.view.palette import LIGHT
+from boc.view.scene import Scene
+from boc.view.cowns import Cowns
+start(2, trace="4k")
+pans = [Cown(0, name='pan') for _ in range({cowns})]
+for i in range({cowns}):
+    @when(pans)
+    def hold(p): time.sleep(0.002)
+for i in range(8000):
+    @when(pans[i % {cowns}])
+    def cook(p): pass
+for i in range({cowns}):
+    for _ in range(2):
+        @when(pans[i])
+        def serve(p): time.sleep(0.001)
+    serve.result()
+quiesce()
+t = Trace.now_of().last_run()
+scene = Scene(t, LIGHT)
+rows = Cowns(scene, 0)
+others = rows._mean([9.0]) if rows.rest else None
+print(json.dumps([_most_waited(t, scene), rows._held(rows.rows[0]), len(rows.rows), others]))
+""")
+    title, row, shown, others = answer
+    assert f"held {row.removeprefix('ø ')} of the time (mean of {cowns})" in title and row.startswith("ø")
+    assert shown == (16 if cowns == 60 else 8)
+    if cowns == 60:
+        assert abs(others * 100 - int(row.removeprefix("ø ").rstrip("%"))) <= 1

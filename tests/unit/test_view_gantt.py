@@ -15,11 +15,12 @@ from boc.trace.records import RECORD, BoardValue
 from boc.view import Chart, api
 from boc.view.cowns import Cowns
 from boc.view.gantt import finding, gantt, headline
+from boc.view.legend import Legend
 from boc.view.lod import coverage, mean_depth, stacked
 from boc.view.measure import fit, fonts, ticks, width
 from boc.view.palette import DARK, LIGHT, PALETTE, THEMES, rgb
 from boc.view.scene import Scene
-from boc.view.sheet import Sheet
+from boc.view.sheet import MARGIN, Sheet
 from boc.view.workers import Workers
 from PIL import Image
 from trace_sim import MS, Job, Sim, cooking, kitchen
@@ -295,3 +296,67 @@ def test_who_is_cancelled_in_a_queue_ends_in_a_cross(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Sheet, "cross", lambda self, x, y, r=2.6: crosses.append(round((x - self.x0) / self.plot * 15)))
     api.gantt(Trace.from_records(records, ["", "fry"]))
     assert crosses.count(9) == 1
+
+
+@pytest.fixture
+def crossed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Where crosses of rows without single bars are drawn from now on."""
+    found: list[tuple[float, float]] = []
+    drawn = Sheet.crosses
+
+    def crosses(self: Sheet, x: np.ndarray, y: float, r: float) -> None:
+        found.extend((float(at), y) for at in np.atleast_1d(x))
+        drawn(self, x, y, r)
+
+    monkeypatch.setattr(Sheet, "crosses", crosses)
+    return found
+
+
+def test_who_is_cancelled_in_a_deep_queue_leaves_a_cross(crossed: list[tuple[float, float]]) -> None:
+    jobs = [Job("a", ("x",), body=MS) for _ in range(80)]
+    gone = [Job("gone", ("x",), cancel_after=MS) for _ in range(3)]
+    api.gantt(trace_of(Sim(jobs + gone)))
+    assert len(crossed) == 3
+    t = trace_of(Sim(jobs))
+    crossed.clear()
+    api.gantt(t)
+    assert not crossed
+
+
+def test_a_body_that_was_cancelled_leaves_a_cross_in_a_dense_row(crossed: list[tuple[float, float]]) -> None:
+    sim = Sim([Job("a", ("x",), at=k * 2e5, body=1e5) for k in range(3000)], workers=1, wake=0)
+    records = sim.records()
+    ends = np.flatnonzero(records["kind"] == KIND["body_end"])
+    cut = records[ends[[700, 1500]]].copy()
+    cut["kind"] = KIND["cancel"]
+    t = Trace.from_records(np.insert(records, ends[[700, 1500]], cut), sim.names, now=sim.now)
+    assert t.counts()["cancelled"] == 2 and Scene(t, LIGHT).dense
+    chart = gantt(t, LIGHT)
+    assert len(crossed) == 4, "the row of its worker and the one of its cown"
+    assert len({y for _, y in crossed}) == 2
+    dark = (pixels(chart)[100:135, 160:1340] == triple(LIGHT.ink)).all(-1).any(0)
+    assert np.count_nonzero(np.diff(np.flatnonzero(dark)) > 20) == 1
+
+
+def test_names_fill_the_lines_of_the_legend() -> None:
+    def legend(n: int) -> Legend:
+        jobs = [Job(f"prepare_course_{k:02}", ("x",), body=MS) for k in range(n)]
+        return Legend(Scene(trace_of(Sim(jobs)), LIGHT))
+
+    room = 1000 - 2 * MARGIN
+    for n in (6, 7, 12, 16, 17, 30):
+        made = legend(n)
+        ends = [0.0] * 3
+        for item in made.items:
+            ends[item.line] = item.x + item.wide - 20
+        wide = made.items[0].wide
+        assert max(ends) <= room and all(end + 20 + wide > room for end in ends[: made.items[-1].line]), n
+        assert bool(made.rest) == (n > 16)
+        if made.rest:
+            x, line = made.rest_at
+            assert made.rest == f"+ {n - 16} more {'name' if n == 17 else 'names'}, grey"
+            assert x + width(made.rest, 11) <= room and line < 3
+    long = [Job(f"a name that is as long as the legend lets it be number {k:02}", ("x",)) for k in range(16)]
+    made = Legend(Scene(trace_of(Sim(long)), LIGHT))
+    x, line = made.rest_at
+    assert made.rest == "+ 5 more names" and line == 2 and x + width(made.rest, 11) <= room

@@ -211,11 +211,14 @@ def forgotten(trace: Trace) -> list[tuple[str, int, float, float]]:
     return [(trace.text(n), h.grants, *s) for (n, h), s in zip(rows, shares, strict=True)]
 
 
-def held(trace: Trace, row: int) -> float | None:
-    """The share of the whole run in which somebody held a cown; None where that was not counted for it alone."""
+def held(trace: Trace, row: int) -> tuple[float, int] | None:
+    """The share of the whole run in which somebody held a cown, and how many cowns that is the mean of.
+
+    None where it was not counted.
+    """
     c = trace.counted
     found = holdings(trace, c).get(row) if c is not None else None
-    return None if found is None or found[1] > 1 else min(1.0, found[0].held / length(trace))
+    return None if found is None else (min(1.0, found[0].held / found[1] / length(trace)), found[1])
 
 
 def _add(into: dict[int, Bodies], keys: NDArray[Any], rows: NDArray[np.void], sign: int) -> None:

@@ -172,6 +172,9 @@ class Cowns:
                 s.theme.red,
                 z=4,
             )
+        for at in np.flatnonzero(ran & (t.behaviors.state[who] == CANCELLED)).tolist():
+            size = min(2.4, 0.35 * h)
+            s.cross(float(e[at]) - size - 1, float(top[at]) + h / 2, size, ink_on(scene.colours.fill(int(who[at]))))
         if n <= 2 and not self.small:
             for at in np.flatnonzero(ran & (e - start > 20)).tolist():
                 k = int(who[at])
@@ -211,6 +214,8 @@ class Cowns:
         if len(raised):
             x = np.unique(np.minimum(np.round(s.x(t.held_until[raised]) / 3) * 3, s.x1 - 1))
             s.vertical(x, row.y, row.y + 1.6, th.red, 1.6)
+        cut = row.got[(t.behaviors.state[who] == CANCELLED) & t.ran[who]]
+        s.crosses(s.x(t.held_until[cut]), row.y, 1.6)
 
     # ---- who waits -----------------------------------------------------------------------------------
 
@@ -233,12 +238,20 @@ class Cowns:
             high = np.concatenate(([0], np.repeat(depth, 2)[:-1]))
         colour = mix(s.theme.muted, s.theme.background, 0.85)
         s.area(x, top, top + room * np.minimum(1, high / row.longest), colour, z=3)
+        s.crosses(s.x(t.waited_until[self._dropped(row.requests)]), top + room / 2, room * 0.3)
+
+    def _dropped(self, rows: Any) -> Any:
+        """Of these requests, those that left the queue because their behavior was cancelled in it."""
+        b, r, until = self.scene.trace.behaviors, self.scene.trace.requests, self.scene.trace.waited_until
+        who = r.behavior[rows]
+        # It leaves the queue when its turn comes: right after the grant that made it ready.
+        turn = (b.cancel[who] == until[rows]) | (b.ready[who] == until[rows])
+        return rows[(b.state[who] == CANCELLED) & (b.start[who] < 0) & turn & (r.time[rows] >= 0)]
 
     def _strands(self, s: Sheet, row: Row, top: float) -> None:
         """A thread for each waiting request, in the waiter's colour, until its colour takes the bar."""
         scene, t = self.scene, self.scene.trace
-        b, r = t.behaviors, t.requests
-        until = t.waited_until
+        r, until = t.requests, t.waited_until
         rows = row.requests
         rows = rows[(r.time[rows] >= 0) & (until[rows] > r.time[rows]) & (r.exact[rows] | (r.grant[rows] < 0))]
         rows = rows[np.argsort(r.time[rows], kind="stable")]
@@ -250,9 +263,7 @@ class Cowns:
         who = r.behavior[rows]
         parts = np.stack([np.stack([a, y], -1), np.stack([e, y], -1)], 1)
         s.lines(parts, scene.colours.face(who, scene.dim), 1.7)
-        # Who was cancelled leaves the queue when its turn comes: right after the grant that made it ready.
-        turn = (b.cancel[who] == until[rows]) | (b.ready[who] == until[rows])
-        for k in np.flatnonzero((b.state[who] == CANCELLED) & (b.start[who] < 0) & turn):
+        for k in np.flatnonzero(np.isin(rows, self._dropped(rows))):
             if not scene.is_dim(int(who[k])):
                 s.cross(float(e[k]), float(y[k]), 2.0)
 
@@ -271,15 +282,16 @@ class Cowns:
         s.image(s.x0, s.x1, y, y + h, lod.stacked(share, [th.neutral], round(h * SCALE)))
         mid = y + h / 2
         s.text(MARGIN, mid, f"other {count(self.rest)}", 9 if self.small else 11, th.muted)
-        s.text(
-            s.width - MARGIN - 34,
-            mid,
-            percent(float(np.minimum(share, 1).mean())),
-            9,
-            th.muted,
-            align="right",
-        )
+        s.text(s.width - MARGIN - 34, mid, percent(self._mean(share)), 9, th.muted, align="right")
         s.text(s.width - MARGIN, mid, "mean", 9, th.faint, align="right")
+
+    def _mean(self, share: Any) -> float:
+        """The mean of the held shares of the cowns without a row: of the whole run where all of them were counted."""
+        rest = self.scene.ranked[len(self.rows) :].tolist()
+        if all(cown in self.counted for cown in rest):
+            mean = [self.counted[cown][0].held / self.counted[cown][1] for cown in rest]
+            return min(1.0, sum(mean) / len(mean) / tally.length(self.scene.trace))
+        return float(np.minimum(share, 1).mean())
 
 
 def _lanes(begin: Any, end: Any) -> tuple[Any, int]:

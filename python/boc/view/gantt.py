@@ -147,9 +147,8 @@ def _most_waited(trace: Trace, scene: Scene) -> str:
     if not len(ranked) or not scene.caused[ranked[0]]:
         return "No behavior waited for a cown"
     top = int(ranked[0])
-    held = tally.held(trace, top)
-    if held is None:
-        held = scene.held(top)
+    held, alike = tally.held(trace, top) or (scene.held(top), 1)
     longest = int(scene.queue(top)[1].max(initial=0))
     name = scene.cown_names[0]
-    return f"Most waited for: {name}, held {percent(held)} of the time, up to {count(longest)} in its queue"
+    mean = f" (mean of {count(alike)})" if alike > 1 else ""
+    return f"Most waited for: {name}, held {percent(held)} of the time{mean}, up to {count(longest)} in its queue"

@@ -17,6 +17,8 @@ from .scene import Scene
 from .sheet import MARGIN, Sheet
 
 _LINE = 18.0
+_LINES = 3
+_GAP = 20.0
 
 
 @dataclass
@@ -36,22 +38,38 @@ class Legend:
         self.scene = scene
         self.names = [n for n in scene.names if only is None or n in only]
         self.items: list[_Item] = []
+        room = scene.width - 2 * MARGIN
         x, line = 0.0, 0
         for n in self.names:
             if scene.colours.slot[n] == GREY:
                 continue
             text = fit(scene.trace.text(n) or "?", 190, 11)
             number = count(int(scene.name_count[n]))
-            wide = 14 + width(text, 11) + 6 + width(number, 11) + 20
-            if x + wide > scene.width - 2 * MARGIN - 90 and x > 0:
+            wide = 14 + width(text, 11) + 6 + width(number, 11)
+            if x + wide > room and x > 0:
                 x, line = 0.0, line + 1
-                if line == 3:
+                if line == _LINES:
                     break
-            self.items.append(_Item(n, text, number, x, line, wide))
-            x += wide
-        self.lines = self.items[-1].line + 1 if self.items else 0
-        self.more = len(self.names) - len(self.items)
+            self.items.append(_Item(n, text, number, x, line, wide + _GAP))
+            x += wide + _GAP
+        self.rest, self.rest_at = self._fold(room)
+        self.lines = self.rest_at[1] + 1 if self.rest else self.items[-1].line + 1 if self.items else 0
         self.height = self.lines * _LINE
+
+    def _fold(self, room: float) -> tuple[str, tuple[float, int]]:
+        """What is said of names without a place, and where (x, line): behind the last one, which may have to go."""
+        while (more := len(self.names) - len(self.items)) > 0:
+            grey = any(self.scene.colours.slot[n] == GREY for n in self.names)
+            text = f"+ {count(more)} more {'name' if more == 1 else 'names'}" + (", grey" if grey else "")
+            if not self.items:
+                return text, (0.0, 0)
+            last = self.items[-1]
+            if last.x + last.wide + width(text, 11) <= room:
+                return text, (last.x + last.wide, last.line)
+            if last.line + 1 < _LINES:
+                return text, (0.0, last.line + 1)
+            self.items.pop()
+        return "", (0.0, 0)
 
     def draw(self, s: Sheet, y: float) -> None:
         """Draw the names; y is the middle of the first line."""
@@ -62,12 +80,9 @@ class Legend:
             s.rects(x, x + 10, at - 5, at + 5, face, line=edge(base, th), lw=0.6, z=3)
             s.text(x + 14, at, item.text, 11)
             s.text(x + 14 + width(item.text, 11) + 5, at, item.number, 11, th.muted)
-        if self.more > 0:
-            last = self.items[-1] if self.items else _Item(0, "", "", 0, 0, 0)
-            grey = any(self.scene.colours.slot[n] == GREY for n in self.names)
-            names = "name" if self.more == 1 else "names"
-            text = f"+ {count(self.more)} more {names}" + (", grey" if grey else "")
-            s.text(MARGIN + last.x + last.wide, y + _LINE * last.line, text, 11, th.muted)
+        if self.rest:
+            x, line = self.rest_at
+            s.text(MARGIN + x, y + _LINE * line, self.rest, 11, th.muted)
 
 
 class Key:
@@ -157,6 +172,8 @@ class Key:
         self.add(15, f"height = busy share of one column ({column}), split by name", steps)
         if (t.behaviors.state == RAISED).any() and scene.dense:
             self.add(5, "raised", lambda x, y: s.vertical([x + 2], y - 4, y + 4, th.red, 1.8))
+        if (t.behaviors.state == CANCELLED).any():
+            self.add(14, "cancelled", self._cancelled)
         if cowns:
             if scene.readers:
                 tint = mix(th.accent, th.background, 0.45)

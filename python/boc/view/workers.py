@@ -173,6 +173,9 @@ class Workers:
             # One mark per 3 px: never merged away, never a wall.
             x = np.unique(np.minimum(np.round(s.x(ends) / 3) * 3, s.x1 - 1))
             s.vertical(x, self.y[w] - up, self.y[w] + down, s.theme.red, 1.6)
+        cut = rows[b.state[rows] == CANCELLED]
+        for w in self.threads:
+            s.crosses(s.x(t.end[cut[b.thread[cut] == w]]), self.y[w], 2.2)
 
     def _gaps(self, s: Sheet) -> None:
         """Where records of a thread were overtaken: hatched, with their number."""
