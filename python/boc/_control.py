@@ -96,8 +96,7 @@ def start(
     name for it. kind: "auto" or "interpreter". trace: events kept per worker ("64k" by default, "off"; `BOC_TRACE`).
     check: encode every value at every release, so that whatever could depend on placement shows; slow.
 
-    Raises RuntimeError if the runtime runs with other options, and inside a behavior; TypeError or ValueError for bad
-    options.
+    RuntimeError if the runtime runs with other options and inside a behavior; TypeError or ValueError for bad ones.
     """
     global _options, last_start
     if _core._in_body() or not _core.is_main():
@@ -108,10 +107,11 @@ def start(
         workers = worker_count
     if kind not in _KINDS:
         raise ValueError(f"kind={kind!r}: known here are {', '.join(map(repr, _KINDS))}")
+    if not isinstance(check, bool):
+        raise TypeError(f"check must be a bool, not {type(check).__name__}")
     if processes is not None:
         processes = _checked_workers(processes, "processes")
-    if workers is not None:
-        workers = _checked_workers(workers)
+    workers = None if workers is None else _checked_workers(workers)
     events = _trace_events(trace)
     if _core._running() and _options is not None:
         now = _options
@@ -119,7 +119,7 @@ def start(
             ("workers", workers is not None, workers, now[0]),
             ("kind", kind != "auto", kind, now[1]),
             ("trace", trace is not None, events, now[2]),
-            ("check", check, bool(check), now[3]),
+            ("check", check, check, now[3]),
             ("processes", processes is not None, processes, now[4]),
         ):
             if given and value != current:
@@ -136,11 +136,11 @@ def start(
             getattr(service, "start", _core._launch_service)()  # first: the making of workers keeps the GIL to import
             last_start = (_core.now_ns(), events)
             try:
-                _core._start(n, events, bool(check))
+                _core._start(n, events, check)
             except BaseException:
                 getattr(service, "stop", int)()
                 raise
-            _options = (n, kind, events, bool(check), processes)
+            _options = (n, kind, events, check, processes)
 
 
 def start_on_demand() -> None:
@@ -268,8 +268,6 @@ def _shut_down(cancel: bool, interrupt: bool, grace: float, deadline: float | No
     global _options
     from boc import _service
 
-    for hook in tuple(_before_stop):
-        hook()
     if _core._running():
         scheduler_stats()  # to be asked for later
     ending = _core._stop(cancel, interrupt, grace)
@@ -285,7 +283,7 @@ def _shut_down(cancel: bool, interrupt: bool, grace: float, deadline: float | No
     return ending  # type: ignore[no-any-return]
 
 
-_before_stop: list[Callable[[], None]] = []  # the notebook's live view ends its picture here
+before_forgetting: list[Callable[[], None]] = []  # the notebook's live view ends its picture here
 
 
 def stop(cancel: bool = True) -> None:
@@ -355,6 +353,8 @@ def reset() -> None:
     """Cancel everything, clear the noticeboard, open the gate and take its breakpoints away, forget the trace."""
     _outside("reset()")
     stop()
+    for hook in tuple(before_forgetting):
+        hook()
     _core._break_remove(0)
     _core._gate_open()
     _core._notice_clear()

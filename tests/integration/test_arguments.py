@@ -79,6 +79,12 @@ def test_tags():
             call(5)
 
 
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_flag_is_a_bool(value):
+    with pytest.raises(TypeError, match=r"^check must be a bool, not "):
+        boc.start(2, check=value)
+
+
 def test_options_of_a_runtime_that_runs():
     with pytest.raises(ValueError, match="processes must be from 1"):
         boc.start(processes=0)
