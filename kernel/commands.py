@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from .cells import Cells
 from .routing import Router
 
 Run = Callable[["BocMagics", "Arguments"], Any]
+SETTLE = 0.1  # seconds that a step may take of its cell until what it led to is seen
 
 
 @dataclass(frozen=True)
@@ -199,13 +201,11 @@ def _stacks(_: BocMagics, a: Arguments) -> None:
 def _steered(name: str) -> Run:
     """pause, resume, reset: call it and say what is now."""
 
-    def run(m: BocMagics, a: Arguments) -> None:
+    def run(_: BocMagics, a: Arguments) -> None:
         a.end()
         function = _find(name)
         assert function is not None
         function()
-        if name == "reset":
-            m.live.close()
         print(status_line())
 
     return run
@@ -215,7 +215,16 @@ def _step(_: BocMagics, a: Arguments) -> None:
     what: Any = a.words.pop(0) if a.words else None
     a.end()
     passed = boc.step(int(what)) if what is not None and what.isdigit() else boc.step(what)
+    _settle(SETTLE)
     print(f"{', '.join(passed)} · {status_line()}" if passed else f"nothing is runnable · {status_line()}")
+
+
+def _settle(seconds: float) -> None:
+    """Give what was let through so long to run and to hand on its cowns: the line tells what a step led to."""
+    until = time.monotonic() + seconds
+    while _core._gate_closed() and (left := until - time.monotonic()) > 0:
+        if not _core._gate_wait(_core._gate_arrivals(), left):
+            return
 
 
 def _passed(name: str, what: str) -> Run:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import boc
-from boc import _core
+from boc import _control, _core
 
 from .cells import Cells
 from .routing import Router
@@ -50,6 +50,7 @@ class LiveViews:
         from .live_png import PictureView
 
         self.close()
+        _control.before_forgetting.append(self.close)
         self.views.append(PictureView(self.router, self.cells, cell, theme))
 
     def after_cell(self) -> None:
@@ -69,6 +70,8 @@ class LiveViews:
 
     def close(self) -> None:
         """End all views: each becomes a picture that stays."""
+        if self.close in _control.before_forgetting:
+            _control.before_forgetting.remove(self.close)
         for view in self.views:
             view.end()
         self.views = []

@@ -48,7 +48,8 @@ class PictureView:
         self._paced = time.monotonic(), _core._counts()[2]  # when a picture was begun, and how many had finished
         self._shown: Any = None
         self._ran = _core._running()
-        text = f"{self._first} behaviors so far; their chart appears here" if self._first else EMPTY
+        word = "behavior" if self._first == 1 else "behaviors"
+        text = f"{self._first} {word} so far; the chart appears here" if self._first else EMPTY
         content = {
             "data": {"text/plain": text},
             "metadata": {},

@@ -67,7 +67,7 @@ def test_a_look_at_a_result_is_no_behavior(kernel: Kernel) -> None:
     assert f"{before + 3} done" in kernel.run("%boc status").out
 
 
-def test_pause_step_and_resume(kernel: Kernel) -> None:
+def test_pause_step_and_resume(kernel: Kernel, tmp_path: Any) -> None:
     try:
         kernel.run("%boc start -w 2")
         assert "boc is paused: 2 workers · 0 running, 0 ready, 0 waiting" in kernel.run("%boc pause").out
@@ -76,9 +76,17 @@ def test_pause_step_and_resume(kernel: Kernel) -> None:
         ran = kernel.run("quiesce()", ok=False)
         assert "paused: 1 ready, 1 waiting; press Step or Resume, or Interrupt and boc.step()" in ran.text
         assert "did you mean" not in kernel.run("%boc step nobody", ok=False).text
+        kernel.run("import boc.kernel.commands as _commands; _commands.SETTLE = 30")
         stepped = kernel.run("%boc step")
         assert stepped.out.startswith("stir · boc is paused") and stepped.out.count("\n") == 1
-        assert kernel.run("%boc step season").out.startswith("season · ")
+        assert "0 running, 1 ready, 0 waiting" in stepped.out, "what the step led to"
+        ran = kernel.run("%boc step season")
+        assert ran.out.startswith("season · ") and "0 running, 0 ready, 0 waiting" in ran.out
+        loop = f"while not os.access({str(tmp_path / 'enough')!r}, os.F_OK): time.sleep(0.01)"
+        kernel.run(f"import os\n@when(pot)\ndef simmer(pot):\n    {loop}")
+        slow = kernel.run("_commands.SETTLE = 2\n%boc step simmer")
+        assert "1 running, 0 ready, 0 waiting" in slow.out, "it does not wait for a long body"
+        (tmp_path / "enough").touch()
         assert kernel.run("%boc step 2").out.startswith("nothing is runnable · ")
         waited = kernel.submit("%%when pot --wait\n'late'")
         kernel.finish(waited)
@@ -86,7 +94,7 @@ def test_pause_step_and_resume(kernel: Kernel) -> None:
         assert "boc is running" in kernel.run("%boc resume").out
         kernel.run("quiesce()")
     finally:
-        kernel.run("boc.resume()\nboc.stop()")
+        kernel.run("_commands.SETTLE = 0.1\nboc.resume()\nboc.stop()")
 
 
 def test_places_are_those_of_cells(kernel: Kernel, tmp_path: Any) -> None:
@@ -213,7 +221,7 @@ def pictures(kernel: Kernel, live: Ran) -> list[dict[str, Any]]:
     return [data for _, data in sorted(found, key=lambda f: f[0])]
 
 
-@pytest.mark.parametrize("end", ["boc.wait()", "boc.stop()", "%unload_ext boc"])
+@pytest.mark.parametrize("end", ["boc.wait()", "boc.stop()", "boc.reset()", "%unload_ext boc"])
 def test_the_live_picture_follows_rests_and_stays(kernel: Kernel, end: str) -> None:
     kernel.run("%load_ext boc\npot = Cown(0)\nimport matplotlib.figure, numpy")
     live = kernel.run("%boc live\nprint('below')")
