@@ -85,17 +85,17 @@ class WhenMagics(Magics):
         What the body prints, displays and raises appears under this cell.
         """
         __tracebackhide__ = True
-        result, header = self._schedule(line, cell)
+        result, header, source = self._schedule(line, cell)
         if header.result is not None:
             self.shell.user_ns[header.result] = result
         if header.wait:
-            result.result()
+            _wait(result, source)
         if header.result is not None:
             return None
         self.displays.expect(result)
         return result
 
-    def _schedule(self, line: str, text: str) -> tuple[Any, Header]:
+    def _schedule(self, line: str, text: str) -> tuple[Any, Header, Source]:
         __tracebackhide__ = True
         try:
             header = parse(line)
@@ -126,7 +126,7 @@ class WhenMagics(Magics):
             raise UsageError(_first_line(error)) from None
         for captured in sorted(body.read_first):
             self._hint(captured, source)
-        return result, header
+        return result, header, source
 
     def _cown(self, item: Item) -> Any:
         """The cown, or list of cowns, that an item of the header stands for."""
@@ -174,6 +174,13 @@ class WhenMagics(Magics):
             "the behavior works on a copy of %r: what it assigns stays there; put it in a Cown to keep it",
             name,
         )
+
+
+def _wait(result: Any, source: Source) -> None:
+    """Wait in a frame of the cell's header line: an error that has no frames of a body is shown there, not in here."""
+    __tracebackhide__ = True
+    code = compile("\n" * (source.header_line - 1) + "result.result()", source.filename, "exec")
+    exec(code, {"result": result, "__tracebackhide__": True})
 
 
 def _first_line(error: BaseException) -> str:

@@ -224,3 +224,11 @@ def test_a_tooltip_explains_the_magic_and_not_the_decorator(kernel: Kernel) -> N
     assert "lists the commands" in shown("x = 1\n%boc status", 9)
     assert "Decorate a function" in shown("when", 2) and "Decorate" in shown("%%when knife\nwhen(a)", 16)
     assert "A box for one value" in shown("knife = 1\nCown", 13)
+
+
+def test_an_error_without_frames_of_a_body_points_at_the_header(kernel: Kernel) -> None:
+    kernel.run("pot = Cown(0)")
+    ran = kernel.run("\n%%when pot --wait -> kept\nimport threading\nreturn threading.Lock()", ok=False)
+    (shown,) = ran.errors
+    assert "TransferError" in shown and "----> 2 %%when pot --wait -> kept" in shown
+    assert ".py" not in shown, "nothing of the extension's own files"
