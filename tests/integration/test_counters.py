@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from boc.trace import Trace
 from running import script
 
 HEAD = """
@@ -289,3 +290,30 @@ print(json.dumps([_most_waited(t, scene), rows._held(rows.rows[0]), len(rows.row
     assert shown == (16 if cowns == 60 else 8)
     if cowns == 60:
         assert abs(others * 100 - int(row.removeprefix("ø ").rstrip("%"))) <= 1
+
+
+@pytest.mark.parametrize("end", ["recording.stop()", "os.kill(os.getpid(), 9)"])
+def test_a_file_names_cowns_that_were_made_while_nothing_was_recorded(tmp_path: Any, end: str) -> None:
+    """Before the first start and between two lives of the workers: a script that begins with record()."""
+    path = tmp_path / "run.boctrace"
+    body = f"""
+import os
+recording = boc.trace.record({str(path)!r})
+pan = Cown(0, name="pan")
+def life(cown):
+    before = recording.records
+    for i in range(20):
+        @when(cown)
+        def fry(c): pass
+    quiesce()
+    end = time.monotonic() + 30
+    while recording.records < before + 60 and time.monotonic() < end: time.sleep(0.01)
+life(pan)
+wait()
+egg = Cown(0, name="egg")
+life(egg)
+{end}
+"""
+    script(tmp_path, HEAD + body, code=-9 if "kill" in end else 0)
+    t = Trace.load(path)
+    assert {t.cown_name(k) for k in range(len(t.cowns))} >= {"pan", "egg"}

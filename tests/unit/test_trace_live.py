@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from boc.trace import Cursor, LiveTrace, Trace, attach, keys, serve
+from boc.trace import KIND, Cursor, LiveTrace, Trace, attach, keys, serve
 from boc.view import gantt
 from trace_sim import MS, Sim, SimSource, SimStream, cooking, kitchen
 
@@ -119,6 +119,36 @@ def test_attach_sees_the_past_and_what_follows() -> None:
             assert other.trace().counts() == whole.counts() and remote.trace(last=0.01).t0 > t.t0
             assert "watching ipc://" in repr(remote)
         assert "served at ipc://" in repr(server)
+
+
+def test_who_watches_before_the_start_hears_the_names_of_cowns_from_before_it() -> None:
+    """Cowns that were made while nothing was recorded have no record of their own."""
+
+    class Later(Growing):
+        named = False
+
+        def cown_names(self) -> bytes:
+            return super().cown_names() if self.shown else b""
+
+        def trace_names(self, first: int = 0, /) -> list[str]:
+            return super().trace_names(first) if self.named or not first else []
+
+    sim = kitchen(40)
+    source = Later(sim)
+    source.all = source.all[source.all["kind"] != KIND["cown"]]
+    source.shown = 0
+    with serve(source=source) as server, attach(server.address) as remote:
+        until = time.monotonic() + 10
+        sim.intern("a name that comes before any record")
+        source.named = True
+        while len(server._cursor.names) < len(sim.names) and time.monotonic() < until:
+            time.sleep(0.005)
+        source.shown = len(source.all)
+        while remote._size < len(source.all) and time.monotonic() < until:
+            time.sleep(0.005)
+        whole = Trace.from_records(sim.records(), sim.names, now=sim.now)
+        heard = remote.trace()
+        assert sorted(heard.cown_names()) == sorted(whole.cown_names()) and heard.names == sim.names
 
 
 def test_the_socket_is_this_users_only() -> None:

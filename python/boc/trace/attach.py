@@ -98,7 +98,7 @@ class Remote:
         if tag == b"RECS":
             records = np.frombuffer(payload, RECORD, len(payload) // RECORD.itemsize)
             if len(records) and records["time"][0] < 0:
-                self._naming = records
+                self._naming = np.unique(np.concatenate([self._naming, records]))
                 return
             self._parts.append(records)
             self._size += len(records)

@@ -112,7 +112,7 @@ class Writer:
             self.records += len(records)
 
     def naming(self, records: Records) -> None:
-        """Names of cowns, before all other records: time -1, and not counted."""
+        """Names of cowns, as if before all other records wherever they stand: time -1, and not counted."""
         self.write(records)
         self.records -= len(records)
 
@@ -167,11 +167,13 @@ def read(path: str | os.PathLike[str]) -> Contents:
     if bytes(data[: len(MAGIC)]) != MAGIC:
         raise TraceFileError(f"{os.fspath(path)!r} is no boc trace")
     out = Contents(empty(), [])
+    named: list[Records] = []
     parts: list[Records] = []
     kinds: list[str] = []
     for tag, payload in _chunks(data, out):
         if tag == b"RECS":
-            parts.append(np.frombuffer(payload, RECORD, len(payload) // RECORD.itemsize))
+            part = np.frombuffer(payload, RECORD, len(payload) // RECORD.itemsize)
+            (named if len(part) and part["time"][0] < 0 else parts).append(part)
             continue
         if tag not in (b"HEAD", b"NAME", b"LOST", b"BORD", b"TALY", b"DONE"):
             continue
@@ -194,6 +196,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
             out.now = value["now"]
     if not out.head and not out.damage:
         out.damage = "the file has no header"
+    parts = named + parts
     if parts:
         out.records = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if kinds and kinds != [e.name for e in EVENTS]:

@@ -91,11 +91,13 @@ class Recording:
             self._writer.names(self._named, names[self._named :])
             self._named = len(names)
             self._values()
+        if (batch.records["kind"] == KIND["worker_up"]).any():
+            self._named_cowns()  # the trace began just now: cowns from before it have no record
         self._writer.write(_begun(batch.records, self._begin), batch.gaps)
         return int(batch.records["time"][-1]) if len(batch.records) else -1
 
     def _named_cowns(self) -> None:
-        """Cowns that were named before the recording began, or whose naming was overtaken."""
+        """Cowns that were named while nothing was recorded, or whose naming was overtaken."""
         naming = self._cursor.naming()
         names = self._cursor.names
         self._named, first = len(names), self._named

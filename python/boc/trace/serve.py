@@ -21,6 +21,7 @@ import time
 from importlib import import_module
 from typing import Any
 
+from .events import KIND
 from .records import Cursor, Gap, Records, Source
 from .tally import marks_of, to_json
 
@@ -76,7 +77,7 @@ class Server:
             raise
         self.address: str = self._socket.last_endpoint.decode()
         self._cursor = Cursor(source)
-        self._sequence = 0
+        self._sequence = self._told = 0  # messages, and names, that all have heard
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="boc-trace-server", daemon=True)
         self._thread.start()
@@ -123,12 +124,15 @@ class Server:
 
     def _follow(self) -> bool:
         """Publish what is new to all."""
-        known = len(self._cursor.names)
         batch = self._cursor.read(_RECORDS)
         if not len(batch.records) and not batch.gaps:
             return False
         self._sequence += 1
-        self._names(_LIVE, self._cursor.names, known)
+        began = (batch.records["kind"] == KIND["worker_up"]).any()  # cowns from before have no record
+        naming = self._cursor.naming() if began else batch.records[:0]
+        self._names(_LIVE, self._cursor.names, self._told)
+        self._told = len(self._cursor.names)
+        self._batch(_LIVE, naming, [])
         self._batch(_LIVE, batch.records, batch.gaps)
         self._send(_LIVE, b"TIME", self._time())
         return True
