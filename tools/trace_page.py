@@ -44,8 +44,10 @@ HEAD = """\
 <!-- Written by tools/trace_page.py from ext/core/trace_events.def. Change the table, then run it. -->
 
 Every scheduling decision leaves a record of 32 bytes in a ring of the thread that took it. A ring has one
-writer and overwrites its oldest records; what a reader was too late for is counted per thread and shown as
-lost. Names of behaviors, cowns, keys and texts go once into a side table and are numbers here.
+writer and overwrites its oldest slots; what a reader was too late for is counted per thread and shown as
+lost. Two records that come together, a schedule with its one request or an end with the grant that came of it, share a
+slot where they fit; readers get both, and a lost slot counts once.
+Names of behaviors, cowns, keys and texts go once into a side table and are numbers here.
 
 | bytes | field | meaning |
 |---|---|---|

@@ -20,12 +20,18 @@ static int64_t began(boc__thread_t *t, boc_behavior_t *b) {
 }
 
 /* While it still has its cowns. ran: to its end, so they were used. */
-static boc__apart void tally_grants(boc__thread_t *t, boc_behavior_t *b, bool ran) {
+static boc__within void tally_grants(boc__thread_t *t, boc_behavior_t *b, bool ran) {
     boc__tally_t *y = boc__load_rlx(&t->tally);
     int64_t used = ran && t->grant_stamp != 0 ? t->grant_stamp - began(t, b) : 0;
-    for (uint32_t i = 0; y != NULL && i < b->nreq; i++) {
-        boc__tally_grant(y, b->req[i].cown->name, used);
+    for (boc_request_t *r = b->req, *end = r + b->nreq; y != NULL && r < end; r++) {
+        boc__tally_grant(y, r->cown->name, used);
     }
+}
+
+/* No grant came that could tell of it (ready.c). */
+static boc__apart void trace_end(boc__thread_t *t) {
+    boc__trace_one(t->ring, t->grant_stamp, BOC_T_end, t->ended, 0, 0, 0);
+    t->ended = 0;
 }
 
 /* Everything after the body but the trace: hand on, drop, free. The caller counts it as finished behind that: so
@@ -42,6 +48,9 @@ void boc__end(boc__thread_t *t, boc_behavior_t *b, bool forget) {
             boc__turn_pass(t, &b->req[i]);
         }
         b->req[i].lent = boc__queue_leave(t, &b->req[i]);
+    }
+    if (boc__unlikely(t->ended != 0)) {
+        trace_end(t);
     }
     if (boc__likely(!forget)) {
         for (uint32_t i = 0; i < n; i++) {

@@ -24,6 +24,19 @@
 #include "turn.h"
 #include "wake.h"
 
+/* With the end that it came of, if no record tells of that yet. */
+static inline void trace_grant(boc__thread_t *t, uint64_t id, uint64_t cown, uint32_t seq, uint8_t flags) {
+    uint64_t ended = t->ended;
+    if (boc__likely(ended != 0)) {
+        t->ended = 0;
+        if (boc__likely(boc__trace_hand_on(t->ring, t->grant_stamp, ended, id, cown, seq, flags))) {
+            return;
+        }
+        boc__trace_one(t->ring, t->grant_stamp, BOC_T_end, ended, 0, 0, 0);
+    }
+    boc__trace_one(t->ring, t->grant_stamp, BOC_T_grant, id, cown, seq, flags);
+}
+
 static boc__within void granted(boc__thread_t *t, boc_request_t *r, uint64_t seq, bool tracing) {
     boc_behavior_t *b = boc_behavior_of(r);
     uint64_t id = b->id, cown = r->cown->id;
@@ -38,8 +51,7 @@ static boc__within void granted(boc__thread_t *t, boc_request_t *r, uint64_t seq
         last = boc__sub(&b->count, 1) == 1;
     }
     if (tracing) {
-        boc__trace_one(t->ring, t->grant_stamp, BOC_T_grant, id, cown, (uint32_t)seq,
-                       (uint8_t)(read | (last ? BOC__TF_LAST : 0)));
+        trace_grant(t, id, cown, (uint32_t)seq, (uint8_t)(read | (last ? BOC__TF_LAST : 0)));
     }
     if (last) {
         boc__ready(t, b);

@@ -161,13 +161,14 @@ static void callout(boc_behavior_t *b) {
     }
 }
 
-static uint8_t schedule_flags(const boc_behavior_t *b) {
-    return (uint8_t)((b->flags & BOC_B_PINNED ? BOC__TF_PINNED : 0) | (b->flags & BOC_B_NATIVE ? BOC__TF_NATIVE : 0) |
-                     (has_result(b) ? BOC__TF_RESULT : 0));
+static inline uint8_t schedule_flags(const boc_behavior_t *b) {
+    _Static_assert(BOC__TF_PINNED == 2 * BOC_B_PINNED && BOC__TF_NATIVE == 2 * BOC_B_NATIVE &&
+                   BOC__TF_RESULT == 2 * BOC_B_RESULT, "the same flags, one bit further");
+    return (uint8_t)(b->flags << 1 & (BOC__TF_PINNED | BOC__TF_NATIVE | BOC__TF_RESULT));
 }
 
 /* A result of another id than its behavior (two results, or set late): the trace cannot imply it. */
-static void trace_result(boc__thread_t *t, const boc_behavior_t *b, int64_t now) {
+static inline void trace_result(boc__thread_t *t, const boc_behavior_t *b, int64_t now) {
     const boc_cown_t *c = b->req[b->nreq - 1].cown;
     if (c->id != b->id) {
         boc__trace_one(t->ring, now, BOC_T_result, b->id, c->id, 0, 0);
@@ -188,6 +189,13 @@ static boc__apart void schedule_none(boc__thread_t *t, boc_behavior_t *b, uint64
     boc__ready(t, b);
 }
 
+static boc__apart void trace_both(boc__ring_t *r, int64_t now, uint64_t id, uint64_t parent, uint32_t name, uint8_t flags,
+                                  uint64_t cown, uint64_t seq, uint8_t request) {
+    boc__trace_put(r, 0, now, BOC_T_schedule, id, parent, name, flags);
+    boc__trace_put(r, 1, now, BOC_T_request, id, cown, (uint32_t)seq, request);
+    boc__trace_commit(r, 2);
+}
+
 /* One cown: no sort, no guard, no array. */
 static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, bool tracing) {
     int64_t now = tracing ? boc__ticks() : 0;
@@ -206,13 +214,11 @@ static boc__within void schedule_one(boc__thread_t *t, boc_behavior_t *b, uint64
     bool writes_now = granted && !read;
     uint64_t seq = writes_now ? c->seq : pred;
     if (tracing) {
-        boc__ring_t *ring = t->ring;
-        boc__trace_claim(ring, 2);
-        boc__trace_put(ring, ring->next, now, BOC_T_schedule, id, parent, name,
-                       (uint8_t)(flags | (writes_now ? BOC__TF_READY : 0)));
-        boc__trace_put(ring, ring->next + 1, now, BOC_T_request, id, cown, (uint32_t)seq,
-                       (uint8_t)((read ? BOC__TF_READ : 0) | (writes_now ? BOC__TF_GRANTED : 0)));
-        boc__trace_commit(ring, 2);
+        uint8_t request = (uint8_t)((read ? BOC__TF_READ : 0) | (writes_now ? BOC__TF_GRANTED : 0));
+        flags |= writes_now ? BOC__TF_READY : 0;
+        if (boc__unlikely(!boc__trace_enter(t->ring, now, id, parent, name, flags, cown, seq, request))) {
+            trace_both(t->ring, now, id, parent, name, flags, cown, seq, request);
+        }
     }
     if (!granted) {
         return;
@@ -257,7 +263,7 @@ static void guard_drop(boc__thread_t *t, boc_behavior_t *b, int32_t by, bool tol
     boc__ready(t, b);
 }
 
-/* Few writers: the schedule record stands before those of its requests, and knows READY. */
+/* Few writers: the schedule record stands before those of its requests, and knows READY. Less than BOC__AHEAD. */
 #define FEW 16u
 
 static boc__apart void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64_t parent, uint32_t n) {
@@ -272,9 +278,7 @@ static boc__apart void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64
         if (has_result(b)) {
             trace_result(t, b, now);
         }
-        if (few) {
-            boc__trace_claim(ring, n + 1);
-        } else {
+        if (!few) {
             boc__trace_one(ring, now, BOC_T_schedule, b->id, parent, b->name, schedule_flags(b));
         }
     }
@@ -290,7 +294,7 @@ static boc__apart void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64
             uint8_t flags = (uint8_t)((r->mode == BOC_READ ? BOC__TF_READ : 0) | (writes ? BOC__TF_GRANTED : 0));
             uint32_t seq = (uint32_t)(writes ? c->seq : pred);
             if (few) {
-                boc__trace_put(ring, ring->next + 1 + i, now, BOC_T_request, b->id, c->id, seq, flags);
+                boc__trace_put(ring, 1 + i, now, BOC_T_request, b->id, c->id, seq, flags);
             } else {
                 boc__trace_one(ring, now, BOC_T_request, b->id, c->id, seq, flags);
             }
@@ -301,7 +305,7 @@ static boc__apart void schedule_long(boc__thread_t *t, boc_behavior_t *b, uint64
     }
     bool ready = few && granted == n;
     if (ring != NULL && few) {
-        boc__trace_put(ring, ring->next, now, BOC_T_schedule, b->id, parent, b->name,
+        boc__trace_put(ring, 0, now, BOC_T_schedule, b->id, parent, b->name,
                        (uint8_t)(schedule_flags(b) | (ready ? BOC__TF_READY : 0)));
         boc__trace_commit(ring, n + 1);
     }

@@ -21,6 +21,7 @@ typedef struct boc__thread {
     _Atomic int64_t cowns, behaviors;              /* made less freed by this thread; their sums are the living */
     boc_behavior_t *inplace, *inplace_last;        /* ready, to be run by this very thread */
     int64_t grant_stamp;                           /* ticks: the time of the grants that this thread makes now; 0: not asked yet */
+    uint64_t ended;                                /* the behavior of whose end no record tells yet: the next grant will; or 0 */
     uint32_t next_worker;                          /* round robin for pushes from outside */
     uint32_t random;
     uint32_t deaths;                               /* of cowns, one in another, that are under way on this stack */

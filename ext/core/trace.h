@@ -1,5 +1,6 @@
-/* Trace rings: one single-producer ring of 32-byte records per producing thread, overwrite oldest.
- * The reader copies, looks at the claim again, drops what was overtaken and counts it. Writing: tracing.h. */
+/* Trace rings: one single-producer ring of slots of 32 bytes per producing thread, overwrite oldest. A slot holds a record,
+ * or two that come together. The reader copies, looks again how far the writer is, drops what was overtaken and counts
+ * it. Writing: tracing.h. */
 #ifndef BOC_TRACE_H
 #define BOC_TRACE_H
 
@@ -30,9 +31,10 @@ void boc_trace_enable(bool on);
 /* A cursor starts at the oldest record that each ring still holds. Rings made later join. */
 boc_trace_cursor_t *boc_trace_open(void);
 /* Copies up to max records (times already in CLOCK_MONOTONIC ns; ordered within a thread, not across).
-   Adds what was overtaken since the last call to lost[thread] (BOC_MAX_WORKERS + 64 words). Returns the number. */
+   Adds the slots that were overtaken since the last call to lost[thread] (BOC_MAX_WORKERS + 64 words). Returns the number
+   of records. */
 size_t boc_trace_read(boc_trace_cursor_t *c, boc_record_t *out, size_t max, uint64_t *lost);
-/* How many records of a thread were overtaken before the cursor's first look, since it began or was cleared. */
+/* How many slots of a thread were overtaken before the cursor's first look, since it began or was cleared. */
 uint64_t boc_trace_before(const boc_trace_cursor_t *c, uint32_t thread);
 void boc_trace_close(boc_trace_cursor_t *c);
 void boc_trace_clear(void);   /* forget all records (boc.reset) */

@@ -1,10 +1,9 @@
 /* Trace rings: made for each thread that records. Their readers are in trace_read.c.
  *
  * Invariants
- *  C1 one thread writes a ring. It raises `claim` over the slots that it is about to write, writes them,
- *     raises `head`;
- *  C2 a reader copies slots below head, then reads claim: what is within one ring's length of claim was not
- *     touched meanwhile; older records are dropped and counted as lost;
+ *  C1 one thread writes a ring: slots from `head` on, fewer than BOC__AHEAD of them, then it raises head;
+ *  C2 a reader copies slots below head, then reads head again: what is within one ring's length of head and what may
+ *     be half written ahead of it was not touched meanwhile; older slots are dropped and counted as lost;
  *  C3 rings stay with their thread records and are never freed while anybody may read them.
  */
 #include "tracing.h"
@@ -52,7 +51,7 @@ void boc__trace_thread(boc__thread_t *t) {
     }
     boc__store_rel(&t->tally, y);
     r->mask = size - 1;
-    r->thread = (uint64_t)t->index << 48;
+    r->thread = (uint16_t)t->index;
     t->ring = r;
     boc__store_rel(&boc__rings[t->index], r);
 }

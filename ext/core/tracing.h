@@ -16,14 +16,27 @@ typedef struct boc__slot {
 } boc__slot_t;
 
 typedef struct boc__ring {
-    _Atomic uint64_t claim; /* records whose slot may be half written are below it */
-    _Atomic uint64_t head;  /* records below it are whole */
-    uint64_t next;          /* writer's own */
+    _Atomic uint64_t head;  /* slots below it are whole */
     uint64_t mask;
-    uint64_t thread;        /* in its place in a record's last word */
-    _Atomic uint64_t floor; /* records below it were cleared */
+    uint16_t thread;
+    _Atomic uint64_t floor; /* slots below it were cleared */
     boc__slot_t slot[];
 } boc__ring_t;
+
+#define BOC__AHEAD 32u /* so many slots from head on may be half written */
+
+/* Kinds of slots beside those of records: two records that come together in one slot.
+ *
+ *               words 0, 1, 2                bits of word 3: 0-31, 32-47, 48-55, 56-63
+ *   a record    time, subject, other         seq, -, kind, flags
+ *   ENTER       time, behavior, cown         name, d, kind, flags of the schedule | of the request << 4 | ROOT
+ *   HAND_ON     time, next behavior, cown    the grant's seq, d, kind, the grant's flags
+ *
+ * ENTER is a schedule and its one request. d: the cown's sequence if it was granted, else how much less the predecessor's
+ * id is. It has no parent (ROOT), or the predecessor is its parent: a chain. HAND_ON is an end and the grant that came of
+ * it. d: how much less the id of the behavior that ended is. What does not fit takes two slots. */
+enum { BOC__PAIR_ENTER = BOC_T_COUNT, BOC__PAIR_HAND_ON };
+enum { BOC__PAIR_ROOT = 1u << 6 };
 
 enum { /* flags of records, as in trace_events.def */
     BOC__TF_READY = 1, BOC__TF_PINNED = 2, BOC__TF_NATIVE = 4, BOC__TF_RESULT = 8, /* schedule */
@@ -56,36 +69,72 @@ static inline bool boc__tracing(boc__thread_t *t) {
     return t->ring != NULL;
 }
 
-/* n records follow, from r->next on; the reader sees them after boc__trace_commit. */
-static inline void boc__trace_claim(boc__ring_t *r, uint32_t n) {
-    boc__store_rlx(&r->claim, r->next + n);
-    boc__fence_rel(); /* a reader that copies a word of these records must see the claim */
+static inline void boc__slot_put(boc__ring_t *r, uint64_t at, int64_t time, uint64_t b, uint64_t c, uint64_t d) {
+    boc__slot_t *s = &r->slot[at & r->mask];
+    boc__check(at - boc__load_rlx(&r->head) < BOC__AHEAD);
+    boc__fence_rel(); /* a reader that copies a word of these must see the head so far */
+    atomic_store_explicit(&s->w[0], (uint64_t)time, memory_order_relaxed);
+    atomic_store_explicit(&s->w[1], b, memory_order_relaxed);
+    atomic_store_explicit(&s->w[2], c, memory_order_relaxed);
+    atomic_store_explicit(&s->w[3], d, memory_order_relaxed);
+    boc__prefetch((const void *)((uintptr_t)s + 64 * sizeof *s)); /* the next locked instruction waits for these stores */
 }
 
-static inline void boc__trace_put(boc__ring_t *r, uint64_t at, int64_t time, uint8_t kind, uint64_t subject,
+static inline uint64_t boc__slot_last(uint32_t low, uint64_t mid, uint8_t kind, uint8_t flags) {
+    return (uint64_t)low | mid << 32 | (uint64_t)kind << 48 | (uint64_t)flags << 56;
+}
+
+/* A record, so many slots ahead of the head; readers see it after boc__trace_commit. */
+static inline void boc__trace_put(boc__ring_t *r, uint64_t ahead, int64_t time, uint8_t kind, uint64_t subject,
                                   uint64_t other, uint32_t seq, uint8_t flags) {
 #ifdef BOC_SYSTEMATIC
     boc__sys_event(kind, subject, other, seq, flags);
 #endif
-    boc__slot_t *s = &r->slot[at & r->mask];
-    atomic_store_explicit(&s->w[0], (uint64_t)time, memory_order_relaxed);
-    atomic_store_explicit(&s->w[1], subject, memory_order_relaxed);
-    atomic_store_explicit(&s->w[2], other, memory_order_relaxed);
-    atomic_store_explicit(&s->w[3], (uint64_t)seq | (uint64_t)kind << 32 | (uint64_t)flags << 40 | r->thread,
-                          memory_order_relaxed);
+    boc__slot_put(r, boc__load_rlx(&r->head) + ahead, time, subject, other, boc__slot_last(seq, 0, kind, flags));
 }
 
 static inline void boc__trace_commit(boc__ring_t *r, uint32_t n) {
-    r->next += n;
-    boc__store_rel(&r->head, r->next);
+    boc__store_rel(&r->head, boc__load_rlx(&r->head) + n);
 }
 
 /* One record; time in ticks, 0: now. The caller has asked boc__tracing. */
 static inline void boc__trace_one(boc__ring_t *r, int64_t time, uint8_t kind, uint64_t subject, uint64_t other,
                                   uint32_t seq, uint8_t flags) {
-    boc__trace_claim(r, 1);
-    boc__trace_put(r, r->next, time != 0 ? time : boc__ticks(), kind, subject, other, seq, flags);
+    boc__trace_put(r, 0, time != 0 ? time : boc__ticks(), kind, subject, other, seq, flags);
     boc__trace_commit(r, 1);
+}
+
+/* Two records in one slot, if that is how they can be told. The flags as in them. */
+static inline bool boc__trace_enter(boc__ring_t *r, int64_t time, uint64_t b, uint64_t parent, uint32_t name,
+                                    uint8_t flags, uint64_t cown, uint64_t seq, uint8_t request) {
+    uint64_t d = request & BOC__TF_GRANTED ? (uint32_t)seq : b - seq;
+    bool root = parent == 0;
+    if (boc__unlikely(d > UINT16_MAX || !(root || (seq == parent && !(request & BOC__TF_GRANTED))))) {
+        return false;
+    }
+#ifdef BOC_SYSTEMATIC
+    boc__sys_event(BOC_T_schedule, b, parent, name, flags);
+    boc__sys_event(BOC_T_request, b, cown, (uint32_t)seq, request);
+#endif
+    boc__slot_put(r, boc__load_rlx(&r->head), time, b, cown,
+                  boc__slot_last(name, d, BOC__PAIR_ENTER, (uint8_t)(flags | request << 4 | root << 6)));
+    boc__trace_commit(r, 1);
+    return true;
+}
+
+static inline bool boc__trace_hand_on(boc__ring_t *r, int64_t time, uint64_t ended, uint64_t next, uint64_t cown,
+                                      uint32_t seq, uint8_t flags) {
+    uint64_t d = next - ended;
+    if (boc__unlikely(d > UINT16_MAX)) {
+        return false;
+    }
+#ifdef BOC_SYSTEMATIC
+    boc__sys_event(BOC_T_end, ended, 0, 0, 0);
+    boc__sys_event(BOC_T_grant, next, cown, seq, flags);
+#endif
+    boc__slot_put(r, boc__load_rlx(&r->head), time, next, cown, boc__slot_last(seq, d, BOC__PAIR_HAND_ON, flags));
+    boc__trace_commit(r, 1);
+    return true;
 }
 
 #endif

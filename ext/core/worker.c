@@ -298,7 +298,11 @@ static bool body(boc_worker_t *w, boc__thread_t *t, boc_behavior_t *b, bool stol
         if (cpu != 0 || now - start > w->cpu_long) {
             cpu = boc__os_cpu();
         }
-        boc__trace_one(t->ring, now, BOC_T_end, id, (uint64_t)cpu, 0, 0);
+        if (cpu == 0) {
+            t->ended = id; /* boc__end tells it, with the first grant if there is one */
+        } else {
+            boc__trace_one(t->ring, now, BOC_T_end, id, (uint64_t)cpu, 0, 0);
+        }
     }
     boc__end(t, b, false);
     if (!timed) {

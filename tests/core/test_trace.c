@@ -2,7 +2,7 @@
  * be derived. And the table of names. */
 #include "fixture.h"
 
-#include "platform.h"
+#include "tracing.h"
 
 static boc_record_t record[200000];
 static uint64_t lost[BOC_MAX_WORKERS + 64];
@@ -236,8 +236,124 @@ static void test_names(void) {
     CHECK(memcmp(boc_name_text(b), "a\0b", 4) == 0);
 }
 
+/* Two records in one slot, up to the edges of what fits; also through a reader who takes them one at a time. */
+static void same(const boc_record_t *r, uint8_t kind, uint64_t subject, uint64_t other, uint32_t seq, uint8_t flags) {
+    CHECK_EQ(r->kind, kind);
+    CHECK_EQ(r->subject, subject);
+    CHECK_EQ(r->other, other);
+    CHECK_EQ(r->seq, seq);
+    CHECK_EQ(r->flags, flags);
+    CHECK_EQ(r->thread, boc__me()->index);
+}
+
+static void test_pairs(void) {
+    static const struct {
+        uint64_t b, parent, cown, seq;
+        uint32_t name;
+        uint8_t flags, request;
+        bool fits;
+    } enter[] = {
+        {9, 0, 4, 7, 3, BOC__TF_READY, BOC__TF_GRANTED, true},
+        {9, 0, UINT64_MAX, UINT16_MAX, UINT32_MAX, 15, BOC__TF_GRANTED, true},
+        {9, 0, 4, UINT16_MAX + 1ull, 3, 0, BOC__TF_GRANTED, false},
+        {UINT64_MAX, 0, 4, UINT64_MAX - UINT16_MAX, 3, 8, BOC__TF_READ, true},
+        {UINT64_MAX, 0, 4, UINT64_MAX - UINT16_MAX - 1, 3, 8, 0, false},
+        {(1ull << 32) + 5, (1ull << 32) - 5, 4, (1ull << 32) - 5, 3, 8, 0, true}, /* a chain */
+        {100, 90, 4, 95, 3, 8, 0, false},                                         /* the parent is another */
+        {100, 90, 4, 90, 3, 8, BOC__TF_GRANTED, false},
+        {100, 0, 4, 101, 3, 0, 0, false}, /* the predecessor has the greater id */
+    };
+    static const struct {
+        uint64_t ended, next;
+        bool fits;
+    } hand_on[] = {{1, 2, true}, {1, 1 + UINT16_MAX, true}, {1, 2 + UINT16_MAX, false}, {2, 1, false}};
+    test_start(1);
+    boc_trace_cursor_t *cur = boc_trace_open();
+    boc_trace(BOC_T_mark, 0, 0, 0, 0); /* it has a ring now */
+    boc__ring_t *ring = boc__me()->ring;
+    for (size_t i = 0; i < sizeof enter / sizeof *enter; i++) {
+        while (boc_trace_read(cur, record, 200000, lost) != 0) {
+        }
+        uint64_t head = boc__load_rlx(&ring->head);
+        bool told = boc__trace_enter(ring, boc__ticks(), enter[i].b, enter[i].parent, enter[i].name, enter[i].flags,
+                                     enter[i].cown, enter[i].seq, enter[i].request);
+        CHECK_EQ(told, enter[i].fits);
+        CHECK_EQ(boc__load_rlx(&ring->head), head + told);
+        CHECK_EQ(boc_trace_read(cur, &record[0], 1, lost), told);
+        CHECK_EQ(boc_trace_read(cur, &record[1], 1, lost), told);
+        if (told) {
+            same(&record[0], BOC_T_schedule, enter[i].b, enter[i].parent, enter[i].name, enter[i].flags);
+            same(&record[1], BOC_T_request, enter[i].b, enter[i].cown, (uint32_t)enter[i].seq, enter[i].request);
+            CHECK_EQ(record[0].time, record[1].time);
+            CHECK(record[0].time <= boc_now() + 20000 && record[0].time >= boc_now() - 1000000000);
+        }
+    }
+    for (size_t i = 0; i < sizeof hand_on / sizeof *hand_on; i++) {
+        bool told = boc__trace_hand_on(ring, boc__ticks(), hand_on[i].ended, hand_on[i].next, UINT64_MAX, UINT32_MAX, 3);
+        CHECK_EQ(told, hand_on[i].fits);
+        CHECK_EQ(boc_trace_read(cur, record, 3, lost), told ? 2 : 0);
+        if (told) {
+            same(&record[0], BOC_T_end, hand_on[i].ended, 0, 0, 0);
+            same(&record[1], BOC_T_grant, hand_on[i].next, UINT64_MAX, UINT32_MAX, 3);
+        }
+    }
+    boc_trace_close(cur);
+    test_stop();
+}
+
+/* A step of a chain on one worker takes three slots: schedule and request, end and grant, start. */
+#define STEPS 500u
+
+static void step(task_t *t) {
+    boc_behavior_t *me = t->b;
+    if (t->n != 0) {
+        boc_behavior_t *b = task_new(1, step, NULL, t->n - 1);
+        boc_request_set(b, 0, me->req[0].cown, 0, BOC_WRITE);
+        CHECK_EQ(boc_schedule(b, me->id), BOC_OK);
+    }
+}
+
+static void test_chain(void) {
+    test_start(1);
+    boc_trace_cursor_t *cur = boc_trace_open();
+    boc_cown_t *c = cown();
+    when(step, NULL, STEPS, 1, &c);
+    test_wait();
+    while (boc_trace_read(cur, record, 200000, lost) != 0) {
+    }
+    uint64_t before = boc__load_acq(&boc__rings[0]->head);
+    when(step, NULL, STEPS, 1, &c);
+    test_wait();
+    CHECK(boc__load_acq(&boc__rings[0]->head) - before <= 3 * STEPS + 10);
+    size_t n = boc_trace_read(cur, record, 200000, lost), kinds[BOC_T_COUNT] = {0};
+    uint64_t running = 0;
+    for (size_t i = 0; i < n; i++) {
+        boc_record_t *r = &record[i];
+        kinds[r->kind]++;
+        if (r->thread == 0 && r->kind == BOC_T_schedule) {
+            CHECK_EQ(r->other, running);
+        } else if (r->kind == BOC_T_start) {
+            CHECK_EQ(running, 0);
+            running = r->subject;
+        } else if (r->kind == BOC_T_end) {
+            CHECK_EQ(running, r->subject);
+            running = 0;
+        }
+    }
+    CHECK_EQ(kinds[BOC_T_schedule], STEPS + 1);
+    CHECK_EQ(kinds[BOC_T_request], STEPS + 1);
+    CHECK_EQ(kinds[BOC_T_grant], STEPS);
+    CHECK_EQ(kinds[BOC_T_start], STEPS + 1);
+    CHECK_EQ(kinds[BOC_T_end], STEPS + 1);
+    boc_cown_release(c);
+    boc_trace_close(cur);
+    test_stop();
+}
+
 int main(void) {
     test_four();
+    test_pairs();
+    test_chain();
     test_order_over_reads();
     test_all_there();
     test_overtaken();

@@ -256,9 +256,9 @@ def test_a_wrapped_ring_says_how_far_back_it_reaches() -> None:
     assert t.before == len(sim.rows[0]) - 500 and t.lost == {} and cursor.lost == {}
     assert t.t0 == records["time"][records["thread"] == 0][0]
     assert (np.maximum(t.behaviors.end, t.behaviors.cancel)[t.behaviors.end >= 0] >= t.t0).all()
-    assert "It reaches back" in str(t.summary()) and "No event was lost" not in str(t.summary())
+    assert "It reaches back" in str(t.summary()) and "No record was lost" not in str(t.summary())
     later = t.window((t.t0 + t.t1) // 2, t.t1)  # all of this part is there
-    assert later.before == 0 and "No event was lost" in str(later.summary())
+    assert later.before == 0 and "No record was lost" in str(later.summary())
 
 
 def test_a_start_names_what_was_scheduled_long_ago() -> None:

@@ -85,7 +85,7 @@ def test_summary_is_what_happened() -> None:
     assert sum(r.runs for r in s.behaviors) == 400 == sum(w.ran for w in s.workers)
     assert sum(r.raised for r in s.behaviors) == sum(bool(e[3]) for e in sim.log if e[0] == "end")
     assert s.cowns[0].name == "knife" and 0 < s.cowns[0].in_use <= s.cowns[0].held <= 1
-    assert "No event was lost." in s.finding and str(s).count("\n") > 15
+    assert "No record was lost." in s.finding and str(s).count("\n") > 15
     assert [r.body * r.runs for r in s.behaviors] == sorted((r.body * r.runs for r in s.behaviors), reverse=True)
 
 

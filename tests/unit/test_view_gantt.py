@@ -270,7 +270,7 @@ def test_lost_records_are_hatched_and_counted() -> None:
     a, b = int(mine["time"][100]), int(mine["time"][400])
     kept = records[(records["thread"] != 0) | (records["time"] <= a) | (records["time"] >= b)]
     t = Trace.from_records(kept, sim.names, [Gap(0, a, b, 299)], now=sim.now)
-    assert "299 events lost" in headline(t, Scene(t, LIGHT))
+    assert "299 records lost" in headline(t, Scene(t, LIGHT))
     assert "not drawn" in finding(t, Scene(t, LIGHT))
     assert colours(gantt(t, LIGHT)).get(triple(LIGHT.red), 0) > 50
 

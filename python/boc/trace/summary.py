@@ -117,7 +117,7 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
         bits.append(f"{plural(cancelled, 'behavior')} cancelled.")
     lost = sum(trace.lost.values())
     if lost or not trace.before:
-        bits.append(f"{plural(lost, 'event')} lost." if lost else "No event was lost.")
+        bits.append(f"{plural(lost, 'record')} lost." if lost else "No record was lost.")
     if trace.counted is not None:
         bits.append(
             f"Runs and shares are of all of it; times, queues and stolen of the newest {count(runs - unseen)}"

@@ -128,7 +128,7 @@ def headline(trace: Trace, scene: Scene) -> str:
             bits.append(f"{count(states[word])} {word}")
     lost = sum(trace.lost.values())
     if lost:
-        bits.append(f"{count(lost)} events lost")
+        bits.append(f"{count(lost)} records lost")
     return "  ·  ".join(bits)
 
 
