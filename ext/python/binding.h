@@ -97,6 +97,8 @@ struct boc_state {
     uint32_t ninstalled, installed_cap;
     boc_capset_t *last_set;           /* all of it is installed */
     boc_capset_t *body_set;           /* of the body that runs */
+    struct boc_capture *together_of;  /* what the body that runs captured as one value, or NULL; see together.c */
+    PyObject *together;               /* that, decoded */
     bool names_moved;                 /* names that came with definitions were bound since the last set was */
     struct template *templates;       /* those that know something, see when.c */
     struct boc_callable *callables;   /* what is known of callables that are no functions, see when.c */
@@ -153,7 +155,7 @@ typedef char boc_brief_t;
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
        PY_REFUSAL, PY_BODY_END, PY_PUT_BACK, PY_WORKER_SETUP, PY_SERVICE_START, PY_SERVICE_DRAIN, PY_SERVICE_STOP, PY_PLACE,
        PY_ARGUMENTS, PY_HINT, PY_IMPORTING, PY_ARRIVAL, PY_EDITED, PY_VIEW, PY_NAMES_SET, PY_SHAPE, PY_RAISED_FOR,
-       PY_UNREADABLE, PY_RECEIVE, PY_COUNT };
+       PY_UNREADABLE, PY_RECEIVE, PY_REBINDS, PY_COUNT };
 PyObject *boc__py(boc_state_t *st, int which);       /* borrowed; NULL with an exception */
 /* Unless it has one; the trace and later pictures know it. counted: among those of its name. */
 void boc__cown_name(boc_cown_t *c, uint32_t name, bool counted);

@@ -2,7 +2,7 @@
  *
  * It is captured itself. The names that it leads to are taken along as those of a function are; what is known of them
  * hangs on no code object here but stands in a small table of the interpreter. */
-#include "when.h"
+#include "together.h"
 
 #include <string.h>
 
@@ -81,6 +81,7 @@ static int take_callable(boc_state_t *st, template_t *t, PyObject *func, spec_t 
             job->dyn[i].u.p = c;
         } else {
             job->dyn[i] = c->v;
+            job->dyn[i].flags |= c->mutable ? VF_ANEW : 0;
             c->v.tag = V_EMPTY;
             boc__capture_drop(c);
         }
@@ -92,6 +93,19 @@ static int take_callable(boc_state_t *st, template_t *t, PyObject *func, spec_t 
     return 0;
 }
 
+/* As of a function: the callable and the captures after the cowns. */
+static int keep_shared(boc_state_t *st, template_t *t, PyObject *func, spec_t *s, boc_job_t *job) {
+    uint32_t n = 1 + (uint32_t)s->ncaptures;
+    if (!boc__may_share(t, job, n))
+        return 0;
+    PyObject *values = PyTuple_New(n);
+    for (uint32_t i = 0; values != NULL && i < n; i++)
+        PyTuple_SET_ITEM(values, i, Py_NewRef(!(job->dyn[i].flags & VF_ANEW) ? Py_None : i ? s->captures[i - 1] : func));
+    int rc = values ? boc__together(st, t, job, values) : -1;
+    Py_XDECREF(values);
+    return rc;
+}
+
 static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spec_t *s) {
     int edited = t->nreached ? boc__look_again(st, t) : 0;
     boc_cown_t *result;
@@ -101,7 +115,8 @@ static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spe
     boc_job_t *job = boc__job(b);
     PyObject *handle = NULL;
     bool again = t->fresh || edited;
-    if (take_callable(st, t, func, s, job, &again) == 0 && boc__take_names(st, t, func, s, 0, again) == 0) {
+    if (take_callable(st, t, func, s, job, &again) == 0 && boc__take_names(st, t, func, s, 0, again) == 0 &&
+        keep_shared(st, t, func, s, job) == 0) {
         t->fresh = false;
         job->captures = boc__set_of(t);
         b->name = s->name;

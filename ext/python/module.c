@@ -79,6 +79,7 @@ static const struct { const char *module, *name; } python_names[PY_COUNT] = {
     [PY_SHAPE] = {"boc._define", "shape"},
     [PY_NAMES_SET] = {"boc._load", "names_set"},
     [PY_ARRIVAL] = {"boc._transfer", "explain_arrival"},
+    [PY_REBINDS] = {"boc._stable", "rebinds"},
     [PY_UNREADABLE] = {"boc._transfer", "explain_unreadable"},
     [PY_VIEW] = {"boc._buffers", "view"},
 };

@@ -9,6 +9,7 @@
 #include "notebook.h"
 #include "replay.h"
 #include "stepping.h"
+#include "together.h"
 #include "touched.h"
 #include "when.h"
 
@@ -46,12 +47,14 @@ static PyObject *closure_of(boc_state_t *st, boc_job_t *job) {
     PyObject *cells = PyTuple_New(job->nclosure);
     for (uint32_t i = 0; cells != NULL && i < job->nclosure; i++) {
         PyObject *v = NULL;
+        bool is_cell = job->dyn[i].tag == V_TOGETHER;
         if (job->dyn[i].tag != V_ABSENT && (v = boc__decode_taking(st, &job->dyn[i])) == NULL) {
             Py_CLEAR(cells);
             break;
         }
-        PyObject *cell = PyCell_New(v);
-        Py_XDECREF(v);
+        PyObject *cell = is_cell ? v : PyCell_New(v);
+        if (!is_cell)
+            Py_XDECREF(v);
         if (cell == NULL)
             Py_CLEAR(cells);
         else
@@ -294,6 +297,7 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     else if (ready == 0)
         value = call(st, b, job);
     st->body_set = NULL;
+    boc__together_end(st);
     if (st->worker < 0 || boc__batching())
         boc__batch_back(&outer);
     if (st->worker >= 0 && boc_body_over())

@@ -13,6 +13,7 @@
 #include "move.h"
 #include "parts.h"
 #include "registry.h"
+#include "together.h"
 #include "unseen.h"
 
 #include <string.h>
@@ -117,6 +118,8 @@ PyObject *boc__decode(boc_state_t *st, const boc_value_t *v) {
         return boc__no_copy(st, v->aux);
     case V_DEF:
         return boc__load_def(st, ((boc_capture_t *)v->u.p)->id);
+    case V_TOGETHER:
+        return boc__together_item(st, v);
     case V_LIVE:
         return Py_NewRef((PyObject *)v->u.p);
     case V_RAWBYTES:
@@ -158,6 +161,7 @@ void boc__value_drop(boc_value_t *v) {
         boc__moved_drop(v);
         break;
     case V_DEF:
+    case V_TOGETHER:
         boc__capture_drop(v->u.p);
         break;
     case V_ARRAY:

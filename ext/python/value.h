@@ -31,6 +31,7 @@ enum {
     V_LENT,        /* aux: index of the registration of a C type whose payload a reader has (lend.c) */
     V_ARRAY,       /* u.p: the items of an array.array, malloc; u.buf.n their bytes; aux: the type code */
     V_REGISTERED,      /* parts only, u.p: what CPython's own registry gave (registry.c) */
+    V_TOGETHER,    /* captures only: item aux of a tuple, u.p: boc_capture_t of the tuple, owns a reference (together.c) */
     V_REFUSED,     /* of a copy: there is none; aux: index of the registration, or UINT32_MAX: out of memory */
 };
 enum {               /* boc_value_t.flags */
@@ -38,6 +39,7 @@ enum {               /* boc_value_t.flags */
     VF_SEEN = 2,     /* somebody looked at it */
     VF_LOST = 4,     /* the cown's own value was lost: reading raises */
     VF_ENCODING = 8, /* a thread in the home encodes it: pickling may hand the GIL to another that wants to */
+    VF_ANEW = 16,    /* of a captured value: it can change, so that each schedule takes it anew */
 };
 #define V_INLINE_MAX 16
 

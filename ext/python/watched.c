@@ -122,7 +122,7 @@ int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *value
 }
 
 /* ---- captures of one schedule ------------------------------------------------------ */
-static PyObject *watched(watch_t *w) { /* borrowed, NULL: absent, or gone */
+PyObject *boc__watched(watch_t *w) { /* borrowed, NULL: absent, or gone */
     if (w->kind == WATCH_TYPE)
         return boc__recall(&w->cls);
     return w->kind == WATCH_ATTRIBUTES ? w->container : PyDict_GetItemWithError(w->container, w->key);
@@ -198,7 +198,7 @@ static int look(boc_state_t *st, template_t *t) {
     int changed = t->set == NULL;
     for (uint32_t i = 0; i < t->nwatch; i++) {
         watch_t *w = &t->watch[i];
-        PyObject *v = watched(w);
+        PyObject *v = boc__watched(w);
         if (w->kind == WATCH_ATTRIBUTES) {
             /* may have changed in place: taken anew */
         } else if (w->kind == WATCH_TYPE) {
@@ -223,7 +223,7 @@ static int look(boc_state_t *st, template_t *t) {
 
 /* Take the value of a name, or what was set on a class, anew. *more: it holds other functions or classes than before. */
 static boc_capture_t *take_watched(boc_state_t *st, watch_t *w, bool *more) {
-    PyObject *v = Py_XNewRef(watched(w));
+    PyObject *v = Py_XNewRef(boc__watched(w));
     boc_capture_t *c = watch_capture(st, w, v);
     if (c != NULL) {
         if (w->capture != NULL)

@@ -5,6 +5,7 @@
  * identity with last time's; where nothing changed, nothing is hashed or encoded. */
 #include "replay.h"
 #include "stepping.h"
+#include "together.h"
 #include "when.h"
 
 #include <stdlib.h>
@@ -95,6 +96,7 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
     *met += c->met;
     if (!c->is_def && !(keep && lasts(c))) {
         *out = c->v;
+        out->flags |= c->mutable ? VF_ANEW : 0;
         c->v.tag = V_EMPTY;
         boc__capture_drop(c);
         return 0;
@@ -386,6 +388,28 @@ static PyObject *values_of(template_t *t, PyFunctionObject *fn, spec_t *s, uint3
     return values;
 }
 
+/* Where what was taken may share something with the rest: item i is a closure's cell or a captured value, None where dyn[i] goes by
+   itself whatever the others are. */
+static int keep_shared(boc_state_t *st, template_t *t, PyFunctionObject *fn, spec_t *s, boc_job_t *job) {
+    uint32_t n = (uint32_t)job->nclosure + job->ndefaults + job->nkw;
+    if (!boc__may_share(t, job, n))
+        return 0;
+    PyObject *values = PyTuple_New(n);
+    for (uint32_t i = 0; values != NULL && i < n; i++) {
+        const boc_value_t *taken = &job->dyn[i];
+        uint32_t slot;
+        PyObject *v = NULL;
+        if (i < t->nfree && ((taken->flags & VF_ANEW) || taken->tag < V_BLOB))
+            v = PyTuple_GET_ITEM(fn->func_closure, i);
+        else if (i >= t->nfree && (taken->flags & VF_ANEW))
+            v = dyn_value(t, fn, s, job->ndefaults, i, &slot);
+        PyTuple_SET_ITEM(values, i, Py_NewRef(v ? v : Py_None));
+    }
+    int rc = values ? boc__together(st, t, job, values) : -1;
+    Py_XDECREF(values);
+    return rc;
+}
+
 static PyObject *captures_of(spec_t *s) {
     PyObject *values = PyTuple_New(s->ncaptures);
     for (Py_ssize_t i = 0; values != NULL && i < s->ncaptures; i++)
@@ -465,12 +489,16 @@ static PyObject *schedule_by(boc_state_t *st, template_t *t, PyObject *func, spe
     PyObject *handle = NULL;
     if (take_values(st, t, fn, s, job, &again) == 0 && boc__take_names(st, t, func, s, ndefaults, again) == 0) {
         job->recipe = t->recipe;
+        int rc = keep_shared(st, t, fn, s, job);
         job->captures = boc__set_of(t);
+        if (rc < 0)
+            goto done;
         if (give_names(st, t, func, s, b) == 0) {
             result->name = b->name;
             handle = boc__submit(st, b, result);
         }
     }
+done:
     if (handle == NULL) {
         boc__drop_behavior(b);
         boc_behavior_free(b);

@@ -80,6 +80,7 @@ bool boc__same_shape(const boc_memory_t *shape, PyObject *v);
 int boc__look_again(boc_state_t *st, template_t *t); /* 1: a function that the body leads to was edited; 0; -1 */
 int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *values); /* recipe and watched names anew */
 int boc__refresh(boc_state_t *st, template_t *t); /* 0: the set is current; 1: another was made; 2: analyse again; -1 */
+PyObject *boc__watched(watch_t *w); /* the value now; borrowed, NULL: absent, or gone */
 boc_capset_t *boc__set_of(template_t *t); /* the set for one behavior */
 
 /* ---- batches ---- */

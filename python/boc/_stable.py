@@ -72,7 +72,7 @@ def is_settled(func: FunctionType, seen: set[int]) -> bool:
         return True
     seen.add(id(func))
     closure = func.__closure__
-    if closure and (_rebinds(func.__code__) or any(n > _ALONE for n in _holders(func))):
+    if closure and (rebinds(func.__code__) or any(n > _ALONE for n in _holders(func))):
         return False
     try:
         inside = [cell.cell_contents for cell in closure or ()]
@@ -101,7 +101,8 @@ _ALONE = _holders(_closed_alone())[0]
 _rebinding = IdentityMap()
 
 
-def _rebinds(code: CodeType) -> bool:
+def rebinds(code: CodeType) -> bool:
+    """Whether a function with this code, or one inside of it, binds a variable that it closes over."""
     known: bool | None = _rebinding.get(code)
     if known is None:
         found = _scan.rebound(code, frozenset(code.co_freevars))
