@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from boc.trace.slots import keep
 from boc.view.palette import (
     DARK,
     GREY,
@@ -89,6 +92,33 @@ def test_a_name_keeps_its_slot_while_it_is_there() -> None:
     late = assign([f"n{k}" for k in range(20)])
     grey = next(n for n, slot in late.items() if slot == GREY)
     assert assign([grey], late)[grey] == fnv1a(grey) % 8
+
+
+class Program:
+    """Stands for a running program: what colours are kept for."""
+
+
+def test_a_new_run_has_full_colours_whatever_was_before() -> None:
+    program: Any = Program()
+    old = [f"n{k}" for k in range(30)]
+    before = keep(program, dict.fromkeys(old, True))
+    names = dict.fromkeys(old, False) | {"stir": True, "fry": True}
+    run = keep(program, names)
+    assert {run["stir"], run["fry"]} < set(range(8)) and run["stir"] == fnv1a("stir") % 8
+    grown = keep(program, names | {f"m{k}": True for k in range(6)})
+    assert {n: grown[n] for n in ("stir", "fry")} == {n: run[n] for n in ("stir", "fry")}
+    assert sorted(grown[n] for n in ("stir", "fry", *(f"m{k}" for k in range(6)))) == list(range(8))
+    assert [n for n in old if run[n] != before[n]] == [n for n in old if before[n] in (run["stir"], run["fry"])]
+    taken = [s for s in grown.values() if s != GREY]
+    assert len(taken) == len(set(taken)) == 16
+
+
+def test_a_new_name_takes_nobodys_colour_while_there_are_others() -> None:
+    program: Any = Program()
+    first = next(n for n in (f"n{k}" for k in range(99)) if fnv1a(n) % 8 == fnv1a("stir") % 8)
+    before = keep(program, {first: True})
+    after = keep(program, {first: False, "stir": True})
+    assert after[first] == before[first] != after["stir"] < 8
 
 
 def test_tints_are_half_the_background() -> None:

@@ -159,8 +159,8 @@ class Trace:
         marks, now = tally.marks_of(cursor.source), cursor.source.now_ns()
         batch = cursor.drain()
         out = cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming(), marks)
-        out.workers = max(out.workers, cursor.workers())
-        return out.keep_colours(cursor.source)
+        out.workers, out.kept = max(out.workers, cursor.workers()), slots.kept(cursor.source)
+        return out
 
     @classmethod
     def now_of(cls, source: Source | None = None) -> Trace:
@@ -296,8 +296,7 @@ class Trace:
     @property
     def pending(self) -> bool:
         """Whether something waits, is ready or runs."""
-        c = self._counts
-        return bool(c["waiting"] + c["ready"] + c["running"])
+        return any(self._counts[state] for state in ("waiting", "ready", "running"))
 
     def _extent(self) -> tuple[int, int]:
         b, r = self.behaviors, self.requests
@@ -356,8 +355,9 @@ class Trace:
     # ---- names ---------------------------------------------------------------------------------------
 
     def keep_colours(self, source: Source) -> Trace:
-        """Give the names the colours that they had in the last picture of a running program."""
-        self.kept = slots.keep(source, [self.text(n) for n in self.slots])
+        """Make this the picture of a running program whose names keep their colours in the next one."""
+        there = set(sides.first_names(self.behaviors)).union(self.counted.names if self.counted else ())
+        self.kept = slots.keep(source, {self.text(n): n in there for n in self.slots})
         return self
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from weakref import WeakKeyDictionary
 
 from .records import Source
@@ -20,10 +20,13 @@ def fnv1a(text: str) -> int:
     return h
 
 
-def assign(names: Iterable[str], kept: Mapping[str, int] | None = None) -> dict[str, int]:
+def assign(
+    names: Iterable[str], kept: Mapping[str, int] | None = None, elsewhere: Collection[int] = ()
+) -> dict[str, int]:
     """A slot for each name, first come first served: 0 to 7 full colours, 8 to 15 their tints, then GREY.
 
-    The slot is the hash mod 8; a taken one is passed over in steps of three. Names in `kept` keep theirs.
+    The slot is the hash mod 8; a taken one is passed over in steps of three. Names in `kept` keep theirs. What names
+    outside of the picture have (`elsewhere`) is taken only where nothing else is left.
     """
     wanted = list(dict.fromkeys(names))
     out = {name: kept[name] for name in wanted if kept and kept.get(name, GREY) != GREY}
@@ -32,14 +35,34 @@ def assign(names: Iterable[str], kept: Mapping[str, int] | None = None) -> dict[
         if name in out:
             continue
         first = fnv1a(name) % 8
-        free = (s for layer in (0, 8) for k in range(8) if (s := layer + (first + 3 * k) % 8) not in taken)
-        out[name] = next(free, GREY)
+        for layer in (0, 8):
+            free = [s for k in range(8) if (s := layer + (first + 3 * k) % 8) not in taken]
+            if free:
+                break
+        out[name] = next((s for s in free if s not in elsewhere), free[0]) if free else GREY
         taken.add(out[name])
     return {name: out[name] for name in wanted}
 
 
-def keep(source: Source, names: Iterable[str]) -> dict[str, int]:
-    """The slots of a running program's names: who had one in the last picture and is still there keeps it."""
-    found = assign(names, _KEPT.get(source))
+def kept(source: Source) -> dict[str, int] | None:
+    """The slots of a running program's names in the last picture."""
+    return _KEPT.get(source)
+
+
+def keep(source: Source, names: Mapping[str, bool]) -> dict[str, int]:
+    """The slots for a picture of a running program: of the names that it shows (True), and of its others.
+
+    The first eight shown have full colours. Who had a slot in the last picture keeps it, unless it is needed here.
+    """
+    shown = [name for name, here in names.items() if here]
+    others = [name for name, here in names.items() if not here]
+    before = _KEPT.get(source, {})
+    away = {before[name] for name in others if before.get(name, GREY) != GREY}
+    first = shown[:8]
+    found = assign(first, {name: s for name in first if 0 <= (s := before.get(name, GREY)) < 8}, away)
+    for part in (shown[8:], others):
+        taken = set(found.values())
+        theirs = {name: s for name in part if name not in found and (s := before.get(name, GREY)) not in taken}
+        found = assign([*found, *part], found | theirs, away)
     _KEPT[source] = found
     return found

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from boc.trace import LiveTrace, Remote, Source, Trace
+from boc.trace import Cursor, LiveTrace, Remote, Source, Trace
 from boc.trace.explain import Explanation
 from boc.trace.whatif import Prediction
 
@@ -47,9 +47,13 @@ def resolve(
     elif trace is not None:
         found = Trace.load(Path(trace))
     else:
-        found = Trace.now_of(source)
-        if not everything and last is None:
-            found = found.last_run(since)
+        with Cursor(source) as cursor:
+            found = Trace.from_cursor(cursor)
+            if last is not None:
+                found = found.last(last)
+            elif not everything:
+                found = found.last_run(since)
+            return found.keep_colours(cursor.source)
     return found if last is None else found.last(last)
 
 
