@@ -138,3 +138,23 @@ def test_cpu_time_is_never_more_than_wall_time_whichever_bodies_were_sampled() -
     [row] = t.summary().behaviors
     assert row.cpu == pytest.approx(row.body / 2, rel=0.01)
     assert t.summary().workers[0].cpu == pytest.approx(t.summary().workers[0].busy / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("read", [10, 1000])
+def test_a_body_that_lost_its_core_for_long_does_not_speak_for_all(read: int) -> None:
+    """Bodies of 30 us on the core; three of them stood still for 10 ms. One in `read` was sampled, and one that stood still."""
+    jobs = [Job("a", (f"c{k}",), body=10 * MS if k in (50, 51, 52) else 30_000) for k in range(200)]
+    t = trace_of(Sim(jobs, workers=1, wake=0))
+    t.behaviors.cpu[:] = 0
+    t.behaviors.cpu[3 if read < 200 else 51 :: read] = 30_000
+    t.behaviors.cpu[51] = 30_000
+    [row] = t.summary().behaviors
+    assert row.cpu == pytest.approx(30_000, rel=0.02)
+
+
+def test_long_bodies_that_were_never_sampled_worked_like_the_others() -> None:
+    t = trace_of(Sim([Job("a", (f"c{k}",), body=(10 if k == 3 else 0.01) * MS) for k in range(8)], workers=1, wake=0))
+    t.behaviors.cpu[:] = 0
+    t.behaviors.cpu[5] = 5_000
+    [row] = t.summary().behaviors
+    assert row.cpu == pytest.approx(row.body / 2, rel=0.01)

@@ -187,12 +187,25 @@ def _whole(trace: Trace, rows: list[BehaviorRow]) -> tuple[BehaviorRow, ...]:
 def _on_cpu(trace: Trace, rows: I32) -> float:
     """The share of their time that these bodies had a core, from those whose CPU clock was read; 0 if none was.
 
-    A clock is read now and then, and more often around long bodies: so shares of time are compared, never counts.
+    A clock is read now and then, and more often around long bodies: so bodies of about one length stand for each
+    other. Otherwise the one that lost its core for long, among many short ones, would speak for all.
     """
     b = trace.behaviors
-    read = rows[(b.cpu[rows] > 0) & (trace.end[rows] > b.start[rows])]
-    wall = float((trace.end[read] - b.start[read]).sum())
-    return min(1.0, float(b.cpu[read].sum()) / wall) if wall else 0.0
+    wall, cpu = (trace.end[rows] - b.start[rows]).astype(float), b.cpu[rows].astype(float)
+    length = np.frexp(np.maximum(wall, 1))[1]  # doubles from one to the next
+    read = (cpu > 0) & (wall > 0)
+    if not read.any():
+        return 0.0
+    whole = np.bincount(length, wall)
+    n, spent, took = (np.bincount(length[read], v, len(whole)) for v in (None, cpu[read], wall[read]))
+    known, total = np.flatnonzero(n), 0.0
+    for k in np.flatnonzero(whole).tolist():
+        near = int(known[np.abs(known - k).argmin()])
+        share = min(1.0, spent[near] / took[near])
+        if near > k + 4:  # none so short was read: one that is so much longer tells how much it was, not which share
+            share = min(1.0, spent[near] / n[near] / (whole[k] / max(1, int((length == k).sum()))))
+        total += whole[k] * share
+    return min(1.0, total / float(wall.sum()))
 
 
 def _cowns(trace: Trace, limit: int) -> tuple[CownRow, ...]:
