@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -360,3 +361,24 @@ def test_names_fill_the_lines_of_the_legend() -> None:
     made = Legend(Scene(trace_of(Sim(long)), LIGHT))
     x, line = made.rest_at
     assert made.rest == "+ 5 more names" and line == 2 and x + width(made.rest, 11) <= room
+
+
+def test_the_last_tick_leaves_the_word_now_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    places: dict[str, tuple[float, float]] = {}
+    drawn = Sheet.text
+
+    def text(self: Sheet, x: float, y: float, words: str, px: float = 11, *rest: Any, **options: Any) -> None:
+        wide = width(words, px)
+        left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[options.get("align", "left")] * wide
+        places[words] = (left, left + wide)
+        drawn(self, x, y, words, px, *rest, **options)
+
+    monkeypatch.setattr(Sheet, "text", text)
+    running = trace_of(Sim([Job("a", ("x",), body=400 * MS)], until=160.5 * MS))
+    for by in ("worker", "behavior"):
+        places.clear()
+        api.gantt(running, by=by)
+        assert places["160\u2009ms"][1] < places["now"][0]
+    places.clear()
+    api.gantt(trace_of(Sim([Job("a", ("x",), body=160.5 * MS)])))
+    assert "now" not in places and places["160\u2009ms"][1] > 1000 - 104, "in the middle of its tick"

@@ -42,7 +42,7 @@ def board(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
         often = max(strips.keys, key=lambda k: int((n.key == k).sum()))
         finding = f"Written most: {trace.text(often)}, {count(int((n.key == often).sum()))} times"
     s.title(title, finding)
-    s.axis(axis, bottom)
+    s.axis(axis, bottom, now=trace.pending)
     s.heading(axis, "Noticeboard", "version" if not trace.pending else "")
     strips.draw(s)
     if trace.pending:

@@ -54,7 +54,7 @@ def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "wo
     s = Sheet(wide, key_y + 34, theme, trace.t0, trace.t1)
     title, found = headline(trace, scene), finding(trace, scene)
     s.title(title, found)
-    s.axis(axis, bottom)
+    s.axis(axis, bottom, now=trace.pending)
     for at, left, right in heads:
         beside = at == axis and trace.pending
         s.heading(at, left, right if not beside or len(right) < 8 else "")

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from numpy.typing import ArrayLike, NDArray
 
 from .figure import Chart
-from .measure import clean, font, ticks
+from .measure import clean, font, ticks, width
 from .palette import Theme, mix, rgb
 
 SCALE = 1.5
@@ -187,8 +187,8 @@ class Sheet:
         self.text(MARGIN, MARGIN + 8, title, 15, bold=True)
         self.text(MARGIN, MARGIN + 29, subtitle, 11.5, self.theme.muted)
 
-    def axis(self, y: float, bottom: float, *, rule: bool = True) -> None:
-        """Ticks above, grid below, zero at the first event."""
+    def axis(self, y: float, bottom: float, *, rule: bool = True, now: bool = False) -> None:
+        """Ticks above, grid below, zero at the first event. now: its word stands right of the rows."""
         th = self.theme
         if self.empty:
             self.lines([[(self.x0, y + 8), (self.x1, y + 8)]], th.rule, 1, z=1)
@@ -196,7 +196,10 @@ class Sheet:
         for k, (place, label) in enumerate(ticks(self.t1 - self.t0, self.plot)):
             x = self.at(self.t0 + place)
             self.vertical([x], y + 8, bottom, th.grid, 1, z=0)
-            self.text(x, y, label, 10.5, th.muted, align="center" if k else "left")
+            if now and x + width(label, 10.5) / 2 > self.x1:
+                self.text(self.x1, y, label, 10.5, th.muted, align="right")
+            else:
+                self.text(x, y, label, 10.5, th.muted, align="center" if k else "left")
         if rule:
             self.lines([[(self.x0, y + 8), (self.x1, y + 8)]], th.rule, 1, z=1)
 

@@ -40,7 +40,7 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
     s.x0 += 30
     title, finding = _words(trace, rows.tolist(), waited, len(known), known)
     s.title(title, finding)
-    s.axis(top - 18, bottom, rule=False)
+    s.axis(top - 18, bottom, rule=False, now=trace.pending)
     s.heading(top - 18, "Behaviors", "" if trace.pending else "wait")
     if trace.pending:
         s.now(top - 18, bottom)
