@@ -160,7 +160,7 @@ def beyond(trace: Trace) -> str:
     """What a picture says of what it does not show: how far back it reaches, and how many bodies have no bar."""
     text = ""
     if trace.before:
-        text = f". Bars reach back {dur(trace.t1 - trace.t0)}"
+        text = f". Bars and queues reach back {dur(trace.t1 - trace.t0)}"
         if trace.counted is None:
             text += f": {count(trace.before)} older events were overtaken"
         else:
