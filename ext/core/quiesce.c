@@ -11,6 +11,7 @@
 #include "quiesce.h"
 
 #include "fork.h"
+#include "tracing.h"
 #include "wait.h"
 #include "wake.h"
 
@@ -19,7 +20,8 @@
 
 static _Atomic uint32_t waiters; /* until nothing is pending */
 
-void boc_counts(boc_counts_t *out) {
+/* between: the moment between the two sums. Whoever is counted after it records its schedule after it, too. */
+static void sums(boc_counts_t *out, int64_t *between) {
     *out = (boc_counts_t){0};
     boc__thread_t *all = boc__thread_all();
     for (boc__thread_t *t = all; t != NULL; t = t->all) {
@@ -28,9 +30,16 @@ void boc_counts(boc_counts_t *out) {
     for (boc__thread_t *t = all; t != NULL; t = t->all) {
         out->started += boc__load_acq(&t->started);
     }
+    if (between != NULL) {
+        *between = boc__ticks();
+    }
     for (boc__thread_t *t = boc__thread_all(); t != NULL; t = t->all) { /* a new thread may have scheduled */
         out->scheduled += boc__load_acq(&t->scheduled);
     }
+}
+
+void boc_counts(boc_counts_t *out) {
+    sums(out, NULL);
 }
 
 static bool nothing_pending(void) {
@@ -84,19 +93,28 @@ int boc__pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pump
     return rc;
 }
 
-static bool quiescent(void *arg) {
-    (void)arg;
-    return nothing_pending();
+static bool quiescent(void *between) {
+    boc_counts_t n;
+    sums(&n, between);
+    return n.finished == n.scheduled;
 }
 
 int boc_wait_quiescent(int64_t deadline_ns, bool pump) {
-    if (nothing_pending()) {
+    int64_t *between = &boc__me()->quiet_stamp;
+    if (quiescent(between)) {
         return BOC_OK;
     }
     boc__add(&waiters, 1);
-    int rc = boc__pulse_wait(quiescent, NULL, deadline_ns, pump);
+    int rc = boc__pulse_wait(quiescent, between, deadline_ns, pump);
     boc__sub(&waiters, 1);
     return rc;
+}
+
+void boc_trace_quiet(void) {
+    boc__thread_t *t = boc__me();
+    if (boc__tracing(t)) {
+        boc__trace_one(t->ring, t->quiet_stamp, BOC_T_quiet, 0, 0, 0, 0);
+    }
 }
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -112,8 +130,12 @@ void boc_event_set(boc_event_t *e) {
     }
 }
 
+bool boc_event_came(const boc_event_t *e) {
+    return boc__load_acq(&e->word) & SET;
+}
+
 static bool event_is_set(void *arg) {
-    return boc__load_acq(&((boc_event_t *)arg)->word) & SET;
+    return boc_event_came(arg);
 }
 
 int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump) {

@@ -22,6 +22,7 @@ typedef struct boc__thread {
     boc_behavior_t *inplace, *inplace_last;        /* ready, to be run by this very thread */
     int64_t grant_stamp;                           /* ticks: the time of the grants that this thread makes now; 0: not asked yet */
     uint64_t ended;                                /* the behavior of whose end no record tells yet: the next grant will; or 0 */
+    int64_t quiet_stamp;                           /* ticks: when this thread last found that nothing was pending */
     uint32_t next_worker;                          /* round robin for pushes from outside */
     uint32_t random;
     uint32_t deaths;                               /* of cowns, one in another, that are under way on this stack */

@@ -12,6 +12,7 @@
    behaviors, so BOC_EPINNED tells it that there are some. Returns 0, BOC_ETIME, BOC_EINTR, BOC_EPINNED.
    Waits in slices of at most 50 ms (then BOC_EINTR: the caller looks for signals and calls again). */
 int boc_wait_quiescent(int64_t deadline_ns, bool pump);
+void boc_trace_quiet(void);           /* after a 0: records it, at the moment at which nothing was pending */
 typedef struct { uint64_t scheduled, finished, started; } boc_counts_t;
 void boc_counts(boc_counts_t *out);   /* pending = scheduled - finished, never negative */
 
@@ -19,6 +20,7 @@ void boc_counts(boc_counts_t *out);   /* pending = scheduled - finished, never n
 typedef struct { _Atomic uint32_t word; } boc_event_t;
 void boc_event_set(boc_event_t *e);
 int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump);
+bool boc_event_came(const boc_event_t *e);
 
 /* ---- pinned -------------------------------------------------------------- */
 int boc_pinned_fd(void);              /* readable while pinned work is ready (eventfd, pipe elsewhere); made once */

@@ -203,12 +203,14 @@ PyObject *boc__stuck(PyObject *module, PyObject *first) {
     return boc__stuck_on_own(&s) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+static bool event_came(const void *event) { return boc_event_came(event); }
+
 /* Until the waiter's event; pumps on the main thread. -1 with an exception. */
 static int await_event(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
     boc_state_t *st = boc__st();
     bool pump = boc__may_pump();
     boc__stuck_t stuck = {0};
-    boc__paused_t paused = {0};
+    boc__paused_t paused = {.over = event_came, .arg = &w->event};
     for (;;) {
         int rc;
         Py_BEGIN_ALLOW_THREADS

@@ -237,6 +237,8 @@ static PyObject *take_any(boc_state_t *st, const uint32_t *ids, Py_ssize_t n) {
 }
 
 /* Sleeps until something was sent for one of the tags, at most 50 ms. */
+static bool sent_since(const void *seen) { return atomic_load(&mail.sent) != *(const uint64_t *)seen; }
+
 static void sleep_for(const uint32_t *ids, Py_ssize_t n, int64_t deadline, uint64_t seen) {
     waiting_t w = {.tags = ids, .n = n};
     int64_t ns = deadline - boc_now();
@@ -294,9 +296,7 @@ static PyObject *msg_wait_for(PyObject *module, PyObject *args) {
         if (i == SPINS)
             sleep_for(ids, n, deadline, seen);
         Py_END_ALLOW_THREADS
-        if (replay && !ends && !boc__in_body())
-            boc__replay_look();
-        if (boc__replay_returns(left, ends) < 0 || PyErr_CheckSignals() < 0 || boc__wait_slice(st, BOC_EINTR, pump) < 0) {
+        if (boc__replay_returns(left, ends) < 0 || (replay && !ends && boc__replay_look(sent_since, &seen) < 0) || PyErr_CheckSignals() < 0 || boc__wait_slice(st, BOC_EINTR, pump) < 0) {
             PyMem_Free(ids);
             return NULL;
         }

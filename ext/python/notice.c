@@ -173,39 +173,37 @@ static bool is_applied(uint64_t ticket, bool all) {
     return done;
 }
 
-static int wait_applied(uint64_t ticket, bool all, int64_t deadline) {
+static bool mine_applied(const void *all) {
+    pthread_mutex_lock(&board.lock);
+    bool done = is_applied(my_ticket, *(const bool *)all);
+    pthread_mutex_unlock(&board.lock);
+    return done;
+}
+
+static int wait_applied(bool all, int64_t deadline) {
     struct timespec t = boc__until(BOC_SLICE_NS);
     pthread_mutex_lock(&board.lock);
-    if (!is_applied(ticket, all))
+    if (!is_applied(my_ticket, all))
         pthread_cond_timedwait(&board.applied_more, &board.lock, &t);
-    bool done = is_applied(ticket, all);
     pthread_mutex_unlock(&board.lock);
-    if (done)
-        return 0;
-    return boc_now() >= deadline ? BOC_ETIME : BOC_EINTR;
+    return mine_applied(&all) ? 0 : boc_now() >= deadline ? BOC_ETIME : BOC_EINTR;
 }
 
 static int await_ticket(bool all, int64_t deadline) {
     while (my_ticket != 0) {
         int rc;
-        uint64_t t = my_ticket;
         bool replay = boc__hooked(HOOK_REPLAY), left = replay && boc__replay_leaves(deadline != INT64_MAX);
         Py_BEGIN_ALLOW_THREADS
-        rc = wait_applied(t, all, deadline);
+        rc = wait_applied(all, deadline);
         Py_END_ALLOW_THREADS
         if (boc__replay_returns(left, deadline != INT64_MAX) < 0)
             return -1;
-        if (replay && rc != 0) {
+        if (replay && rc != 0)
             boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* the mutator looks again whose turn it is */
-            if (!boc__in_body())
-                boc__replay_look();
-        }
+        if (rc == BOC_ETIME || (rc != 0 && ((replay && boc__replay_look(mine_applied, &all) < 0) || PyErr_CheckSignals() < 0)))
+            return rc == BOC_ETIME ? BOC_ETIME : -1;
         if (rc == 0)
             my_ticket = 0;
-        else if (rc == BOC_ETIME)
-            return BOC_ETIME;
-        else if (PyErr_CheckSignals() < 0)
-            return -1;
     }
     return 0;
 }
@@ -390,6 +388,7 @@ static PyObject *notice_apply(PyObject *module, PyObject *unused) {
     }
     board.applying = false;
     pthread_mutex_unlock(&board.lock);
+    boc__replay_serves();
     Py_RETURN_NONE;
 }
 

@@ -27,8 +27,10 @@
 #include <string.h>
 
 #define STILL_NS 100000000    /* without anything that could happen: the run stands still */
+#define GRACE_NS 30000000000  /* the same while another thread of the program sleeps elsewhere */
+#define LONG_NS 300000000000  /* and while it runs */
+#define AWAKE_PART 10         /* it sleeps if it is awake for less than this part of the time */
 #define PUMP_NS 1000000000    /* the most that a pump waits for what comes */
-#define GRACE_NS 10000000000  /* the same while another thread of the program might still do something */
 
 boc__replay_t boc__r;
 pthread_mutex_t boc__r_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -98,8 +100,8 @@ __attribute__((format(printf, 1, 2))) static void differs(const char *format, ..
     boc__r_moved();
 }
 
-/* The run stands still: what was to happen, and what stands in its place. */
-static void stands_still(void) {
+/* What was to happen, and what stands in its place. */
+static void missing(void) {
     for (uint32_t i = 0; i < r.n; i++) {
         for (uint32_t k = 0; r.node[i].state == COMING && k < r.node[i].nbefore; k++) {
             uint32_t b = r.node[i].before[k];
@@ -127,15 +129,20 @@ static void stands_still(void) {
     differs("%s was to start as number %u of %u%s, but cannot: %s%s", label(next).text, r.at + 1, r.nstarts, where, why, instead);
 }
 
+/* waited: for a thread of the program that might have gone on, ns; 0: there is none. */
+static void stands_still(int64_t waited) {
+    if (!r.on || r.over)
+        return;
+    missing();
+    size_t end = strlen(r.text);
+    if (waited != 0)
+        snprintf(r.text + end, sizeof r.text - end, "; waited %lld s for threads of the program", (long long)(waited / 1000000000));
+}
+
 /* ---- resting ----------------------------------------------------------------------------------------- */
 static bool always(const void *unused) {
     (void)unused;
     return true;
-}
-
-static bool never(const void *unused) {
-    (void)unused;
-    return false;
 }
 
 static bool somebody_goes_on(bool bodies) {
@@ -159,12 +166,12 @@ static void nap(void) {
     pthread_cond_timedwait(&boc__r_changed, &boc__r_mutex, &t);
 }
 
-static void look(uint32_t own);
+static int look(bool (*over)(const void *), const void *arg);
 
 /* Between two slices of a rest, with the GIL and without the lock: signals, pinned work, an interrupt of the body. */
 static int between(boc_state_t *st, bool body, bool pump) {
-    if (!body && boc__interp_is_main())
-        look(1);
+    if (st->worker < 0 && look(NULL, NULL) < 0)
+        return -1;
     if (boc__wait_slice(st, BOC_EINTR, pump) < 0)
         return -1;
     if (st->worker < 0 || !body)
@@ -192,13 +199,12 @@ static int rest(uint32_t who, bool (*come)(const void *), const void *arg) {
     boc_state_t *st = boc__st();
     bool pump = boc__may_pump() && !body, pinned = body && st->worker < 0;
     uint32_t generation = r.generation;
-    boc__rest_t me = {come, arg, body, r.resting};
+    boc__rest_t me = {come, arg, body, st->worker < 0 ? PyThread_get_thread_ident() : 0, r.resting};
     r.resting = &me;
     if (moves) {
         r.node[who].state = RESTS;
         r.moving--;
     }
-    r.outside += !body;
     r.pinned_rests += pinned;
     boc__r_moved();
     int rc = 0;
@@ -215,7 +221,6 @@ static int rest(uint32_t who, bool (*come)(const void *), const void *arg) {
     }
     if (r.on && generation == r.generation) {
         unlink_rest(&me);
-        r.outside -= !body;
         r.pinned_rests -= pinned;
         if (body) {
             r.node[who].state = MOVES;
@@ -279,6 +284,8 @@ static bool turn_comes(const void *arg) {
         for (uint32_t j = 0; j < k->nended; j++)
             if (r.node[k->ended[j]].state < ENDED)
                 return false;
+        if (r.node[r.n].seen == k->behind ? r.calm_behind != k->behind || r.calms < k->calm : r.node[r.n].seen < k->behind)
+            return false;
     }
     return true;
 }
@@ -561,53 +568,92 @@ static bool quiet(bool timed, uint64_t *events) {
     return yes && !boc__notice_busy() && boc_settled_beside(rests_now);
 }
 
-/* How long it has been quiet, ns. */
-static int64_t quiet_for(void) {
-    uint64_t events;
-    bool yes = quiet(true, &events);
-    int64_t now = boc_now(), since = 0;
+/* For how long looks have found that nothing can happen, ns. A look counts for a slice at most: who looks may have been
+   stopped, or have got no processor, and then so have others. */
+static int64_t still_for(uint64_t *events) {
+    bool yes = quiet(true, events);
+    int64_t now = boc_now();
     boc__r_lock();
-    if (!yes || events != r.events || r.quiet_since == 0 || events != r.quiet_events) {
-        r.quiet_since = yes ? now : 0;
-        r.quiet_events = events;
+    if (yes && *events == r.events && *events == r.still_events) {
+        r.still_ns += now - r.looked < BOC_SLICE_NS ? now - r.looked : BOC_SLICE_NS;
     } else {
-        since = now - r.quiet_since;
+        r.still_ns = r.asked_ns = r.asleep_ns = 0;
+        r.still_events = yes ? *events : UINT64_MAX;
     }
+    r.looked = now;
+    int64_t since = r.still_ns;
     boc__r_unlock();
     return since;
 }
 
-static void still(void) {
+/* 1: some other thread of the program does not rest here; awake: for how long such threads have run since the last look, or
+   waited for a processor, ns. -1 with an exception, as an interrupt may be. With the GIL. */
+static int somebody_elsewhere(int64_t *awake) {
+    unsigned long at[64];
+    Py_ssize_t n = 0;
     boc__r_lock();
-    stands_still();
+    for (boc__rest_t *k = r.resting; k != NULL && n < 64; k = k->next)
+        if (k->thread != 0)
+            at[n++] = k->thread;
     boc__r_unlock();
-}
-
-/* Whether every other thread of the program rests here, too. own: whether the calling one is counted there, 1 or 0. With
-   the GIL. */
-static bool alone(uint32_t own) {
-    boc__r_lock();
-    uint32_t outside = r.outside > own ? r.outside - own : 0;
-    boc__r_unlock();
-    PyObject *m = PyImport_ImportModule("boc._gate");
-    PyObject *n = m ? PyObject_CallMethod(m, "other_threads", NULL) : NULL;
-    long others = n ? PyLong_AsLong(n) : -1;
+    PyObject *here = PyTuple_New(n);
+    for (Py_ssize_t i = 0; here != NULL && i < n; i++) {
+        PyObject *thread = PyLong_FromUnsignedLong(at[i]);
+        if (thread == NULL)
+            Py_CLEAR(here);
+        else
+            PyTuple_SET_ITEM(here, i, thread);
+    }
+    PyObject *m = here ? PyImport_ImportModule("boc._gate") : NULL;
+    PyObject *told = m ? PyObject_CallMethod(m, "elsewhere", "(O)", here) : NULL;
+    *awake = told != NULL && told != Py_None ? PyLong_AsLongLong(told) : 0;
+    int some = PyErr_Occurred() ? -1 : told != Py_None;
+    Py_XDECREF(told);
     Py_XDECREF(m);
-    Py_XDECREF(n);
-    if (others < 0)
-        PyErr_Clear();
-    return others == 0 || (others > 0 && (uint32_t)others <= outside);
+    Py_XDECREF(here);
+    return some;
 }
 
-/* own: 1 in a rest of the calling thread, else 0. */
-static void look(uint32_t own) {
-    int64_t since = quiet_for();
-    if (since >= GRACE_NS || (since >= STILL_NS && alone(own)))
-        still();
+/* Threads that rest, and the caller whose wait is not over, do nothing by themselves. One that is elsewhere might: as long as
+   it runs it has all the time that it wants, and some when it sleeps. over: NULL, or whether the caller's wait is. */
+static int look(bool (*over)(const void *), const void *arg) {
+    uint64_t events;
+    int64_t awake;
+    if (still_for(&events) < STILL_NS || (over != NULL && over(arg)))
+        return 0;
+    int some = somebody_elsewhere(&awake);
+    if (some < 0)
+        return -1;
+    boc__r_lock();
+    if (events == r.events) { /* nothing has happened since it was quiet */
+        if (r.asked_ns != 0 && awake < (r.still_ns - r.asked_ns) / AWAKE_PART)
+            r.asleep_ns += r.still_ns - r.asked_ns;
+        r.asked_ns = r.still_ns;
+        if (!some || r.asleep_ns >= GRACE_NS || r.still_ns >= LONG_NS)
+            stands_still(some ? r.still_ns : 0);
+    }
+    boc__r_unlock();
+    return 0;
 }
 
-void boc__replay_look(void) {
-    look(0);
+int boc__replay_look(bool (*over)(const void *arg), const void *arg) {
+    return boc__in_body() ? 0 : look(over, arg);
+}
+
+void boc__replay_serves(void) {
+    if (boc__hooked(HOOK_REPLAY) && boc__asks() != 0 && look(NULL, NULL) < 0)
+        PyErr_WriteUnraisable(NULL);
+}
+
+void boc__replay_calm(void) {
+    boc__r_lock();
+    if (r.on && boc_self() == BOC_MAX_WORKERS) {
+        int64_t behind = r.node[r.n].seen;
+        r.calms = behind == r.calm_behind ? r.calms + 1 : 1;
+        r.calm_behind = behind;
+        boc__r_moved();
+    }
+    boc__r_unlock();
 }
 
 int boc__replay_before_pump(int64_t deadline) {
@@ -663,9 +709,8 @@ void *boc__replay_conduct(void *unused) {
         nap();
         if (r.over || boc__asks() == 0)
             continue;
-        boc__r_unlock(); /* somebody awaits, and nobody looks */
-        if (quiet_for() >= GRACE_NS)
-            still();
+        boc__r_unlock();
+        boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* somebody awaits, and may not look: the service does */
         boc__r_lock();
     }
     bool opens = r.opens;

@@ -36,7 +36,11 @@ void boc__replay_applied(uint64_t writer, uint32_t key);
 bool boc__notice_busy(void);             /* notice.c: a write is being applied, or could be */
 uint64_t boc__notice_ticket(uint64_t ticket); /* what this thread's next sync waits for; returns what it was */
 
-void boc__replay_look(void);             /* at each slice of a wait outside bodies: a run that stands still differs */
+/* At each slice of a wait; outside of bodies a run that stands still differs. over(arg): what it waits for has come.
+   -1 with an exception. */
+int boc__replay_look(bool (*over)(const void *arg), const void *arg);
+void boc__replay_serves(void);           /* by the service, with the GIL: a task may await, whose loop does not look */
+void boc__replay_calm(void);             /* a wait of this thread until nothing is pending has ended */
 int boc__replay_before_pump(int64_t deadline); /* until something pinned is there or nothing comes by itself; -1 with an exception */
 void boc__replay_at_exit(void);
 void boc__replay_after_fork(void);

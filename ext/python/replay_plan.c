@@ -44,14 +44,15 @@ static void plan_free(boc__replay_t *p) {
 static int take_node(boc__node_t *k, PyObject *row) {
     const char *name;
     Py_ssize_t length;
-    long long view, after;
+    long long view, after, behind;
     PyObject *before, *ended, *cowns;
-    if (!PyArg_ParseTuple(row, "s#iIIIO!O!O!LL", &name, &length, &k->parent, &k->nth, &k->first, &k->count, &PyTuple_Type, &before,
-                          &PyTuple_Type, &ended, &PyTuple_Type, &cowns, &view, &after))
+    if (!PyArg_ParseTuple(row, "s#iIIIO!O!O!LLLI", &name, &length, &k->parent, &k->nth, &k->first, &k->count, &PyTuple_Type, &before,
+                          &PyTuple_Type, &ended, &PyTuple_Type, &cowns, &view, &after, &behind, &k->calm))
         return -1;
     k->name = boc_name(name, (size_t)length);
     k->view = view;
     k->after = after;
+    k->behind = behind;
     uint32_t three = 0;
     if ((k->before = numbers(before, &k->nbefore)) == NULL || (k->ended = numbers(ended, &k->nended)) == NULL ||
         (k->cowns = numbers(cowns, &three)) == NULL)
@@ -135,14 +136,14 @@ static void end(bool opens) {
 }
 
 /* _replay_begin(nodes, starts, writes, partial). nodes: a tuple of (name, parent, nth, first child, children, joins before it,
-   ended before it, kinds of cowns, view, after) for each behavior, one for the main thread, one for all others. */
+   ended before it, kinds of cowns, view, after, behind, calm) for each behavior, one for the main thread, one for all others. */
 static PyObject *replay_begin(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *nodes, *starts, *writes;
     int partial;
     if (!PyArg_ParseTuple(args, "O!O!O!p:_replay_begin", &PyTuple_Type, &nodes, &PyTuple_Type, &starts, &PyTuple_Type, &writes, &partial))
         return NULL;
-    boc__replay_t p = {.on = true, .opens = true, .partial = partial, .starting = NOWHERE};
+    boc__replay_t p = {.on = true, .opens = true, .partial = partial, .starting = NOWHERE, .calm_behind = -1};
     if (plan_make(&p, nodes, starts, writes) < 0) {
         plan_free(&p);
         return NULL;

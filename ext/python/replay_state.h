@@ -22,6 +22,8 @@ typedef struct {
     uint32_t nended, *ended;    /* who has ended before it joins: pinned ones, on the thread that schedules it */
     uint32_t ncowns, *cowns;    /* of each kind of cown that it takes: the kind before, the kind after, how many */
     int64_t view;               /* writes that its view of the noticeboard showed; -1: it took none */
+    int64_t behind;             /* of another thread: the main thread's children before the last calm that came before it; -1: none */
+    uint32_t calm;              /* which one of those behind that child */
     int64_t after;              /* pinned: the main thread's children before its start; -1: it is none */
     uint8_t state;
     bool starts, viewed;
@@ -31,6 +33,7 @@ typedef struct boc__rest {
     bool (*come)(const void *arg);
     const void *arg;
     bool body;                  /* else a thread of the program, which needs nobody to stand still */
+    unsigned long thread;       /* of the main interpreter, as `threading` knows it; else 0 */
     struct boc__rest *next;
 } boc__rest_t;
 
@@ -56,7 +59,8 @@ typedef struct {
     uint32_t moving;            /* bodies that run and do not rest */
     uint32_t starting;          /* let through the gate, its body has not begun; or NOWHERE */
     uint32_t timed;             /* bodies that wait for something that ends by itself */
-    uint32_t outside;           /* threads of the program that rest */
+    int64_t calm_behind;        /* the main thread has found nothing pending behind so many children: calms times */
+    uint32_t calms;
     uint32_t pinned_rests;
     boc__rest_t *resting;
     uint32_t nwrites, applied;
@@ -64,8 +68,11 @@ typedef struct {
     uint32_t *views, low;       /* views not taken yet of so many writes; the least of those */
     boc__table_t ids, kinds;    /* behaviors; cowns */
     uint64_t events;            /* grows with whatever happens */
-    int64_t quiet_since;
-    uint64_t quiet_events;
+    int64_t looked;             /* when it was looked last whether the run stands still */
+    int64_t still_ns;           /* for so long nothing could happen */
+    int64_t asked_ns;           /* of that, until it was asked last what threads of the program do elsewhere */
+    int64_t asleep_ns;          /* of the time without anything that could happen, while they slept */
+    uint64_t still_events;
     char text[600];             /* the first difference */
 } boc__replay_t;
 

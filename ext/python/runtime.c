@@ -293,6 +293,13 @@ int boc__wait_slice(boc_state_t *st, int code, bool pump) {
     return 0;
 }
 
+static bool nothing_pending(const void *unused) {
+    (void)unused;
+    boc_counts_t n;
+    boc_counts(&n);
+    return n.scheduled == n.finished;
+}
+
 /* _quiesce(timeout, tick, said=None): until nothing is pending. True; False when the time is up; tick seconds without an end:
    None, so that the caller can say something and call again. said, a list: RuntimeError where the closed gate keeps it from
    ending; what was said of that is put into it, so that the next call does not say it again. */
@@ -312,7 +319,7 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
         until = deadline;
     bool pump = boc__may_pump();
     boc__stuck_t stuck = {0};
-    boc__paused_t paused = {.said = said};
+    boc__paused_t paused = {.said = said, .over = nothing_pending};
     for (;;) {
         int rc = 0;
         if (!boc_running())
@@ -322,7 +329,9 @@ static PyObject *rt_quiesce(PyObject *module, PyObject *args) {
         Py_END_ALLOW_THREADS
         if (rc == 0) {
             boc_tally_mark();
-            boc_trace(BOC_T_quiet, 0, 0, 0, 0); /* a chart of "the run" begins behind it */
+            boc_trace_quiet(); /* a chart of "the run" begins behind it */
+            if (boc__hooked(HOOK_REPLAY))
+                boc__replay_calm();
             Py_RETURN_TRUE;
         }
         if (rc == BOC_ETIME) {

@@ -270,10 +270,8 @@ static PyObject *pending(PyObject *module, PyObject *unused) {
 #define AGAIN_SLICES 10
 
 int boc__paused_look(boc__paused_t *p) {
-    if (boc__hooked(HOOK_REPLAY)) {
-        boc__replay_look();
-        return 0;
-    }
+    if (boc__hooked(HOOK_REPLAY))
+        return boc__replay_look(p->over, p->arg);
     if (!boc_gate_closed() || !settled()) {
         p->slices = 0;
         return 0;

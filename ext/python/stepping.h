@@ -16,7 +16,8 @@ void boc__gate_key(uint32_t key);                          /* HOOK_KEYS: it was 
 void boc__gate_watch(void);                                /* sets or takes away the core's judge */
 void boc__gate_after_fork(void);
 
-typedef struct { int slices; PyObject *said; bool told; } boc__paused_t; /* of one wait; said: a list, borrowed, or NULL */
+/* Of one wait. said: a list, borrowed, or NULL. over(arg): what it waits for has come. */
+typedef struct { int slices; PyObject *said; bool told; bool (*over)(const void *arg); const void *arg; } boc__paused_t;
 int boc__paused_look(boc__paused_t *p); /* at each slice: -1 with RuntimeError if the gate keeps it from ever ending */
 
 bool boc__pumping(void);                /* runtime.c: some thread runs pinned work */

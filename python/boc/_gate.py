@@ -316,12 +316,41 @@ def _is_users(thread: Any) -> bool:
 
 
 def _somebody_else() -> bool:
-    return any(asked() for asked in tuple(steerers)) or other_threads() > 0
+    return any(asked() for asked in tuple(steerers)) or bool(other_threads())
 
 
-def other_threads() -> int:
-    """How many threads beside this one may run code of the program."""
+def other_threads(but: tuple[int, ...] = ()) -> list[Any]:
+    """The threads beside this one, and beside those of some idents, that may run code of the program."""
     import threading
 
     me = threading.current_thread()
-    return sum(t is not me and t.is_alive() and _is_users(t) for t in threading.enumerate())
+    return [t for t in threading.enumerate() if t is not me and t.ident not in but and t.is_alive() and _is_users(t)]
+
+
+_awake: dict[int | None, int] = {}  # of threads, at the last look
+_MANY = 1000
+
+
+def elsewhere(resting: tuple[int, ...]) -> int | None:
+    """For how long threads of the program have run since the last look, ns, or waited to run: others that do not rest.
+
+    None if there is no such thread. Where the system does not tell, 0.
+    """
+    there = other_threads(but=resting)
+    if len(_awake) > _MANY:
+        _awake.clear()
+    more = 0
+    for t in there:
+        now = _awake_of(t.native_id)
+        more += now - _awake.get(t.native_id, now)
+        _awake[t.native_id] = now
+    return more if there else None
+
+
+def _awake_of(native_id: int | None) -> int:
+    try:
+        with open(f"/proc/self/task/{native_id}/schedstat", "rb") as file:
+            ran, waited, _ = file.read().split()
+        return int(ran) + int(waited)
+    except (OSError, ValueError):
+        return 0

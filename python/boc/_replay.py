@@ -183,14 +183,15 @@ def _plan(what: Schedule) -> tuple[Any, ...]:
         if after < count[n]:
             ended[first[n] + after].append(place)
     views, afters = dict(what.views), dict(what.pinned)
+    calms = {place: calm for place, *calm in what.calms}
     rows = [
         (
             b.name, b.parent, b.nth, first[i], count[i], tuple(before[i]), tuple(ended[i]), cowns[i],
-            views.get(i, -1), afters.get(i, -1),
+            views.get(i, -1), afters.get(i, -1), *calms.get(i, (-1, 0)),
         )
         for i, b in enumerate(what.behaviors)
     ]  # fmt: skip
-    rows += [("", MAIN, 0, first[i], count[i], (), (), (), -1, -1) for i in (n, n + 1)]
+    rows += [("", MAIN, 0, first[i], count[i], (), (), (), -1, -1, -1, 0) for i in (n, n + 1)]
     return tuple(rows), what.starts, what.writes, bool(what.pending)
 
 

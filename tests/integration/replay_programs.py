@@ -206,3 +206,72 @@ def a_thread_comes_after(nap):
     t.join()
     boc.quiesce()
     return log.result()
+
+
+def a_thread_comes_when_main_is_calm(late):
+    """Another thread schedules behind a quiesce() of main, and behind what main schedules then; not late: it tries before."""
+    go, about, log = threading.Event(), threading.Event(), Cown([], name="log")
+
+    def other():
+        if late:
+            go.wait()
+        about.set()
+        boc.whencall(lambda log: log.value.append("thread"), [log], name="thread")
+
+    t = threading.Thread(target=other)
+    t.start()
+    if not late:
+        about.wait()
+        time.sleep(0.05)  # it is at its schedule then
+    boc.whencall(lambda log: log.value.append("before"), [Cown([])], name="before")
+    boc.quiesce()
+    boc.whencall(lambda log: log.value.append("after"), [log], name="after").result()
+    go.set()
+    t.join()
+    boc.quiesce()
+    return log.result()
+
+
+def a_pinned_body_waits(first):
+    """A pinned body schedules behind the child of another body that still runs; without `first` there is no such child."""
+    log = Cown([], name="log")
+
+    def one(log):
+        pass
+
+    def parent(log, first=first):
+        if first:
+            boc.whencall(one, [log], name="child")
+            boc.send("it is scheduled", None)
+        boc.receive("go on")
+
+    boc.whencall(parent, [log], name="parent")
+    if first:
+        boc.receive("it is scheduled")
+
+    def pinned(pin):
+        boc.whencall(one, [log], name="mine")
+        boc.send("go on", None)
+
+    boc.whencall(pinned, [PinnedCown(0)], name="pinned")
+    boc.quiesce()
+
+
+def a_thread_waits_for_main(elsewhere):
+    """Another thread schedules behind main, which does something else before; threads as in a_thread_comes_after."""
+    log, go = Cown([], name="log"), threading.Event()
+
+    def other():
+        go.wait()
+        boc.whencall(lambda log: log.value.append("thread"), [log], name="thread")
+
+    t = threading.Thread(target=other)
+    t.start()
+    if elsewhere is not None:
+        go.set()
+        elsewhere(t)
+    boc.whencall(lambda log: log.value.append("main"), [log], name="main")
+    go.set()
+    t.join()
+    boc.quiesce()
+    return log.result()

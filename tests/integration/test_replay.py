@@ -16,7 +16,10 @@ from boc import Cown, ReplayDiverged
 from boc.trace import Schedule, ScheduleError, Trace
 from programs import run
 from replay_programs import (
+    a_pinned_body_waits,
     a_thread_comes_after,
+    a_thread_comes_when_main_is_calm,
+    a_thread_waits_for_main,
     board,
     cancelling,
     everything,
@@ -71,6 +74,38 @@ def test_threads_that_rest_wait_for_one_that_takes_its_time():
     answer, first = recorded(lambda: a_thread_comes_after(0))
     assert answer == ["main", "thread"]
     assert replayed(lambda: a_thread_comes_after(0.5), first) == (answer, first)
+
+
+def test_a_thread_that_came_after_a_quiesce_comes_after_it_again(tmp_path):
+    answer, first = recorded(lambda: a_thread_comes_when_main_is_calm(True))
+    assert answer == ["after", "thread"] and [first.behaviors[i].name for i, *_ in first.calms] == ["thread"]
+    for _ in range(3):
+        assert replayed(lambda: a_thread_comes_when_main_is_calm(False), first) == (answer, first)
+    first.save(tmp_path / "run.json")
+    assert Schedule.load(tmp_path / "run.json").calms == first.calms
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="the system does not say what threads do")
+def test_a_thread_rests_as_long_as_main_computes():
+    answer, first = recorded(lambda: a_thread_waits_for_main(None))
+
+    def compute(_):
+        until = time.monotonic() + 40
+        while time.monotonic() < until:
+            pass
+
+    assert replayed(lambda: a_thread_waits_for_main(compute), first) == (answer, first)
+
+
+@pytest.mark.slow
+def test_a_rest_that_only_a_sleeping_thread_could_end_ends_and_says_how_long_it_waited():
+    _, first = recorded(lambda: a_thread_waits_for_main(None))
+    begun = time.monotonic()
+    with pytest.raises(ReplayDiverged, match=r"'main' .* nobody schedules it; waited 3\d s for threads of the program"), \
+            boc.replay(first):
+        a_thread_waits_for_main(threading.Thread.join)
+    assert time.monotonic() - begun >= 30
 
 
 def test_replay_keeps_the_options_of_start():
@@ -216,6 +251,13 @@ def test_main_rests_for_who_never_comes():
     assert time.monotonic() - begun < 60
 
 
+def test_a_pinned_body_rests_for_who_never_comes():
+    _, first = recorded(lambda: a_pinned_body_waits(True))
+    assert replayed(lambda: a_pinned_body_waits(True), first)[1] == first
+    with pytest.raises(ReplayDiverged, match=r"'child' .* was to be scheduled before 'mine'"), boc.replay(first):
+        a_pinned_body_waits(False)
+
+
 def pair():
     """What waits_for_a_turn schedules, without waiting for the parent before."""
     log = Cown([], name="log")
@@ -261,6 +303,26 @@ def test_an_interrupt_while_main_rests():
         timer.join()
     assert time.monotonic() - begun < 8
     assert simple_result("x") == ["x"]
+
+
+def test_an_interrupt_while_main_rests_and_all_stands_still():
+    _, first = recorded(lambda: waits_for_a_turn(True))
+    release = threading.Event()
+    other = threading.Thread(target=release.wait, args=(60,))  # it might do something
+    other.start()
+    timer = threading.Timer(0.5, _thread.interrupt_main)
+    boc.replay(first)
+    boc.whencall(lambda: boc.receive("go on"), [], name="parent")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            boc.whencall(lambda log: None, [Cown([])], name="after")
+    finally:
+        boc.send("go on", None)
+        release.set()
+        other.join()
+        timer.join()
+    boc.stop()
 
 
 def test_stop_while_a_body_rests():

@@ -90,6 +90,7 @@ def of_trace(trace: Trace, since: int | None = None) -> Schedule:
         if who:
             told.append((named.get(cown, ""), who))
     mains = sorted(x.time for x in lives.values() if not x.parent)
+    waits = r["time"][(r["kind"] == KIND["quiet"]) & (r["thread"] == MAIN_THREAD)]
     return Schedule(
         _entries(lives, places),
         tuple(places[i] for i in starts if i in places),
@@ -100,7 +101,26 @@ def of_trace(trace: Trace, since: int | None = None) -> Schedule:
         sum(not x.ended and not x.cancelled for x in lives.values()),
         missing,
         tuple((places[i], bisect_right(mains, x.start)) for i, x in lives.items() if x.on_main and i in places),
+        _calms(lives, places, mains, sorted(waits.tolist())),
     )
+
+
+def _calms(
+    lives: dict[int, _Life], places: dict[int, int], mains: list[int], waits: list[int]
+) -> tuple[tuple[int, int, int], ...]:
+    """Of what other threads scheduled: behind which of the main thread's waits until nothing was pending."""
+    count: dict[int, int] = defaultdict(int)
+    behind = []
+    for time in waits:
+        n = bisect_right(mains, time)
+        count[n] += 1
+        behind.append((n, count[n]))
+    out = []
+    for i, x in lives.items():
+        before = bisect_right(waits, max(x.time, x.begun))  # it was pending at no such wait
+        if x.parent == _OTHERS and before and i in places:
+            out.append((places[i], *behind[before - 1]))
+    return tuple(out)
 
 
 def _gather(records: Any, trace: Trace) -> _Found:

@@ -45,7 +45,9 @@ class Schedule:
     behaviors: all that were scheduled. starts: places in `behaviors` in the order of their starts. joins: for each cown
     its name and who joined its queue, in order. writes: who changed which key of the noticeboard, in order. views:
     who read the noticeboard, and how many of the writes it saw. pinned: who started on the main thread, and how many
-    that thread had scheduled until then. pending: how many had not ended. missing: why it is not complete, "" if it is.
+    that thread had scheduled until then. calms: what other threads scheduled after a wait of the main one that found
+    nothing pending; how many that one had scheduled by then, and how many such waits it had ended behind these.
+    pending: how many had not ended. missing: why it is not complete, "" if it is.
     """
 
     behaviors: tuple[Entry, ...]
@@ -57,6 +59,7 @@ class Schedule:
     pending: int = field(default=0, compare=False)
     missing: str = field(default="", compare=False)
     pinned: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    calms: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         parts = [f"{len(self.behaviors)} behaviors", f"{len(self.starts)} starts"]
@@ -86,6 +89,7 @@ class Schedule:
             "writes": self.writes,
             "views": self.views,
             "pinned": self.pinned,
+            "calms": self.calms,
         }
         Path(path).write_text(json.dumps(told, ensure_ascii=False, indent=None), encoding="utf-8")
 
@@ -116,6 +120,7 @@ class Schedule:
                 int(told["pending"]),
                 str(told["missing"]),
                 tuple((int(b), int(n)) for b, n in told.get("pinned", ())),
+                tuple((int(b), int(n), int(k)) for b, n, k in told.get("calms", ())),
             )
             out._check()
         except ScheduleError:
@@ -127,7 +132,7 @@ class Schedule:
     def _check(self) -> None:
         n = len(self.behaviors)
         used = [*self.starts, *(i for _, order in self.joins for i in order)]
-        used += [b for b, _ in (*self.views, *self.pinned)]
+        used += [b for b, *_ in (*self.views, *self.pinned, *self.calms)]
         if any(not 0 <= i < n for i in used) or any(not MAIN <= w < n for w, _ in self.writes):
             raise ValueError("a behavior that is not in it")
         if len(set(self.starts)) != len(self.starts):
