@@ -20,8 +20,6 @@
 
 #define KEYS 64
 #define KEY_BYTES 63
-#define HISTORY 10000
-#define HISTORY_BLOB 4096
 
 typedef struct note {
     uint32_t name; /* of the key, in the name table */
@@ -47,12 +45,14 @@ static struct {
     bool applying;
     uint64_t tickets, applied, cleared; /* the last one given, applied, and not to be applied any more */
     uint64_t now;                       /* of what is being applied out of the queue */
-    past_t *past;
-    uint64_t npast;
 } board = {.lock = PTHREAD_MUTEX_INITIALIZER, .applied_more = PTHREAD_COND_INITIALIZER, .tail = &board.head};
 
 static _Thread_local uint64_t my_ticket BOC_TLS; /* of this thread's last write that was queued */
 static _Thread_local bool in_update BOC_TLS;
+
+void boc__board_lock(void) { pthread_mutex_lock(&board.lock); }
+
+void boc__board_unlock(void) { pthread_mutex_unlock(&board.lock); }
 
 void boc__notice_after_fork(void) {
     pthread_mutex_init(&board.lock, NULL);
@@ -114,19 +114,7 @@ static boc_view_t *bump(const op_t *op, const boc_value_t *v, uint8_t event, boc
     boc_trace(event, op->writer, op->key, (uint32_t)version, 0);
     if (boc__hooked(HOOK_KEYS))
         boc__gate_key(op->key);
-    if (board.past == NULL)
-        board.past = calloc(HISTORY, sizeof *board.past);
-    oldest->tag = V_EMPTY;
-    if (board.past != NULL) {
-        past_t *p = &board.past[board.npast++ % HISTORY];
-        *oldest = p->v;
-        *p = (past_t){.version = version, .writer = op->writer, .time = boc_now(), .key = op->key, .writer_name = op->writer_name};
-        p->v.tag = V_ABSENT;
-        if (v != NULL && boc__value_light(v, HISTORY_BLOB))
-            boc__value_copy(&p->v, v);
-        else if (v != NULL)
-            p->v.tag = V_EMPTY;
-    }
+    boc__past_add(op, v, version, oldest);
     boc_view_t *stale = board.view;
     board.view = NULL;
     if (boc__hooked(HOOK_REPLAY))
@@ -742,33 +730,9 @@ static PyObject *notice_clear(PyObject *module, PyObject *unused) {
     if (st != NULL)
         boc__notice_forget_view(st);
     pthread_mutex_lock(&board.lock); /* what only charts know is no value of the program any more */
-    for (uint64_t i = 0; board.past != NULL && i < board.npast && i < HISTORY; i++)
-        boc__value_known(&board.past[i].v);
+    boc__past_known();
     pthread_mutex_unlock(&board.lock);
     Py_RETURN_NONE;
-}
-
-/* board_history() -> list of (key, version, writer id, time ns, repr or None: deleted, writer's name) */
-static PyObject *board_history(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
-    boc_state_t *st = boc__st();
-    if (st == NULL)
-        return NULL;
-    past_t *copy = malloc(HISTORY * sizeof *copy);
-    uint64_t n = 0;
-    pthread_mutex_lock(&board.lock);
-    if (copy != NULL && board.past != NULL) {
-        uint64_t first = board.npast > HISTORY ? board.npast - HISTORY : 0;
-        for (uint64_t i = first; i < board.npast; i++) {
-            copy[n] = board.past[i % HISTORY];
-            boc__value_copy(&copy[n].v, &board.past[i % HISTORY].v);
-            n++;
-        }
-    }
-    pthread_mutex_unlock(&board.lock);
-    PyObject *list = boc__notice_past(st, copy, n);
-    free(copy);
-    return list;
 }
 
 static PyObject *board_version(PyObject *module, PyObject *unused) {
@@ -792,7 +756,7 @@ PyMethodDef boc__notice_methods[] = {
     {"_notices", notices, METH_NOARGS, NULL},
     {"_notice_clear", notice_clear, METH_NOARGS, NULL},
     {"notice_apply", notice_apply, METH_VARARGS, NULL},
-    {"board_history", board_history, METH_NOARGS, "board_history() -> list of (key, version, writer, time ns, repr, writer's name)"},
+    {"board_history", boc__board_history, METH_NOARGS, "board_history() -> list of (key, version, writer, time ns, repr, writer's name)"},
     {"_board_version", board_version, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

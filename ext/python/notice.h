@@ -1,4 +1,4 @@
-/* Writes of the noticeboard and what it remembers of its past: kept by notice.c, told by notice_history.c. */
+/* Writes of the noticeboard (notice.c), and what it remembers of its past and tells (notice_history.c). */
 #ifndef BOC_NOTICE_H
 #define BOC_NOTICE_H
 
@@ -16,14 +16,13 @@ typedef struct op {
     uint32_t writer_name, origin;
 } op_t;
 
-typedef struct past {
-    uint64_t version, writer;
-    int64_t time;
-    uint32_t key, writer_name;
-    boc_value_t v; /* V_ABSENT: deleted */
-} past_t;
+void boc__board_lock(void);
+void boc__board_unlock(void);
 
-PyObject *boc__notice_past(boc_state_t *st, past_t *past, uint64_t n); /* drops their values */
+/* With the board's lock held: the write that made this version, v NULL for a deletion; what it displaces goes into *oldest. */
+void boc__past_add(const op_t *op, const boc_value_t *v, uint64_t version, boc_value_t *oldest);
+void boc__past_known(void); /* with the lock: what only charts know is no value of the program any more */
+PyObject *boc__board_history(PyObject *module, PyObject *unused);
 
 void boc__notice_warn_full(const op_t *op);
 void boc__notice_warn_update(const op_t *op); /* of the exception that is set, which it takes */

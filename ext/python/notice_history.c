@@ -1,8 +1,42 @@
-/* What the noticeboard tells: its past, and warnings of writes that were not applied. */
+/* What the noticeboard tells: its past, which it keeps here, and warnings of writes that were not applied. */
 #include "notice.h"
 
-/* list of (key, version, writer id, time ns, repr or None: deleted, writer's name) */
-PyObject *boc__notice_past(boc_state_t *st, past_t *past, uint64_t n) {
+#include <stdlib.h>
+
+#define MOST 10000      /* writes, the latest */
+#define MOST_BYTES 4096 /* of a value that is remembered */
+
+typedef struct past {
+    uint64_t version, writer;
+    int64_t time;
+    uint32_t key, writer_name;
+    boc_value_t v; /* V_ABSENT: deleted */
+} past_t;
+
+static past_t *ring; /* under the board's lock */
+static uint64_t written;
+
+void boc__past_add(const op_t *op, const boc_value_t *v, uint64_t version, boc_value_t *oldest) {
+    oldest->tag = V_EMPTY;
+    if (ring == NULL && (ring = calloc(MOST, sizeof *ring)) == NULL)
+        return;
+    past_t *p = &ring[written++ % MOST];
+    *oldest = p->v;
+    *p = (past_t){.version = version, .writer = op->writer, .time = boc_now(), .key = op->key, .writer_name = op->writer_name};
+    p->v.tag = V_ABSENT;
+    if (v != NULL && boc__value_light(v, MOST_BYTES))
+        boc__value_copy(&p->v, v);
+    else if (v != NULL)
+        p->v.tag = V_EMPTY;
+}
+
+void boc__past_known(void) {
+    for (uint64_t i = 0; ring != NULL && i < written && i < MOST; i++)
+        boc__value_known(&ring[i].v);
+}
+
+/* list of (key, version, writer id, time ns, repr or None: deleted, writer's name); drops the values */
+static PyObject *told(boc_state_t *st, past_t *past, uint64_t n) {
     PyObject *list = PyList_New(0);
     for (uint64_t i = 0; i < n; i++) {
         PyObject *r = NULL;
@@ -29,6 +63,26 @@ PyObject *boc__notice_past(boc_state_t *st, past_t *past, uint64_t n) {
         Py_XDECREF(r);
         boc__value_drop(&past[i].v);
     }
+    return list;
+}
+
+/* board_history() -> list of what told() says, of a copy: a repr is Python, and runs without the lock */
+PyObject *boc__board_history(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    boc_state_t *st = boc__st();
+    if (st == NULL)
+        return NULL;
+    past_t *copy = malloc(MOST * sizeof *copy);
+    uint64_t n = 0;
+    boc__board_lock();
+    for (uint64_t i = written > MOST ? written - MOST : 0; copy != NULL && ring != NULL && i < written; i++) {
+        copy[n] = ring[i % MOST];
+        boc__value_copy(&copy[n].v, &ring[i % MOST].v);
+        n++;
+    }
+    boc__board_unlock();
+    PyObject *list = told(st, copy, n);
+    free(copy);
     return list;
 }
 
