@@ -147,6 +147,7 @@ struct boc_behavior {
     uint8_t passed;                  /* core's: 1 the step gate let it through, 2 its judge stopped it once */
     uint8_t bound : 1;               /* core's: a live value waits for it at target */
     uint8_t narrow : 3;              /* core's, with BOC_B_NARROW: which lane, see state.h */
+    uint8_t incoming : 1;            /* core's: target took it from its values' home, and they are not there yet */
     uint8_t size;                    /* core's: in its allocator's units */
     uint32_t extra;                  /* byte offset of the host's part */
     boc_request_t req[];

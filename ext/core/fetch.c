@@ -26,6 +26,7 @@ static void served(boc__thread_t *t, boc_request_t *r) {
     if (boc__sub(&b->count, 1) != 1) {
         return;
     }
+    boc__came(b);
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_ready, id, 0, b->target != 0 ? b->target - 1u : t->index, 0);
     }

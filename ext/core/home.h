@@ -20,6 +20,14 @@ void boc__mail_close(boc_worker_t *w);    /* serves what is left, takes no more 
 void boc__mail_close_unread(boc_worker_t *w); /* its worker was given up */
 void boc__home_fork_child(void);
 
+/* The values of b are here, or nobody will bring them: it is under way no more. */
+static inline void boc__came(boc_behavior_t *b) {
+    if (boc__unlikely(b->incoming)) {
+        b->incoming = 0;
+        boc__sub(&boc__worker(b->target - 1u)->incoming, 1);
+    }
+}
+
 /* ---- fetch.c ---- */
 void boc__fetch_serve(boc_worker_t *w, boc__thread_t *t, bool by_porter);
 void boc__home_close(boc_worker_t *w);    /* serves what is left, takes no more */

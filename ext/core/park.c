@@ -18,12 +18,18 @@
 #include "tracing.h"
 #include "wake.h"
 
-bool boc__may_take_bound(boc_worker_t *w) {
-    if (boc__lane_size(&w->lane[BOC__BOUND]) >= BOC__LONG) {
+/* Values take a while to come. A thief that went on taking meanwhile would take everything, and the home would soon take
+   it back: so it leaves the home as many as it waits for. One of those will wake it. */
+bool boc__may_take_bound(boc_worker_t *w, boc_worker_t *home) {
+    uint32_t size = boc__lane_size(&home->lane[BOC__BOUND]), incoming = boc__load_rlx(&w->incoming);
+    if (incoming != 0 && incoming >= size) {
+        return false;
+    }
+    if (size >= BOC__LONG) {
         return true;
     }
-    return boc__load_rlx(&w->run_id) != 0 && !boc__lane_empty(&w->lane[BOC__BOUND]) &&
-           boc__ticks_span(boc__ticks() - boc__load_rlx(&w->run_since)) > BOC__YOUNG_NS;
+    return boc__load_rlx(&home->run_id) != 0 && !boc__lane_empty(&home->lane[BOC__BOUND]) &&
+           boc__ticks_span(boc__ticks() - boc__load_rlx(&home->run_since)) > BOC__YOUNG_NS;
 }
 
 /* After the idle bit is set: is there anything for w? Looks at what it would wait for in vain. */
@@ -42,7 +48,7 @@ static bool work_somewhere(boc_worker_t *w) {
             return true;
         }
         if (!boc__lane_empty(&v->lane[BOC__BOUND])) {
-            if (boc__may_take_bound(v)) {
+            if (boc__may_take_bound(w, v)) {
                 return true;
             }
             boc__porter_arm(v); /* wakes somebody if v's body turns out to be long */

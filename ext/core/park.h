@@ -4,7 +4,8 @@
 
 #include "state.h"
 
-bool boc__may_take_bound(boc_worker_t *w); /* thieves may: its body keeps them waiting, or it has too much */
-void boc__park(boc_worker_t *w);           /* until woken; checks for work first */
+/* w may take what is bound to home: its body keeps that waiting, or it has too much. */
+bool boc__may_take_bound(boc_worker_t *w, boc_worker_t *home);
+void boc__park(boc_worker_t *w); /* until woken; checks for work first */
 
 #endif

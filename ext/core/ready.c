@@ -185,7 +185,10 @@ void boc__turn_pass(boc__thread_t *t, boc_request_t *r) {
 /* A worker took what is bound to another: the values come here. */
 void boc__retarget(boc__thread_t *t, boc_behavior_t *b) {
     b->target = (uint16_t)(t->worker->index + 1);
+    b->incoming = 1;
+    boc__add(&t->worker->incoming, 1); /* before the post: it may be served at once */
     if (fetch_all(t, b)) {
+        boc__came(b);
         boc__enqueue(t, b);
     }
 }

@@ -64,6 +64,7 @@ struct boc_worker {
     _Atomic(boc_request_t *) fetches;   /* posted by others, newest first */
     _Atomic(boc_mail_t *) mail;
     _Atomic uint32_t serving;           /* somebody serves the fetches */
+    _Atomic uint32_t incoming;          /* behaviors that it took from other homes and whose values are under way */
     _Atomic uint32_t porter;            /* see home.h */
     _Atomic(boc__os_thread_t *) porter_os;
     _Alignas(64) struct { /* the worker counts, but for unparked and porter_fetches */

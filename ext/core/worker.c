@@ -72,7 +72,7 @@ static boc_behavior_t *steal_from(boc_worker_t *w, boc_worker_t *victim, bool on
             n = boc__lane_steal(boc__lane(victim, i), one ? NULL : boc__lane(w, i), one ? 1 : 32, &b);
         }
     }
-    if (n == 0 && boc__may_take_bound(victim)) {
+    if (n == 0 && boc__may_take_bound(w, victim)) {
         n = boc__lane_steal(&victim->lane[BOC__BOUND], one ? NULL : &w->lane[BOC__BOUND], 1, &b);
         if (n > 1) {
             tell(w); /* the others stand behind the one that w takes on now */

@@ -3,6 +3,8 @@
 #include "fixture.h"
 
 #include "platform.h"
+#include "state.h"
+#include "wake.h"
 
 static void nothing(task_t *t) {
     (void)t;
@@ -172,6 +174,65 @@ static void test_spread(void) {
 }
 
 /* Mail: on the right thread, in order, also while the worker sleeps. */
+/* Values are slow to come. Whoever takes what is bound to another home leaves it as many as are under way. */
+enum { MANY = 16 };
+static boc_cown_t *many[MANY];
+static _Atomic bool slow;
+static void (*quick_encode)(uint32_t, boc_cown_t *);
+
+static void encode_slowly(uint32_t home, boc_cown_t *c) {
+    while (slow) {
+        boc__os_yield();
+    }
+    quick_encode(home, c);
+}
+
+static void crowd(task_t *t) {
+    for (int i = 0; i < MANY; i++) {
+        atomic_store(&many[i]->home, (uint16_t)(boc_self() + 1)); /* as if a body here had left it */
+        when1(nothing, NULL, 0, many[i], BOC_WRITE);
+    }
+    stay(t);
+}
+
+static void test_half(void) {
+    quick_encode = test_callbacks.encode;
+    test_callbacks.encode = encode_slowly;
+    test_live_values = true;
+    slow = true;
+    test_start(2);
+    for (int i = 0; i < MANY; i++) {
+        many[i] = cown();
+    }
+    boc_cown_t *c = cown();
+    stay_t s = {0};
+    when1(crowd, &s, 0, c, BOC_WRITE);
+    while (!s.in) {
+        boc__os_yield();
+    }
+    boc_worker_t *home = boc__worker(s.at), *thief = boc__worker(1 - s.at);
+    while (boc__load_acq(&thief->incoming) == 0 || !boc__idle_any()) { /* it has begun, and sleeps again */
+        boc__os_yield();
+    }
+    CHECK_EQ(boc__load_acq(&thief->incoming), MANY / 2);
+    CHECK_EQ(boc__lane_size(&home->lane[BOC__BOUND]), MANY / 2);
+    slow = false;
+    int64_t end = boc_now() + 10000000000;
+    while (test_ran != MANY) { /* home is still in its body: by the thief, all of them */
+        CHECK(boc_now() < end);
+        boc__os_yield();
+    }
+    s.out = true;
+    test_wait();
+    CHECK_EQ(boc__load_acq(&thief->incoming), 0);
+    for (int i = 0; i < MANY; i++) {
+        boc_cown_release(many[i]);
+    }
+    boc_cown_release(c);
+    test_stop();
+    test_callbacks.encode = quick_encode;
+}
+
 static uint32_t letters;
 
 typedef struct {
@@ -210,6 +271,7 @@ int main(void) {
     test_native();
     test_roaming();
     test_spread();
+    test_half();
     test_mail();
     return 0;
 }
