@@ -317,3 +317,27 @@ life(egg)
     script(tmp_path, HEAD + body, code=-9 if "kill" in end else 0)
     t = Trace.load(path)
     assert {t.cown_name(k) for k in range(len(t.cowns))} >= {"pan", "egg"}
+
+
+def test_pictures_say_that_tracing_is_off(tmp_path: Any) -> None:
+    body = """
+import os
+start(2, trace=False)
+pan = Cown(0, name="pan")
+@when(pan)
+def fry(p): pass
+quiesce()
+for chart in (boc.gantt(), boc.gantt(by="behavior"), boc.throughput(), boc.summary()):
+    assert "Tracing is off" in str(chart) and "Nothing was scheduled" not in str(chart), str(chart)
+    assert "No behavior has run" not in str(chart), str(chart)
+stop()
+start(2, trace=True)
+@when(pan)
+def fry(p): pass
+quiesce()
+assert "off" not in str(boc.gantt()) and str(boc.gantt()).startswith("1 behavior")
+stop()
+start(2, trace=False)
+assert str(boc.gantt(all=True)).startswith("1 behavior") and "Tracing is off" in str(boc.gantt(all=True))
+"""
+    script(tmp_path, HEAD + body)

@@ -92,6 +92,7 @@ class Trace:
     naming: Records | None = field(default=None, repr=False)
     board_values: list[BoardValue] = field(default_factory=list, repr=False)
     damage: str = ""
+    off: bool = False
 
     # ---- where it comes from -------------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Trace:
         marks, now = tally.marks_of(cursor.source), cursor.source.now_ns()
         batch = cursor.drain()
         out = cls.from_records(batch.records, cursor.names, batch.gaps, cursor.board(), now, cursor.naming(), marks)
-        out.workers, out.kept = max(out.workers, cursor.workers()), slots.kept(cursor.source)
+        out.workers, out.kept, out.off = max(out.workers, cursor.workers()), slots.kept(cursor.source), cursor.off
         return out
 
     @classmethod
@@ -329,9 +330,8 @@ class Trace:
         rows = self.find(what)
         if not rows:
             raise KeyError(f"no behavior {what!r} in this trace")
-        b = self.behaviors
-        started = [i for i in rows if b.start[i] >= 0]
-        return explain.explain(self, max(started, key=lambda i: b.start[i]) if started else rows[-1])
+        started = [i for i in rows if self.behaviors.start[i] >= 0]
+        return explain.explain(self, max(started, key=self.behaviors.start.__getitem__) if started else rows[-1])
 
     def critical_path(self) -> CriticalPath:
         """The chain of behaviors that decided when the run ended."""

@@ -6,6 +6,7 @@ on a file and on a simulation.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -162,6 +163,12 @@ class Cursor:
         """How many workers the program has now, also those that are still coming up; 0 where it cannot say."""
         count: Any = getattr(self.source, "_worker_count", None)
         return int(count()) if count is not None else 0
+
+    @property
+    def off(self) -> bool:
+        """Whether the program records nothing, since it was started so."""
+        control = sys.modules.get("boc._control")
+        return self.source is core() and control is not None and not control.last_start[1]
 
     def board(self) -> list[BoardValue]:
         """The values that the noticeboard held, as far back as it remembers."""

@@ -109,7 +109,7 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     elif runs:
         bits.append("No behavior waited for a cown.")
     else:
-        bits.append("No behavior has run yet.")
+        bits.append(tally.OFF + "." if trace.off else "No behavior has run yet.")
     busy = [w.busy for w in lanes if w.name.startswith("worker")]
     if busy and runs:
         bits.append(f"Workers were busy {percent(sum(busy) / len(busy))} of the time.")

@@ -145,6 +145,10 @@ def with_forgotten(names: list[int], trace: Trace) -> list[int]:
     return names + sorted(set(c.names) - {0, *names}) if c is not None else names
 
 
+OFF = "Tracing is off: boc.stop(), then boc.start(trace=True) turns it on"
+"""What a picture says where nothing is recorded."""
+
+
 def length(trace: Trace) -> int:
     """How long the whole run was, ns: from the first start, or from an earlier schedule that is still known."""
     c = trace.counted

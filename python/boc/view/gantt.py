@@ -68,7 +68,7 @@ def gantt(trace: Trace, theme: Theme = LIGHT, wide: int = 1000, first: str = "wo
         s.text(
             (s.x0 + s.x1) / 2,
             (workers.top + workers.bottom) / 2 - 2,
-            EMPTY,
+            empty(trace),
             11.5,
             theme.muted,
             align="center",
@@ -137,12 +137,24 @@ def finding(trace: Trace, scene: Scene) -> str:
     text = _most_waited(trace, scene)
     if trace.damage:
         text += f". The file is not whole: {trace.damage}"
+    if trace.off and len(scene.names):
+        text += f". {tally.OFF}"
     return text + tally.beyond(trace)
+
+
+def empty(trace: Trace) -> str:
+    """What stands in rows without a bar."""
+    return tally.OFF if trace.off else EMPTY
+
+
+def nothing(trace: Trace) -> str:
+    """What is said of a run without behaviors."""
+    return tally.OFF if trace.off else "Nothing was scheduled"
 
 
 def _most_waited(trace: Trace, scene: Scene) -> str:
     if not len(scene.names):
-        return "Nothing was scheduled"
+        return nothing(trace)
     ranked = scene.ranked
     if not len(ranked) or not scene.caused[ranked[0]]:
         return "No behavior waited for a cown"

@@ -13,7 +13,7 @@ from boc.trace.times import count, dur, percent, plural, rate
 
 from . import lod
 from .figure import Chart
-from .gantt import EMPTY
+from .gantt import empty, nothing
 from .measure import fit
 from .palette import GREY, LIGHT, Theme
 from .scene import Scene
@@ -40,7 +40,7 @@ def throughput(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
     s.axis(top - 16, top - 8, rule=False)
     s.text(MARGIN, top - 38, "Finished per second, by name", 10.5, theme.muted, bold=True)
     if not len(scene.names):
-        s.text((s.x0 + s.x1) / 2, top + _AREA / 2, EMPTY, 11.5, theme.muted, align="center")
+        s.text((s.x0 + s.x1) / 2, top + _AREA / 2, empty(trace), 11.5, theme.muted, align="center")
     else:
         _finished(s, scene, edges, seconds, top)
     s.text(MARGIN, below - 14, "Behaviors by state", 10.5, theme.muted, bold=True)
@@ -61,7 +61,7 @@ def _words(trace: Trace, scene: Scene) -> tuple[str, str]:
     b = trace.behaviors
     done = int((trace.ran & (b.end >= 0)).sum())
     if not len(scene.names):
-        return "0 behaviors", "Nothing was scheduled"
+        return "0 behaviors", nothing(trace)
     title = f"{rate(done * 1e9 / trace.span)} behaviors/s over {dur(trace.t1 - trace.t0)}"
     on = scene.ran[b.thread[scene.ran] >= 0]
     spent = np.maximum(0, np.minimum(trace.end[on], trace.t1) - np.maximum(b.start[on], trace.t0)).sum()

@@ -12,7 +12,7 @@ from boc.trace.explain import Part, parts, wait_end
 from boc.trace.times import dur, plural
 
 from .figure import Chart
-from .gantt import EMPTY
+from .gantt import empty, nothing
 from .measure import fit, width
 from .palette import LIGHT, Theme, edge, ink_on
 from .scene import Scene
@@ -45,7 +45,7 @@ def waits(trace: Trace, theme: Theme = LIGHT, wide: int = 1000) -> Chart:
     if trace.pending:
         s.now(top - 18, bottom)
     if not len(rows):
-        s.text((s.x0 + s.x1) / 2, top + 10, EMPTY, 11.5, theme.muted, align="center")
+        s.text((s.x0 + s.x1) / 2, top + 10, empty(trace), 11.5, theme.muted, align="center")
     worst = _worst(trace, rows.tolist(), waited) if len(rows) else -1
     for k, row in enumerate(rows.tolist()):
         _row(s, scene, row, top + _HEIGHT * k, row == worst)
@@ -70,7 +70,7 @@ def _worst(trace: Trace, rows: list[int], waited: np.ndarray) -> int:
 
 def _words(trace: Trace, rows: list[int], waited: np.ndarray, total: int, known: np.ndarray) -> tuple[str, str]:
     if not rows:
-        return "Nothing was scheduled", "No behavior waited"
+        return nothing(trace), "No behavior waited"
     worst = _worst(trace, rows, waited)
     ran = known[trace.ran[known]]
     spent = int((trace.end[ran] - trace.behaviors.start[ran]).sum())
