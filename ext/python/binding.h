@@ -101,7 +101,7 @@ struct boc_state {
     PyObject *together;               /* that, decoded */
     bool names_moved;                 /* names that came with definitions were bound since the last set was */
     struct template *templates;       /* those that know something, see when.c */
-    struct boc_callable *callables;   /* what is known of callables that are no functions, see when.c */
+    _Atomic(struct boc_callable *) callables; /* what is known of callables that are no functions, see when.c */
     PyObject *ns_dicts;               /* dict: ns id -> dict */
     PyObject *defs;                   /* dict: id bytes -> object */
     boc_ctx_t ctx;

@@ -4,6 +4,7 @@
  * hangs on no code object here but stands in a small table of the interpreter. */
 #include "together.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define CALLABLES 64u
@@ -14,24 +15,62 @@ struct boc_callable { /* what is known of one, like a template on a code object 
     template_t t;
 };
 
-void boc__callables_clear(boc_state_t *st) {
-    for (uint32_t i = 0; st->callables != NULL && i < CALLABLES; i++) {
-        boc__forget_watched(&st->callables[i].t);
-        boc__capset_drop(st->callables[i].t.set);
-        Py_XDECREF(st->callables[i].key);
-        Py_XDECREF(st->callables[i].type);
+/* A place belongs to who has its template, see boc__template_take: other threads of main come by at any time. */
+static struct boc_callable move_out(struct boc_callable *c) {
+    struct boc_callable old = {.key = c->key, .type = c->type};
+    memcpy(&old.t, &c->t, offsetof(template_t, busy));
+    memset(&c->t, 0, offsetof(template_t, busy));
+    c->key = NULL;
+    c->type = NULL;
+    return old;
+}
+
+/* Of what was moved out: it may run Python. */
+static void drop(struct boc_callable *old) {
+    boc__forget_watched(&old->t);
+    boc__capset_drop(old->t.set);
+    Py_XDECREF(old->key);
+    Py_XDECREF(old->type);
+}
+
+void boc__callables_forget(boc_state_t *st) {
+    struct boc_callable *all = atomic_load_explicit(&st->callables, memory_order_acquire);
+    for (uint32_t i = 0; all != NULL && i < CALLABLES; i++) {
+        if (!boc__template_take(&all[i].t))
+            continue;
+        struct boc_callable old = move_out(&all[i]);
+        boc__template_leave(&all[i].t);
+        drop(&old);
     }
-    PyMem_Free(st->callables);
-    st->callables = NULL;
+}
+
+void boc__callables_clear(boc_state_t *st) {
+    boc__callables_forget(st);
+    PyMem_Free(atomic_exchange_explicit(&st->callables, NULL, memory_order_relaxed));
+}
+
+/* The table; NULL with an exception. Of threads that make it at once one is first. */
+static struct boc_callable *table(boc_state_t *st) {
+    struct boc_callable *all = atomic_load_explicit(&st->callables, memory_order_acquire);
+    if (all != NULL)
+        return all;
+    struct boc_callable *mine = PyMem_Calloc(CALLABLES, sizeof *mine);
+    if (mine == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (atomic_compare_exchange_strong(&st->callables, &all, mine))
+        return mine;
+    PyMem_Free(mine);
+    return all;
 }
 
 /* Of a bound method by its function and the object's class, of an instance by the function that it runs, else by the
    callable itself. Who comes next to the same place takes it over. To be given back by boc__template_leave. */
 static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
-    if (st->callables == NULL && (st->callables = PyMem_Calloc(CALLABLES, sizeof *st->callables)) == NULL) {
-        PyErr_NoMemory();
+    struct boc_callable *all = table(st);
+    if (all == NULL)
         return NULL;
-    }
     PyObject *of = PyMethod_Check(func) ? PyMethod_GET_SELF(func) : func;
     PyTypeObject *type = PyType_Check(of) ? (PyTypeObject *)of : Py_TYPE(of);
     PyObject *key = NULL;
@@ -41,7 +80,7 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
         key = Py_NewRef(PyMethod_GET_FUNCTION(func));
     else if (key == NULL || !PyFunction_Check(key))
         Py_XSETREF(key, Py_NewRef(func));
-    struct boc_callable *c = &st->callables[(((uintptr_t)key >> 4) ^ ((uintptr_t)type >> 5)) % CALLABLES];
+    struct boc_callable *c = &all[(((uintptr_t)key >> 4) ^ ((uintptr_t)type >> 5)) % CALLABLES];
     if (!boc__template_take(&c->t)) {
         Py_DECREF(key);
         template_t *t = PyMem_Calloc(1, sizeof *t);
@@ -56,13 +95,11 @@ static template_t *template_of_callable(boc_state_t *st, PyObject *func) {
         Py_DECREF(key);
         return &c->t;
     }
-    boc__forget_watched(&c->t);
-    boc__capset_drop(c->t.set);
-    memset(&c->t, 0, sizeof c->t);
-    Py_XSETREF(c->key, key);
-    Py_XSETREF(c->type, (PyTypeObject *)Py_NewRef(type));
+    struct boc_callable old = move_out(c);
+    c->key = key;
+    c->type = (PyTypeObject *)Py_NewRef(type);
     c->t.fresh = true;
-    atomic_init(&c->t.busy, true);
+    drop(&old);
     return &c->t;
 }
 

@@ -38,7 +38,8 @@ boc_capture_t *boc__capture_function(boc_state_t *st, PyObject *fn, const char *
 void boc__capture_drop(boc_capture_t *c);
 void boc__capset_drop(boc_capset_t *s);
 static inline void boc__capset_keep(boc_capset_t *s) { if (s != NULL) atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); }
-void boc__callables_clear(boc_state_t *st);
+void boc__callables_forget(boc_state_t *st); /* as if none had been scheduled before */
+void boc__callables_clear(boc_state_t *st);  /* at the end of the interpreter */
 void boc__templates_forget(boc_state_t *st); /* as if none of its bodies had been scheduled before */
 int boc__capset_install(boc_state_t *st, boc_capset_t *s);
 void boc__capset_uninstall_mutable(boc_state_t *st, boc_capset_t *s);

@@ -29,6 +29,32 @@ static int32_t index_of(const boc_movable_t *ops) {
     return found;
 }
 
+static boc_brief_t places_lock;
+
+#ifdef Py_GIL_DISABLED
+#define FIRST_PLACES(i) MOST /* others look at the places while one more is registered: they stay where they are */
+#else
+#define FIRST_PLACES(i) ((uint32_t)(i) + 8)
+#endif
+
+/* Where the interpreter keeps what it knows, with a place for registration i. -1 with an exception. */
+static int make_places(boc_state_t *st, int32_t i) {
+    if (st->movable_types == NULL && (st->movable_types = PyDict_New()) == NULL)
+        return -1;
+    if ((uint32_t)i < st->nmovable)
+        return 0;
+    uint32_t n = FIRST_PLACES(i);
+    PyTypeObject **t = realloc(st->movable, n * sizeof *t);
+    if (t == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(t + st->nmovable, 0, (n - st->nmovable) * sizeof *t);
+    st->movable = t;
+    st->nmovable = n;
+    return 0;
+}
+
 static int register_movable(PyTypeObject *type, const boc_movable_t *ops) {
     boc_state_t *st = boc__st();
     if (st == NULL)
@@ -42,20 +68,10 @@ static int register_movable(PyTypeObject *type, const boc_movable_t *ops) {
         PyErr_SetString(PyExc_RuntimeError, "boc_register_movable: more than 256 types");
         return -1;
     }
-    if (st->movable_types == NULL && (st->movable_types = PyDict_New()) == NULL)
-        return -1;
-    if ((uint32_t)i >= st->nmovable) {
-        uint32_t n = (uint32_t)i + 8;
-        PyTypeObject **t = realloc(st->movable, n * sizeof *t);
-        if (t == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        memset(t + st->nmovable, 0, (n - st->nmovable) * sizeof *t);
-        st->movable = t;
-        st->nmovable = n;
-    }
-    PyObject *k = PyLong_FromLong(i);
+    boc__brief_lock(&places_lock);
+    int made = make_places(st, i);
+    boc__brief_unlock(&places_lock);
+    PyObject *k = made == 0 ? PyLong_FromLong(i) : NULL;
     int rc = k ? PyDict_SetItem(st->movable_types, (PyObject *)type, k) : -1;
     Py_XDECREF(k);
     if (rc == 0) {
@@ -70,14 +86,19 @@ int32_t boc__movable_index(boc_state_t *st, PyObject *o) {
     if (st->movable_types == NULL)
         return -1;
     PyTypeObject *t = Py_TYPE(o);
+#ifndef Py_GIL_DISABLED /* threads that ask at once would take each other's answers */
     if (st->movable_asked == t)
         return st->movable_answer;
+#endif
     PyObject *k = PyDict_GetItemWithError(st->movable_types, (PyObject *)t);
     if (k == NULL && PyErr_Occurred())
         return -1;
-    st->movable_answer = k ? (int32_t)PyLong_AsLong(k) : -1;
+    int32_t answer = k ? (int32_t)PyLong_AsLong(k) : -1;
+#ifndef Py_GIL_DISABLED
+    st->movable_answer = answer;
     st->movable_asked = t;
-    return st->movable_answer;
+#endif
+    return answer;
 }
 
 PyObject *boc__movable_give(boc_state_t *st, uint32_t index, void *payload) {

@@ -505,7 +505,7 @@ static PyObject *rt_forget_definitions(PyObject *module, PyObject *unused) {
     if (st == NULL)
         return NULL;
     boc__templates_forget(st);
-    boc__callables_clear(st);
+    boc__callables_forget(st);
     Py_RETURN_NONE;
 }
 

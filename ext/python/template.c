@@ -78,11 +78,13 @@ static void list_take(template_t *t) {
 void boc__templates_forget(boc_state_t *st) {
     for (template_t *t; (t = st->templates) != NULL;) {
         list_take(t);
-        if (atomic_load_explicit(&t->busy, memory_order_acquire))
+        if (!boc__template_take(t))
             continue; /* it comes back into the list at its next schedule */
         struct slot *fresh = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *fresh);
-        if (fresh == NULL)
+        if (fresh == NULL) {
+            boc__template_leave(t);
             continue;
+        }
         /* Whatever lets go of the last reference to the code frees t: so t is left alone first. */
         template_t old = {.watch = t->watch, .nwatch = t->nwatch, .reached = t->reached, .nreached = t->nreached};
         struct slot *slots = t->slots;
@@ -96,6 +98,7 @@ void boc__templates_forget(boc_state_t *st) {
         t->slots = fresh;
         t->set = NULL;
         t->recipe = NULL;
+        boc__template_leave(t);
         boc__forget_watched(&old);
         slots_free(slots, nslots);
         boc__capset_drop(set);

@@ -34,12 +34,12 @@ typedef struct template {  /* hangs on the code object of a body, per interprete
     uint32_t nslots, nfree, argcount, kwonly;
     bool varargs, hinted, fresh; /* fresh: of a callable that was not analysed yet */
     bool once;             /* for one schedule, because somebody else is at the one that stays */
-    _Atomic bool busy;     /* a schedule is at it */
     uint64_t met;          /* over the captures that hang on the schedule itself, at the last one */
     uint32_t name;
     PyObject *named_for;   /* only compared */
     PyObject *texts;       /* of the arguments in the @when line */
     uint32_t argument_names[KNOWN_NAMES]; /* what the first arguments call their cowns; 0: not asked yet */
+    _Atomic bool busy;     /* the last: a schedule is at it */
 } template_t;
 
 typedef struct item {      /* one cown of one argument */
