@@ -11,6 +11,7 @@ from _weakref import ref
 from types import ModuleType
 
 from boc import _load, _reduce, _stable, _touched
+from boc._closed import Closed, changes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +67,13 @@ def _changes(value: Any) -> bool:
     return not hasattr(kind, "__get__") and not _stable.is_stable(value, set())
 
 
-def used(classes: Iterable[type], codes: Iterable[CodeType]) -> list[InPlace]:
+def used(classes: Iterable[type], codes: Iterable[CodeType]) -> list[InPlace | Closed]:
     """Return what of these classes has to be taken for a body that reaches this code."""
+    closed: list[InPlace | Closed] = [Closed(cls) for cls in classes if changes(cls)]
+    return closed + _in_place(classes, codes)
+
+
+def _in_place(classes: Iterable[type], codes: Iterable[CodeType]) -> list[InPlace | Closed]:
     found = [(cls, names) for cls in classes if (names := changing(cls))]
     if not found:
         return []
