@@ -51,7 +51,7 @@ def recipe(code: CodeType, globals_: dict[str, Any], closed: tuple[Any, ...] = (
     if known is None:
         known = {}
         _load.recipe_ids.set(code, known)
-    for key, space in known.values():
+    for key, space in list(known.values()):  # another thread may be here, too
         if space is globals_:
             return bytes(key)
     space_key = "" if _names.is_sealed(globals_) else _names.namespace_key(globals_)
