@@ -302,6 +302,7 @@ def test_an_interrupt_while_main_rests():
         other.join()
         timer.join()
     assert time.monotonic() - begun < 8
+    boc.send("never", None)
     assert simple_result("x") == ["x"]
 
 
