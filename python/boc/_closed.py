@@ -1,8 +1,8 @@
 """What the methods of a class close over: taken at each schedule of a body that uses the class, set before it runs.
 
-A class travels once, and the variables of its methods with it. One that the program binds anew later, or whose value changes
-in place, is encoded with the body like any other capture. A class whose methods close over nothing, or only over what
-nobody can change, costs nothing here.
+A class travels once, and the variables of its methods with it. One that the program binds anew later, or whose value
+changes in place, is encoded with the body like any other capture. A class whose methods close over nothing, or only
+over what nobody can change, costs nothing here.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def _functions(value: Any) -> list[FunctionType]:
 def _is_generated(func: FunctionType) -> bool:
     """Made by dataclasses, or a wrapper of the standard library: what it closes over is not the program's."""
     module = str(func.__globals__.get("__name__")).partition(".")[0]
-    return func.__code__.co_qualname.startswith("__create_fn__.") or (module in sys.stdlib_module_names and module != "__main__")
+    if module in sys.stdlib_module_names and module != "__main__":
+        return True
+    return func.__code__.co_qualname.startswith("__create_fn__.")
 
 
 def _sample() -> type:
