@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import CellType
     from typing import Any
 
+_OF_THE_CLASS = ("__class__", "__classdict__")  # the compiler's own variables
+_ANNOTATE = ("__annotate__", "__annotate_func__")  # from 3.14: functions that give annotations, no methods
 _Place = tuple[str, int, int]  # attribute of the class, which of its functions, which of its variables
 
 
@@ -78,9 +80,9 @@ def _variables(cls: type) -> list[tuple[_Place, CellType, list[FunctionType]]]:
     """Return each variable once, with the functions of the class that close over it."""
     found: dict[int, tuple[_Place, CellType, list[FunctionType]]] = {}
     for name, value in list(cls.__dict__.items()):
-        for which, func in enumerate(_functions(value)):
+        for which, func in enumerate(_functions(value) if name not in _ANNOTATE else []):
             for i, variable in enumerate(func.__code__.co_freevars):
-                if variable != "__class__" and func.__closure__ is not None:
+                if variable not in _OF_THE_CLASS and func.__closure__ is not None:
                     cell = func.__closure__[i]
                     found.setdefault(id(cell), ((name, which, i), cell, []))[2].append(func)
     return list(found.values())

@@ -131,3 +131,10 @@ class Color(enum.Enum):
 @pytest.mark.parametrize("cls", [make_settled(), Data, Frozen, Pair, Color], ids=lambda cls: cls.__name__)
 def test_what_nobody_can_change_costs_nothing(cls):
     assert not _closed.changes(cls)
+
+
+def test_annotations_are_no_variables_of_methods():
+    text = "class Annotated:\n    a: int\n    b: list[int]\n    def m(self, x: int) -> int: return x\n"
+    namespace = {}
+    exec(compile(text, "annotated", "exec", dont_inherit=True), namespace)
+    assert not _closed.changes(namespace["Annotated"])
