@@ -80,9 +80,14 @@ void boc__home_close(boc_worker_t *w) {
 }
 
 /* ---- the porter ----------------------------------------------------------------------- */
+/* Somebody sleeps who could run what is in w's lanes. */
+static bool could_help(boc_worker_t *w) {
+    return !(boc__lane_empty(&w->lane[BOC__FREE]) && boc__lane_empty(&w->lane[BOC__BOUND])) && boc__idle_any();
+}
+
 static bool anything(boc_worker_t *w) {
     boc_request_t *r = boc__load_seq(&w->fetches);
-    return (r != NULL && r != BOC__CLOSED) || (!boc__lane_empty(&w->lane[BOC__BOUND]) && boc__idle_any());
+    return (r != NULL && r != BOC__CLOSED) || could_help(w);
 }
 
 static void porter_rest(boc_worker_t *w) {
@@ -107,8 +112,9 @@ static bool porter_look(boc_worker_t *w, boc__thread_t *t) {
         }
         return true;
     }
-    if (!boc__lane_empty(&w->lane[BOC__BOUND]) && boc__idle_any()) {
+    if (could_help(w)) {
         if (age > BOC__YOUNG_NS) {
+            boc__store_rlx(&w->brisk, 0); /* whatever comes while this body runs does not wait for it */
             boc__wake_any();
         }
         return true;
@@ -133,7 +139,7 @@ void boc__porter_main(void *arg) {
         }
         if (!porter_look(w, t)) {
             porter_rest(w);
-        } else if (boc__load_acq(&w->fetches) == NULL && delay < SLOWEST_NS) {
+        } else if (boc__load_acq(&w->fetches) == NULL && boc__lane_empty(&w->lane[BOC__FREE]) && delay < SLOWEST_NS) {
             delay *= 2; /* short bodies, and others idle: look less often */
         }
     }

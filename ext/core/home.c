@@ -33,10 +33,10 @@ void boc__home_fork_child(void) {
     boc__store_rlx(&making.word, 0);
 }
 
-void boc__porter_arm(boc_worker_t *w) {
-    uint32_t rests = BOC__PORTER_RESTS;
-    if (boc__load_seq(&w->porter) != BOC__PORTER_RESTS || !boc__cas(&w->porter, &rests, BOC__PORTER_ARMED)) {
-        return;
+bool boc__porter_arm(boc_worker_t *w) {
+    uint32_t rests = boc__load_seq(&w->porter);
+    if (rests != BOC__PORTER_RESTS || !boc__cas(&w->porter, &rests, BOC__PORTER_ARMED)) {
+        return rests != BOC__PORTER_ENDS;
     }
     if (boc__load_acq(&w->porter_os) == NULL) {
         boc__lock(&making);
@@ -44,8 +44,14 @@ void boc__porter_arm(boc_worker_t *w) {
             boc__store_rel(&w->porter_os, boc__os_thread_start(boc__rt.porter, w, "boc porter"));
         }
         boc__unlock(&making);
+        if (boc__load_acq(&w->porter_os) == NULL) {
+            uint32_t armed = BOC__PORTER_ARMED;
+            boc__cas(&w->porter, &armed, BOC__PORTER_RESTS); /* the next one tries again */
+            return false;
+        }
     }
     boc__os_wake(&w->porter, 1);
+    return true;
 }
 
 void boc__porter_end(boc_worker_t *w, bool abandon) {

@@ -13,7 +13,7 @@ enum { BOC__PORTER_RESTS = 0, BOC__PORTER_ARMED = 1, BOC__PORTER_ENDS = 2 };
 
 /* ---- home.c ---- */
 bool boc__fetch_post(boc__thread_t *t, boc_request_t *r, uint32_t home); /* false: that home has ended */
-void boc__porter_arm(boc_worker_t *w);
+bool boc__porter_arm(boc_worker_t *w);    /* false: there is none, and none could be made */
 void boc__porter_end(boc_worker_t *w, bool abandon);
 void boc__mail_serve(boc_worker_t *w);
 void boc__mail_close(boc_worker_t *w);    /* serves what is left, takes no more */

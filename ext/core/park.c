@@ -9,6 +9,9 @@
  * woken, since a searcher looks at everything again after it has left `searching`; and the last searcher
  * that finds something wakes another in its place. If somebody wakes it for one thing just when it has seen another, it
  * goes on as a searcher: the pusher of the other relies on it.
+ *
+ * A brisk worker gets to what is in its free lane sooner than another would wake up; then nobody is woken, but the worker's
+ * porter looks whether it really comes to that (ready.c, R4).
  */
 #include "park.h"
 
@@ -85,6 +88,7 @@ void boc__park(boc_worker_t *w) {
     if (host->park != NULL) {
         host->park(w->index);
     }
+    boc__not_brisk(w);
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_park, 0, 0, 0, 0);
     }

@@ -11,7 +11,10 @@
  *     again; whoever takes it to 0 goes on with the behavior, nobody else looks at it any more;
  *  R2 native and cancelled behaviors run here and now, by the thread that made them ready; through a list, so
  *     that a chain of them does not recurse, and never in the middle of an operation of the core;
- *  R3 the pending slot is filled only by a worker between bodies, so what stands in it never waits for one.
+ *  R3 the pending slot is filled only by a worker between bodies, so what stands in it never waits for one;
+ *  R4 who leaves something in a lane of an awake worker without waking another arms that worker's porter after that: the
+ *     porter rests only when it has seen the lane empty, or nobody asleep, and wakes somebody if a body turns out to be
+ *     long. So a behavior waits for such a body for at most BOC__LOOK_NS and BOC__YOUNG_NS.
  */
 #include "ready.h"
 
@@ -249,11 +252,22 @@ static bool long_lane(boc_worker_t *w) {
 /* Others should only hear of it if w is busy and behind. */
 void boc__tell_bound(boc_worker_t *w) {
     if (boc__idle_any()) {
-        if (long_lane(w)) {
+        if (long_lane(w) || !boc__porter_arm(w)) { /* it looks whether a long body keeps w from it */
             boc__wake_any();
-        } else {
-            boc__porter_arm(w); /* looks whether a long body keeps w from it */
         }
+    }
+}
+
+/* A wake-up costs as much as ten short bodies, and whoever pays for it falls behind meanwhile: one producer of null bodies
+   was half as fast with two workers as with one. */
+static bool keeps_up(const boc_worker_t *w) {
+    return boc__load_rlx(&w->brisk) != 0 && boc__lane_size(&w->lane[BOC__FREE]) < BOC__FEW;
+}
+
+/* Others need not hear of it if w gets to it soon. */
+void boc__tell_free(boc_worker_t *w) {
+    if (boc__idle_any() && !(keeps_up(w) && boc__porter_arm(w))) {
+        boc__wake_any();
     }
 }
 
@@ -273,17 +287,21 @@ static void push_bound(boc_worker_t *w, boc_behavior_t *b, boc_worker_t *me) {
     boc__tell_bound(w);
 }
 
-/* From a thread that is no worker: to one that sleeps, if nobody looks for work; else in turn to those awake. */
+/* From a thread that is no worker: in turn to those awake; but if nobody looks for work and that one does not keep up, to one
+   that sleeps. */
 static void push_outside(boc__thread_t *t, boc_behavior_t *b) {
     uint32_t n = boc__load_acq(&boc__rt.nup);
     if (n == 0) {
         n = boc__load_acq(&boc__rt.nworkers); /* none has come up yet: whoever does will look */
     }
     uint32_t sleeper = boc__load_acq(&boc__rt.searching) == 0 ? boc__idle_pick() : 0;
-    boc_worker_t *w = boc__worker(sleeper != 0 ? sleeper - 1 : boc__awake_pick(t->next_worker++ % n, n));
+    boc_worker_t *w = boc__worker(boc__awake_pick(t->next_worker++ % n, n));
+    if (sleeper != 0 && (boc__idle_is(w->index) || !keeps_up(w))) {
+        w = boc__worker(sleeper - 1);
+    }
     boc__lane_post(&w->lane[BOC__FREE], b);
-    if (sleeper == 0 || !boc__wake_worker(w)) {
-        boc__wake_any();
+    if (!boc__wake_worker(w)) {
+        boc__tell_free(w);
     }
     late(t);
 }

@@ -12,6 +12,7 @@ void boc__push(boc__thread_t *t, boc_behavior_t *b);                 /* past the
 void boc__retarget(boc__thread_t *t, boc_behavior_t *b);
 void boc__turn_pass(boc__thread_t *t, boc_request_t *r);              /* the end of one that had its turn (turn.c) */
 void boc__tell_bound(boc_worker_t *w);                               /* there is more in its bound lane */
+void boc__tell_free(boc_worker_t *w);                                /* the same of its free lane */
 
 /* To be run by this very thread; the next boc__drain does (finish.h), so one has to follow. */
 void boc__inplace(boc__thread_t *t, boc_behavior_t *b);

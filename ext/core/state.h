@@ -13,6 +13,15 @@
 #ifndef BOC__LONG
 #define BOC__LONG 4u /* bound behaviors in a ring from which on thieves help */
 #endif
+#ifndef BOC__BRISK
+#define BOC__BRISK 8u /* bodies of at most BOC__SHORT_NS in a row make a worker brisk: what waits for it gets its turn ... */
+#endif
+#ifndef BOC__SHORT_NS
+#define BOC__SHORT_NS 5000 /* ... sooner than another one wakes up */
+#endif
+#ifndef BOC__FEW
+#define BOC__FEW 16u /* unless there are more in its ring */
+#endif
 #ifndef BOC__LOOK_NS
 #define BOC__LOOK_NS 200000 /* a body that takes longer does not keep others from live values */
 #endif
@@ -51,6 +60,8 @@ struct boc_worker {
     int64_t admitted, patience;           /* ticks: when the token fired, and for how long it may rest */
     int64_t cpu_at, cpu_every, cpu_long;  /* ticks: sampling of the thread's CPU clock */
     bool searching;
+    uint32_t shorts;          /* short bodies in a row since it slept, at most BOC__BRISK */
+    int64_t short_body;       /* ticks: BOC__SHORT_NS */
     /* what runs, for others to look at */
     _Atomic(boc_behavior_t *) body; /* the host is in it, or about to be; NULL: none */
     _Atomic uint64_t run_id;
@@ -65,6 +76,7 @@ struct boc_worker {
     _Atomic(boc_mail_t *) mail;
     _Atomic uint32_t serving;           /* somebody serves the fetches */
     _Atomic uint32_t incoming;          /* behaviors that it took from other homes and whose values are under way */
+    _Atomic uint32_t brisk;             /* its last bodies were short; written when that changes */
     _Atomic uint32_t porter;            /* see home.h */
     _Atomic(boc__os_thread_t *) porter_os;
     _Alignas(64) struct { /* the worker counts, but for unparked and porter_fetches */
@@ -119,6 +131,12 @@ static inline boc__lane_t *boc__lane_for(boc_worker_t *w, const boc_behavior_t *
 
 static inline bool boc__may_take(const boc_worker_t *w, uint32_t lane) {
     return lane < BOC__LANES || (boc__rt.narrow[lane - BOC__LANES] & w->host->kind);
+}
+
+/* By w itself. */
+static inline void boc__not_brisk(boc_worker_t *w) {
+    w->shorts = 0;
+    boc__store_rlx(&w->brisk, 0);
 }
 
 /* Cancelled, alone or with all. */

@@ -36,13 +36,21 @@ bool boc__idle_is(uint32_t i) {
     return boc__load_acq(&idle[i / 64]) >> (i % 64) & 1;
 }
 
-uint32_t boc__awake_pick(uint32_t from, uint32_t n) {
-    for (uint32_t k = 0, i = from; k < n; k++, i = i + 1 < n ? i + 1 : 0) {
-        if (!boc__idle_is(i)) {
-            return i;
+/* Of from .. to - 1 the first whose bit is clear, or `to`. */
+static uint32_t first_awake(uint32_t from, uint32_t to) {
+    for (uint32_t i = from; i < to; i = (i | 63) + 1) {
+        uint64_t awake = ~boc__load_acq(&idle[i / 64]) >> (i % 64);
+        if (awake != 0) {
+            i += (uint32_t)__builtin_ctzll(awake);
+            return i < to ? i : to;
         }
     }
-    return from;
+    return to;
+}
+
+uint32_t boc__awake_pick(uint32_t from, uint32_t n) {
+    uint32_t i = first_awake(from, n);
+    return i < n ? i : first_awake(0, from);
 }
 
 void boc__idle_set(uint32_t worker) {

@@ -37,7 +37,7 @@
 static void tell(boc_worker_t *w) {
     boc__fence(); /* what was put before the look for sleepers */
     if (!boc__lane_empty(&w->lane[BOC__FREE])) {
-        boc__wake_any();
+        boc__tell_free(w);
     }
     if (!boc__lane_empty(&w->lane[BOC__BOUND])) {
         boc__tell_bound(w);
@@ -261,6 +261,11 @@ static int64_t announce(boc_worker_t *w, boc_behavior_t *b) {
 static int64_t spent(boc_worker_t *w, int64_t start) {
     int64_t now = boc__ticks();
     w->stamp = now;
+    if (boc__unlikely(now - start > w->short_body)) {
+        boc__not_brisk(w);
+    } else if (boc__unlikely(w->shorts < BOC__BRISK) && ++w->shorts == BOC__BRISK) {
+        boc__store_rlx(&w->brisk, 1);
+    }
     boc__store_rlx(&w->n.busy_ticks, boc__load_rlx(&w->n.busy_ticks) + (uint64_t)(now - start));
     return now;
 }
@@ -401,6 +406,7 @@ void boc__worker_main(void *arg) {
     w->cpu_every = boc__ns_to_ticks(1000000);
     w->cpu_long = boc__ns_to_ticks(200000);
     w->patience = boc__ns_to_ticks(100000);
+    w->short_body = boc__ns_to_ticks(BOC__SHORT_NS);
     int rc = host->enter != NULL ? host->enter(w->index) : 0;
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, rc < 0 ? BOC_T_worker_down : BOC_T_worker_up, w->index, 0, host->kind, 0);

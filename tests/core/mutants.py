@@ -72,7 +72,12 @@ MUTANTS = [
     Mutant("the last searcher wakes nobody in its place", "worker.c",
            "(last || boc__rt.nnarrow != 0)", "(boc__rt.nnarrow != 0)", "meeting"),
     Mutant("nobody looks after a young body", "ready.c",
-           "boc__porter_arm(w); /* looks whether a long body keeps w from it */", "", "meeting"),
+           "!boc__porter_arm(w)) { /* it looks whether a long body keeps w from it */", "false) {", "meeting"),
+    Mutant("nobody looks whether a brisk worker's body is long", "ready.c",
+           "!(keeps_up(w) && boc__porter_arm(w))", "!keeps_up(w)", "meeting"),
+    Mutant("the porter does not look at what any worker may run", "fetch.c",
+           "!(boc__lane_empty(&w->lane[BOC__FREE]) && boc__lane_empty(&w->lane[BOC__BOUND]))",
+           "!boc__lane_empty(&w->lane[BOC__BOUND])", "meeting"),
     Mutant("two take the same from a ring", "lane.c",
            "if (boc__cas(&l->head, &head, head + 1)) {", "boc__store_rel(&l->head, head + 1); {", "parking"),
     Mutant("quiescence: scheduled summed before finished", "quiesce.c",
@@ -157,7 +162,7 @@ MUTANTS = [
 ]
 
 SYSTEMATIC = ["-std=gnu11", "-O1", "-DBOC_SYSTEMATIC", "-DBOC__RING=4u", "-DBOC__TICK=4u", "-DBOC__IN_A_ROW=3u",
-              "-DBOC__LONG=2u", "-DBOC__LOOK_NS=3000", "-DBOC__YOUNG_NS=800"]
+              "-DBOC__LONG=2u", "-DBOC__BRISK=2u", "-DBOC__FEW=2u", "-DBOC__LOOK_NS=3000", "-DBOC__YOUNG_NS=800"]
 TSAN = ["-std=c11", "-O1", "-g", "-fsanitize=thread"]
 
 

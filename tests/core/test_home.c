@@ -83,6 +83,31 @@ static void test_porter(uint8_t mode) {
     test_stop();
 }
 
+/* Main leaves to a brisk worker what it posts and lets the other one sleep; but this body is long. */
+static void test_brisk(void) {
+    test_live_values = false;
+    test_start(2);
+    for (int round = 0; round < 20; round++) {
+        stay_t s = {0};
+        when(stay, &s, 0, 0, NULL);
+        while (!s.in || !boc__idle_is(1 - s.at)) {
+            boc__os_yield();
+        }
+        boc_worker_t *w = boc__worker(s.at);
+        atomic_store(&w->brisk, 1);
+        place = UINT32_MAX;
+        when(where, NULL, 0, 0, NULL);
+        while (place == UINT32_MAX) {
+            boc__os_yield();
+        }
+        CHECK_EQ(place, 1 - s.at);
+        CHECK_EQ(w->brisk, 0);
+        s.out = true;
+        test_wait();
+    }
+    test_stop();
+}
+
 /* A native behavior and a pinned one never see a live value. */
 static _Atomic uint64_t rested;
 
@@ -268,6 +293,7 @@ int main(void) {
     test_drawn();
     test_porter(BOC_WRITE);
     test_porter(BOC_READ);
+    test_brisk();
     test_native();
     test_roaming();
     test_spread();
