@@ -687,7 +687,7 @@ static void drowsy(void) {
         while (boc_event_wait(&bell, INT64_MAX, false) != BOC_OK) {
         }
         met = 0;
-        for (uint32_t k = sys_draw(40); k > 0; k--) {
+        for (uint32_t k = sys_draw(30); k > 0; k--) {
             boc__os_yield();
         }
         for (uint32_t k = 0; k < group; k++) {
