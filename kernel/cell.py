@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import dis
 import linecache
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
@@ -201,21 +201,27 @@ def _maybe_unset(code: CodeType) -> set[str]:
     return names
 
 
+_EARLY = {"generators": 0, "iter": 1, "value": 2}  # what Python evaluates before the other parts of a node
+
+
+def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
+    """Each name of the tree in the order of evaluation, and whether it is read there (`n += 1` does)."""
+    if isinstance(node, ast.Name):
+        yield node.id, isinstance(node.ctx, ast.Load)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id, True
+    for _, part in sorted(ast.iter_fields(node), key=lambda field: _EARLY.get(field[0], 3)):
+        for child in part if isinstance(part, list) else [part]:
+            if isinstance(child, ast.AST):
+                yield from _uses(child)
+
+
 def _reads_first(tree: ast.AST, names: Iterable[str]) -> frozenset[str]:
-    """Those of `names` whose first appearance in the text is a read (`n += 1` is one)."""
-    first: dict[str, tuple[tuple[int, int], bool]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            found, reads = node.target, True
-        elif isinstance(node, ast.Name):
-            found, reads = node, isinstance(node.ctx, ast.Load)
-        else:
-            continue
-        at = (found.lineno, found.col_offset)
-        before = first.get(found.id)
-        if before is None or at < before[0] or (at == before[0] and reads):
-            first[found.id] = (at, reads)
-    return frozenset(n for n in names if n in first and first[n][1])
+    """Those of `names` that the body reads before it assigns them, if it runs from top to bottom."""
+    first: dict[str, bool] = {}
+    for name, reads in _uses(tree):
+        first.setdefault(name, reads)
+    return frozenset(n for n in names if first.get(n))
 
 
 _CELL_READS = ("LOAD_DEREF", "LOAD_CLOSURE", "LOAD_FAST", "LOAD_FAST_BORROW", "DELETE_DEREF")

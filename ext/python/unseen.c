@@ -85,8 +85,9 @@ static void report(entry_t *e) { /* frees e */
 
 void boc__unseen_add(boc_cown_t *c, boc_blob_t *exc, uint32_t origin) {
     bool notebook = origin != 0 && boc__notebook();
-    if (notebook && (c->flags & BOC_COWN_RESULT)) { /* it shows this one under its cell; of what raised it is told elsewhere */
-        if (c->value.flags & VF_LOST)
+    if (notebook && (c->flags & BOC_COWN_RESULT)) { /* it shows this one under its cell; a body tells of its own at its end */
+        const boc_behavior_t *b = boc__ctx ? boc__ctx->current : NULL;
+        if (b == NULL || boc__result_of(b) != c)
             boc__tell_raised(c, origin);
         return;
     }

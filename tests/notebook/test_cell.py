@@ -49,6 +49,24 @@ def test_a_name_read_and_assigned_starts_with_the_notebooks_value(text: str, cap
     assert body(text, n=3).captured == captured
 
 
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("n += 1\nn", True),
+        ("n = n + 1\nn", True),
+        ("n: int = n * 2", True),
+        ("if (n := n + 1):\n    n", True),
+        ("for n in range(n):\n    n", True),
+        ("if a:\n    n = 2\nn", False),
+        ("for n in a:\n    pass\nn", False),
+        ("if a:\n    m = [n for n in range(3)]\n    n = 3\nn", False),
+    ],
+)
+def test_a_name_is_read_first_in_the_order_of_evaluation(text: str, reads: bool) -> None:
+    made = body(text, n=3)
+    assert made.captured == ("n",) and made.read_first == ({"n"} if reads else set())
+
+
 def test_a_captured_name_starts_with_its_value_and_stays_inside() -> None:
     names = {"n": 3}
     assert run("n += 1\nn", **names) == 4

@@ -91,6 +91,15 @@ def test_a_lost_value_is_said_of_its_cown(kernel: Kernel) -> None:
     assert error.startswith("the value of cown jar")
 
 
+def test_a_result_that_cannot_move_is_said_under_its_cell(kernel: Kernel) -> None:
+    for code in ("@when()\ndef {0}():\n    return threading.Lock()", "%%when -> {0}\nreturn threading.Lock()"):
+        ran = kernel.run(code.format("opened"))
+        (error,) = kernel.until(lambda ran=ran: ran.errors)
+        assert error.startswith("behavior opened:\n") and "'_thread.lock' cannot move between workers" in error
+        assert kernel.run("opened.result()", ok=False).reply["ename"] == "TransferError"
+        assert len(ran.errors) == 1
+
+
 def test_one_that_the_cell_looks_at_is_not_reported(kernel: Kernel) -> None:
     ran = kernel.run(
         "@when()\ndef broken():\n    1 / 0\n"
