@@ -225,3 +225,29 @@ def test_ctrl_c_is_not_lost_in_what_a_schedule_finds_out_about_a_body() -> None:
         boc.wait()
     """, timeout=30).clean()
     assert "interrupted" in done.out
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("boc.trace", "numpy"), ("boc.view", "matplotlib.figure")])
+def test_ctrl_c_does_not_cut_the_import_of_what_charts_need(ours: str, theirs: str) -> None:
+    """Cut once, numpy cannot be imported in that process again, and no chart could be drawn."""
+    pytest.importorskip(theirs)
+    done = run(f"""
+        import importlib, signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        seen = threading.Event()
+        def press(event, args):
+            if event == "import" and args[0] == "{theirs}" and not seen.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+                seen.wait(60)
+        sys.addaudithook(press)
+        try:
+            importlib.import_module("{ours}")
+        except KeyboardInterrupt:
+            seen.set()
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join()
+        print("{theirs}" in sys.modules)
+        importlib.import_module("{ours}")
+    """)
+    assert done.clean().out == "begun\nTrue\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from . import _numpy  # noqa: F401  # before those that need it
 from .attach import Remote, attach
 from .events import EVENTS, KIND, Event
 from .file import TraceFileError

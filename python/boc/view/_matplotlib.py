@@ -1,0 +1,6 @@
+"""Loads numpy and matplotlib before the modules here ask for them."""
+
+from .._aside import load
+
+_PARTS = ("figure", "backends.backend_agg", "collections", "font_manager", "textpath")
+load("numpy", "numpy.typing", *(f"matplotlib.{part}" for part in _PARTS))
