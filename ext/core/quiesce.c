@@ -42,15 +42,15 @@ void boc_counts(boc_counts_t *out) {
     sums(out, NULL);
 }
 
-static bool nothing_pending(void) {
+static bool quiescent(void *between) {
     boc_counts_t n;
-    boc_counts(&n);
+    sums(&n, between);
     return n.finished == n.scheduled;
 }
 
 void boc__quiesce_look(void) {
     boc__fence(); /* counts before the look for waiters */
-    if (boc__unlikely(boc__load_seq(&waiters) != 0) && nothing_pending()) {
+    if (boc__unlikely(boc__load_seq(&waiters) != 0) && quiescent(NULL)) {
         boc__pulse();
     }
 }
@@ -91,12 +91,6 @@ int boc__pulse_wait(bool (*done)(void *), void *arg, int64_t deadline, bool pump
     }
     boc__sub(&boc__pulse_waiters, 1);
     return rc;
-}
-
-static bool quiescent(void *between) {
-    boc_counts_t n;
-    sums(&n, between);
-    return n.finished == n.scheduled;
 }
 
 int boc_wait_quiescent(int64_t deadline_ns, bool pump) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 
 from boc import _frames, _hints, _reduce, _scan
 from boc._identity import IdentityMap
@@ -35,6 +35,7 @@ def analyse(
     """
     reach = Reach()
     if type(func) is not FunctionType:
+        check_kind(called(func))
         body = innermost(func)
         check_rebinding(body)
         reach.values((func, *values))
@@ -88,8 +89,25 @@ def _refusal(code: CodeType, message: str, line: int | None = None) -> SyntaxErr
     return SyntaxError(message, (code.co_filename, line or code.co_firstlineno, None, None))
 
 
-def check_kind(func: FunctionType) -> None:
+def called(func: Any) -> FunctionType | None:
+    """Return the function that a call of a partial, a method or an instance runs, or None where there is none."""
+    partial = getattr(sys.modules.get("functools"), "partial", ())  # who made one has it imported
+    for _ in range(100):
+        if type(func) is FunctionType:
+            return func
+        if isinstance(func, MethodType):
+            func = func.__func__
+        elif isinstance(func, partial):
+            func = func.func
+        else:
+            func = getattr(type(func), "__call__", None)
+    return None
+
+
+def check_kind(func: FunctionType | None) -> None:
     """Refuse a body whose call does not run it: async functions and generators."""
+    if func is None:
+        return
     code = func.__code__
     for flag, what in _OWN_FLAGS:
         if code.co_flags & flag:

@@ -343,6 +343,28 @@ def test_async_and_generators():
             yield 1
 
 
+class Later:
+    async def __call__(self, c):
+        return c
+
+    async def method(self, c):
+        return c
+
+    def many(self, c):
+        yield c
+
+
+@pytest.mark.parametrize("body", [
+    Later(), Later().method, Later().many, functools.partial(Later.method, None), functools.partial(Later().many),
+], ids=["instance", "method", "generator method", "partial", "partial of a method"])
+def test_callables_whose_call_does_not_run_them(body):
+    c = Cown(1)
+    for _ in range(2):
+        with pytest.raises(SyntaxError, match="is (an async function|a generator)"):
+            whencall(body, [c])
+    assert c.done()
+
+
 def test_rebinding_an_outer_name():
     count = 0
     with pytest.raises(SyntaxError, match="count"):
