@@ -150,6 +150,15 @@ typedef char boc_brief_t;
 #define boc__brief_lock(m) ((void)(m))
 #define boc__brief_unlock(m) ((void)(m))
 #endif
+/* All of them: the child of a fork finds none taken. */
+extern struct boc__briefs {
+    boc_brief_t names;     /* capture.c: objects of the name table */
+    boc_brief_t environ;   /* what was seen of main's environment */
+    boc_brief_t held;      /* hold.c: the cowns that threads hold */
+    boc_brief_t places;    /* movable.c: room for one more type */
+    boc_brief_t templates; /* template.c: the list of them */
+    boc_brief_t extras;    /* template.c: what hangs on a code object */
+} boc__briefs;
 
 /* functions of Python modules, imported at first use */
 enum { PY_ANALYSE, PY_LOAD_RECIPE, PY_LOAD, PY_DEFINE, PY_CLASSIFY, PY_REDUCE, PY_NAMESPACE, PY_CHANGES, PY_PACK, PY_UNPACK,
@@ -180,6 +189,7 @@ static inline bool boc__cown_check(boc_state_t *st, PyObject *o) {
 int boc__of_before(const boc_cown_t *c);              /* -1 with RuntimeError: it was made before this process was forked */
 static inline int boc__check_born(const boc_cown_t *c) { return c->id < boc_fork_floor ? boc__of_before(c) : 0; }
 PyObject *boc__name_str(uint32_t name); /* a text of the name table, whole */
+int boc__name_take(const char *utf8, size_t n, uint32_t *out); /* its number in the table; -1 with MemoryError: no room for it */
 const char *boc__cown_label(const boc_cown_t *c, char *buf, size_t n);
 void boc__owner_text(const boc_cown_t *c, char *buf, size_t n);
 
@@ -228,6 +238,9 @@ int boc__wait_slice(boc_state_t *st, int code, bool pump); /* after a BOC_EINTR 
 enum { K_OUT = 1, K_ERR, K_LOG, K_WARN, K_UNSEEN, K_HINT, K_DISPLAY, K_NOTICE, K_DONE, K_RAISED };
 void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin);
 void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin, bool lost);  /* takes over the blob */
+void boc__emit_notice(void);                 /* the mutator has something to look at; cannot fail */
+void *boc__emission(int kind, const void *a, size_t na);   /* made ahead; NULL: no memory */
+void boc__emit_made(void *emission);                       /* takes it over; cannot fail */
 void boc__emit_cown(int kind, boc_cown_t *c, uint32_t origin); /* takes a reference of its own */
 int boc__deadline(PyObject *timeout, int64_t *out); /* None, seconds -> boc_now() ns; -1 with an exception */
 bool boc__may_pump(void);             /* on main's main thread, and no pump runs */

@@ -254,8 +254,6 @@ struct boc_installed {
     bool waits; /* for this interpreter to import the module whose dict it is */
 };
 
-static boc_brief_t names_lock;
-
 static PyObject *name_object(boc_state_t *st, uint32_t name) {
     if (name >= st->nnames) {
         uint32_t n = name + 64;
@@ -274,9 +272,9 @@ static PyObject *name_object(boc_state_t *st, uint32_t name) {
 }
 
 PyObject *boc__name_object(boc_state_t *st, uint32_t name) {
-    boc__brief_lock(&names_lock);
+    boc__brief_lock(&boc__briefs.names);
     PyObject *o = name_object(st, name);
-    boc__brief_unlock(&names_lock);
+    boc__brief_unlock(&boc__briefs.names);
     return o;
 }
 
@@ -399,8 +397,8 @@ PyObject *boc__module_arrived(PyObject *module, PyObject *key) {
     boc_state_t *st = PyModule_GetState(module);
     Py_ssize_t n = 0;
     const char *text = PyUnicode_AsUTF8AndSize(key, &n);
-    uint32_t ns = text ? boc_name(text, (size_t)n) : 0;
-    if (text == NULL)
+    uint32_t ns;
+    if (text == NULL || boc__name_take(text, (size_t)n, &ns) < 0)
         return NULL;
     for (uint32_t i = 0; i < st->installed_cap; i++) {
         struct boc_installed *s = &st->installed[i];

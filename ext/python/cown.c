@@ -20,6 +20,14 @@ PyObject *boc__name_str(uint32_t name) {
     return PyUnicode_DecodeUTF8(boc_name_text(name), (Py_ssize_t)boc_name_size(name), "replace");
 }
 
+int boc__name_take(const char *utf8, size_t n, uint32_t *out) {
+    *out = boc_name(utf8, n);
+    if (*out != 0 || n == 0)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
+}
+
 /* The first 60 bytes of a name for a message; a NUL shows as a symbol. */
 static const char *short_name(uint32_t name, char out[184]) {
     const char *text = boc_name_text(name);

@@ -13,10 +13,13 @@ typedef struct seen_list { /* a list as it was; the tuple keeps its items, so no
     PyObject *list, *items;
 } seen_list_t;
 
-/* main's, under its GIL */
+/* main's. Its threads come at any time, without a GIL at once: what is compared changes under the lock, which is never held across
+   a call out; so a thread may find a change while another is still taking one over. */
 static struct {
     int watcher;
-    bool dirty;
+    _Atomic bool dirty, watching;
+    uint32_t under_way;    /* threads that take a change over */
+    uint64_t begun, taken; /* those looks are numbered: what an earlier one saw never takes the place of a later one's */
     PyObject *environ, *sys, *warnings; /* dicts, watched */
     PyObject *path_name, *filters_name;
     seen_list_t path, filters;
@@ -35,7 +38,7 @@ static int on_change(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyO
     (void)event, (void)value;
     if (dict == m.environ || key == NULL || (PyUnicode_Check(key) && (PyUnicode_Compare(key, m.path_name) == 0 ||
                                                                      PyUnicode_Compare(key, m.filters_name) == 0)))
-        m.dirty = true;
+        atomic_store(&m.dirty, true);
     return 0;
 }
 
@@ -55,17 +58,20 @@ static PyObject *watched_dict(const char *module, const char *member, const char
 }
 
 static void see(seen_list_t *s, PyObject *list) { /* steals a reference; NULL: there is none */
-    Py_XDECREF(s->list);
-    Py_XDECREF(s->items);
-    s->items = list != NULL && PyList_Check(list) ? PyList_AsTuple(list) : NULL;
-    s->list = s->items ? list : NULL;
-    if (s->list == NULL)
+    seen_list_t now = {.items = list != NULL && PyList_Check(list) ? PyList_AsTuple(list) : NULL};
+    if (now.items != NULL)
+        now.list = list;
+    else
         Py_XDECREF(list);
+    boc__brief_lock(&boc__briefs.environ);
+    seen_list_t before = *s;
+    *s = now;
+    boc__brief_unlock(&boc__briefs.environ);
+    Py_XDECREF(before.list);
+    Py_XDECREF(before.items);
 }
 
-static inline bool differs(const seen_list_t *s) {
-    if (s->list == NULL)
-        return false;
+static inline bool list_differs(const seen_list_t *s) {
     Py_ssize_t n = PyTuple_GET_SIZE(s->items);
     if (PyList_GET_SIZE(s->list) != n)
         return true;
@@ -73,6 +79,20 @@ static inline bool differs(const seen_list_t *s) {
         if (PyList_GET_ITEM(s->list, i) != PyTuple_GET_ITEM(s->items, i))
             return true;
     return false;
+}
+
+static inline bool differs(const seen_list_t *s) {
+    bool yes = false;
+    if (s->list == NULL)
+        return false;
+#ifdef Py_GIL_DISABLED
+    Py_BEGIN_CRITICAL_SECTION(s->list); /* who makes it longer moves its items */
+    yes = list_differs(s);
+    Py_END_CRITICAL_SECTION();
+#else
+    yes = list_differs(s);
+#endif
+    return yes;
 }
 
 static int watch(void) {
@@ -85,35 +105,68 @@ static int watch(void) {
     return m.environ && m.sys && m.warnings ? 0 : -1;
 }
 
-static int take(PyObject *bytes) {
+static int take(PyObject *bytes, uint64_t look) {
     char *copy = malloc((size_t)PyBytes_GET_SIZE(bytes));
-    if (copy == NULL)
+    if (copy == NULL) {
+        PyErr_NoMemory();
         return -1;
+    }
     memcpy(copy, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     pthread_mutex_lock(&snap.lock);
-    char *old = snap.bytes;
-    snap.bytes = copy;
-    snap.size = (size_t)PyBytes_GET_SIZE(bytes);
-    atomic_fetch_add_explicit(&snap.version, 1, memory_order_release);
+    char *old = copy;
+    if (look > m.taken) {
+        m.taken = look;
+        old = snap.bytes;
+        snap.bytes = copy;
+        snap.size = (size_t)PyBytes_GET_SIZE(bytes);
+        atomic_fetch_add_explicit(&snap.version, 1, memory_order_release);
+    }
     pthread_mutex_unlock(&snap.lock);
     free(old);
     return 0;
 }
 
+/* The number of a look that has to be taken now, 0: nothing changed. *others: other threads are at one. */
+static uint64_t begin(bool *others) {
+    uint64_t look = 0;
+    int limit = Py_GetRecursionLimit();
+    boc__brief_lock(&boc__briefs.environ);
+    if (atomic_load_explicit(&m.dirty, memory_order_acquire) || m.limit != limit || differs(&m.path) || differs(&m.filters)) {
+        atomic_store(&m.dirty, false);
+        m.limit = limit;
+        *others = m.under_way++ > 0;
+        look = ++m.begun;
+    }
+    boc__brief_unlock(&boc__briefs.environ);
+    return look;
+}
+
+/* failed: the next schedule looks again. */
+static void end(bool failed) {
+    boc__brief_lock(&boc__briefs.environ);
+    m.under_way--;
+    boc__brief_unlock(&boc__briefs.environ);
+    if (failed)
+        atomic_store(&m.dirty, true);
+}
+
 void boc__environ_check(void) {
-    if (!m.dirty && m.limit == Py_GetRecursionLimit() && !differs(&m.path) && !differs(&m.filters))
+    bool others = false;
+    uint64_t look = begin(&others);
+    if (look == 0)
         return;
-    if (m.watcher < 0 && watch() < 0)
+    if (!atomic_exchange(&m.watching, true) && watch() < 0) {
         PyErr_Clear(); /* without a watcher only lists and the limit are followed */
-    m.dirty = false;
-    m.limit = Py_GetRecursionLimit();
+        atomic_store(&m.watching, m.watcher >= 0);
+    }
     see(&m.path, Py_XNewRef(PySys_GetObject("path")));
     PyObject *filters = m.warnings ? PyDict_GetItemWithError(m.warnings, m.filters_name) : NULL;
     see(&m.filters, Py_XNewRef(filters));
     PyObject *module = PyImport_ImportModule("boc._environment");
-    PyObject *bytes = module ? PyObject_CallMethod(module, "changed", NULL) : NULL;
+    PyObject *bytes = module ? PyObject_CallMethod(module, "changed", "O", others ? Py_True : Py_False) : NULL;
     if (bytes != NULL && PyBytes_Check(bytes))
-        take(bytes);
+        (void)take(bytes, look);
+    end(PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError));
     if (PyErr_Occurred()) /* what cannot be taken must not stop a schedule */
         PyErr_WriteUnraisable(module);
     Py_XDECREF(bytes);
@@ -141,12 +194,15 @@ int boc__environ_apply_new(boc_state_t *st) {
 
 uint64_t boc__environ_version(void) { return atomic_load_explicit(&snap.version, memory_order_acquire); }
 
-void boc__environ_after_fork(void) { pthread_mutex_init(&snap.lock, NULL); }
+void boc__environ_after_fork(void) {
+    pthread_mutex_init(&snap.lock, NULL);
+    m.under_way = 0;
+}
 
 /* environment_dirty(): something changed that cannot be watched from here (logging levels) */
 static PyObject *environment_dirty(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    m.dirty = true;
+    atomic_store(&m.dirty, true);
     Py_RETURN_NONE;
 }
 

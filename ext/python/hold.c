@@ -24,13 +24,14 @@ typedef struct waiter {
     _Atomic int turn;       /* of a hold: whoever comes second sees the first */
     boc_behavior_t *b;      /* set when held */
     boc_value_t value;      /* else: the snapshot */
-    uint64_t token;         /* of watch(): tell the service */
+    void *done;             /* of watch(): what tells the service */
 } waiter_t;
 
 static void waiter_drop(waiter_t *w) {
     if (atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
         return;
     boc__value_drop(&w->value);
+    free(w->done);
     free(w);
 }
 
@@ -48,8 +49,9 @@ void boc__native_drop(boc_behavior_t *b) {
     if (w == NULL)
         return;
     atomic_fetch_sub_explicit(&asks, 1, memory_order_relaxed);
-    if (w->token)
-        boc__emit(K_DONE, (const char *)&w->token, sizeof w->token, NULL, 0, 0, 0, 0);
+    if (w->done != NULL)
+        boc__emit_made(w->done);
+    w->done = NULL;
     if (!w->hold || !w->ran)
         boc_event_set(&w->event);
     waiter_drop(w);
@@ -65,22 +67,24 @@ static int native_run(boc_behavior_t *b) {
         boc_event_set(&w->event);
         return BOC_LATER;
     }
-    if (!w->token)
+    if (w->done == NULL)
         boc__value_copy(&w->value, &b->req[0].cown->value);
     return BOC_RAN;
 }
 
 static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
     waiter_t *w = calloc(1, sizeof *w);
-    boc_behavior_t *b = w ? boc_behavior_new(1, sizeof(waiter_t *)) : NULL;
+    bool good = w != NULL && (token == 0 || (w->done = boc__emission(K_DONE, &token, sizeof token)) != NULL);
+    boc_behavior_t *b = good ? boc_behavior_new(1, sizeof(waiter_t *)) : NULL;
     if (b == NULL) {
+        if (w != NULL)
+            free(w->done);
         free(w);
         PyErr_NoMemory();
         return NULL;
     }
     atomic_init(&w->refs, 2);
     w->hold = hold;
-    w->token = token;
     *(waiter_t **)boc_behavior_extra(b) = w;
     b->run = native_run;
     b->flags = BOC_B_NATIVE | BOC_B_URGENT;
@@ -94,6 +98,7 @@ static waiter_t *ask(boc_cown_t *c, uint8_t mode, bool hold, uint64_t token) {
         atomic_fetch_sub_explicit(&asked, 1, memory_order_relaxed);
         *(waiter_t **)boc_behavior_extra(b) = NULL;
         boc_behavior_free(b);
+        free(w->done);
         free(w);
         boc__raise_code(rc, "waiting for a cown");
         return NULL;
@@ -112,8 +117,6 @@ static struct held {
 } *held;
 static uint32_t nheld, held_cap;
 
-static boc_brief_t held_lock;
-
 /* The first cown that this thread holds, in a task only what the task itself took; NULL: none, or another thread or task
    that lives holds one too and may release it. */
 static boc_cown_t *only_mine(const PyObject *context, bool *some) {
@@ -121,7 +124,7 @@ static boc_cown_t *only_mine(const PyObject *context, bool *some) {
     boc_cown_t *mine = NULL;
     bool others = false;
     *some = false;
-    boc__brief_lock(&held_lock);
+    boc__brief_lock(&boc__briefs.held);
     for (uint32_t i = 0; i < nheld; i++) {
         uint32_t holder = atomic_load_explicit(&held[i].cown->holder, memory_order_acquire);
         bool own = holder == me && !held[i].leaving && (context == NULL || held[i].context == context);
@@ -129,7 +132,7 @@ static boc_cown_t *only_mine(const PyObject *context, bool *some) {
             mine = held[i].cown;
         others |= !own && (holder == 0 || boc_thread_lives(holder - 1));
     }
-    boc__brief_unlock(&held_lock);
+    boc__brief_unlock(&boc__briefs.held);
     *some = mine != NULL;
     return others ? NULL : mine;
 }
@@ -253,7 +256,7 @@ static int await_turn(waiter_t *w, int64_t deadline, const boc_cown_t *c) {
 static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
     PyObject *context = PyThreadState_Get()->context;
     int rc = 0;
-    boc__brief_lock(&held_lock);
+    boc__brief_lock(&boc__briefs.held);
     if (nheld == held_cap) {
         uint32_t cap = held_cap ? held_cap * 2 : 8;
         void *t = realloc(held, cap * sizeof *held);
@@ -266,7 +269,7 @@ static int held_add(boc_cown_t *c, boc_behavior_t *b, bool native) {
     }
     if (rc == 0)
         held[nheld++] = (struct held){c, b, Py_XNewRef(context), native, false};
-    boc__brief_unlock(&held_lock);
+    boc__brief_unlock(&boc__briefs.held);
     return rc;
 }
 
@@ -334,7 +337,7 @@ int boc__hold(boc_cown_t *c) {
 
 /* Takes h off the list, found by its cown if it is not marked yet; false: it is not there. */
 static bool held_take(struct held *h, bool leaving) {
-    boc__brief_lock(&held_lock);
+    boc__brief_lock(&boc__briefs.held);
     uint32_t i = 0;
     while (i < nheld && (held[i].cown != h->cown || held[i].leaving != leaving))
         i++;
@@ -345,16 +348,16 @@ static bool held_take(struct held *h, bool leaving) {
     } else if (found) {
         held[i] = held[--nheld];
     }
-    boc__brief_unlock(&held_lock);
+    boc__brief_unlock(&boc__briefs.held);
     return found;
 }
 
 bool boc__held_in_another(const boc_cown_t *c, PyObject *o) {
     bool found = false;
-    boc__brief_lock(&held_lock);
+    boc__brief_lock(&boc__briefs.held);
     for (uint32_t i = 0; i < nheld && !found; i++)
         found = held[i].cown != c && held[i].cown->value.tag == V_LIVE && held[i].cown->value.u.p == o;
-    boc__brief_unlock(&held_lock);
+    boc__brief_unlock(&boc__briefs.held);
     return found;
 }
 
@@ -370,13 +373,13 @@ static void let_go(boc_state_t *st, struct held *h) {
 /* A cown whose thread has ended; NULL: none. */
 static boc_cown_t *held_by_the_dead(void) {
     boc_cown_t *c = NULL;
-    boc__brief_lock(&held_lock);
+    boc__brief_lock(&boc__briefs.held);
     for (uint32_t i = 0; i < nheld && c == NULL; i++) {
         uint32_t holder = atomic_load_explicit(&held[i].cown->holder, memory_order_acquire);
         if (!held[i].leaving && holder != 0 && !boc_thread_lives(holder - 1))
             c = held[i].cown;
     }
-    boc__brief_unlock(&held_lock);
+    boc__brief_unlock(&boc__briefs.held);
     return c;
 }
 

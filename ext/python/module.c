@@ -161,7 +161,10 @@ void boc__worker_teardown(uint32_t worker) {
     atomic_store_explicit(&workers[worker], NULL, memory_order_release);
 }
 
+struct boc__briefs boc__briefs;
+
 void boc__binding_after_fork(void) {
+    memset(&boc__briefs, 0, sizeof boc__briefs);
     boc__store_after_fork();
     boc__service_after_fork();
     boc__main_drop_after_fork();

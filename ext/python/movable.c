@@ -29,8 +29,6 @@ static int32_t index_of(const boc_movable_t *ops) {
     return found;
 }
 
-static boc_brief_t places_lock;
-
 #ifdef Py_GIL_DISABLED
 #define FIRST_PLACES(i) MOST /* others look at the places while one more is registered: they stay where they are */
 #else
@@ -68,9 +66,9 @@ static int register_movable(PyTypeObject *type, const boc_movable_t *ops) {
         PyErr_SetString(PyExc_RuntimeError, "boc_register_movable: more than 256 types");
         return -1;
     }
-    boc__brief_lock(&places_lock);
+    boc__brief_lock(&boc__briefs.places);
     int made = make_places(st, i);
-    boc__brief_unlock(&places_lock);
+    boc__brief_unlock(&boc__briefs.places);
     PyObject *k = made == 0 ? PyLong_FromLong(i) : NULL;
     int rc = k ? PyDict_SetItem(st->movable_types, (PyObject *)type, k) : -1;
     Py_XDECREF(k);

@@ -187,7 +187,7 @@ static int await_ticket(bool all, int64_t deadline) {
         if (boc__replay_returns(left, deadline != INT64_MAX) < 0)
             return -1;
         if (replay && rc != 0)
-            boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* the mutator looks again whose turn it is */
+            boc__emit_notice(); /* the mutator looks again whose turn it is */
         if (rc == BOC_ETIME || (rc != 0 && ((replay && boc__replay_look(mine_applied, &all) < 0) || PyErr_CheckSignals() < 0)))
             return rc == BOC_ETIME ? BOC_ETIME : -1;
         if (rc == 0)
@@ -228,12 +228,15 @@ static int submit(op_t *op) {
             direct = false; /* others queued meanwhile: the service takes them */
         pthread_mutex_unlock(&board.lock);
         if (!direct)
-            boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0);
+            boc__emit_notice();
         return 0;
     }
     queued = malloc(sizeof *queued);
     if (queued == NULL) {
+        board.tickets--; /* nobody has looked since: a sync would wait for it */
         pthread_mutex_unlock(&board.lock);
+        boc__value_drop(&op->value);
+        boc__value_drop(&op->fn);
         PyErr_NoMemory();
         return -1;
     }
@@ -243,7 +246,7 @@ static int submit(op_t *op) {
     board.tail = &queued->next;
     my_ticket = op->ticket;
     pthread_mutex_unlock(&board.lock);
-    boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0);
+    boc__emit_notice();
     if (ctx == NULL && op->what != OP_UPDATE && boc__interp_is_main()) {
         boc_counts_t c;
         boc_counts(&c);
@@ -409,7 +412,8 @@ static int key_of(PyObject *key, op_t *op) {
             PyErr_Format(PyExc_ValueError, "a noticeboard key has no NUL: %R", key);
         return -1;
     }
-    op->key = boc_name(s, (size_t)n);
+    if (boc__name_take(s, (size_t)n, &op->key) < 0)
+        return -1;
     op->hash = PyObject_Hash(key);
     return 0;
 }

@@ -501,7 +501,7 @@ void boc__replay_viewed(uint64_t id) {
         boc__r_moved();
     }
     boc__r_unlock();
-    boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* a write may have waited for it */
+    boc__emit_notice(); /* a write may have waited for it */
 }
 
 static int32_t writer_of(uint64_t writer) {
@@ -710,12 +710,12 @@ void *boc__replay_conduct(void *unused) {
         if (r.over || boc__asks() == 0)
             continue;
         boc__r_unlock();
-        boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* somebody awaits, and may not look: the service does */
+        boc__emit_notice(); /* somebody awaits, and may not look: the service does */
         boc__r_lock();
     }
     bool opens = r.opens;
     boc__r_unlock();
-    boc__emit(K_NOTICE, "", 0, "", 0, 0, 0, 0); /* writes that waited */
+    boc__emit_notice(); /* writes that waited */
     if (opens)
         boc_gate_open();
     return NULL;

@@ -31,6 +31,8 @@ static struct {
     item_t *head, **tail;
     _Atomic uint32_t depth;
     bool closed;
+    bool notice;           /* instead of an item: a write must not go unheard because there is no memory for one */
+    _Atomic uint32_t lost; /* items that there was no memory for, and nobody was told yet */
 } q = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .tail = &q.head};
 
 static _Atomic uint32_t cell_origin;             /* of main's cell that runs */
@@ -40,6 +42,16 @@ uint32_t boc__origin(void) {
     if (boc__in_body() && !(boc__ctx->current->flags & BOC_B_NATIVE))
         return boc__job(boc__ctx->current)->origin;
     return thread_origin ? thread_origin : atomic_load_explicit(&cell_origin, memory_order_relaxed);
+}
+
+void boc__emit_notice(void) {
+    pthread_mutex_lock(&q.lock);
+    if (!q.notice) {
+        q.notice = true;
+        atomic_fetch_add_explicit(&q.depth, 1, memory_order_relaxed);
+        pthread_cond_signal(&q.more);
+    }
+    pthread_mutex_unlock(&q.lock);
 }
 
 static void push(item_t *it) {
@@ -55,10 +67,18 @@ static void push(item_t *it) {
     pthread_mutex_unlock(&q.lock);
 }
 
+/* There is no memory to say it with: main says that there was something. */
+static void lose(void) {
+    atomic_fetch_add(&q.lost, 1);
+    atomic_fetch_add_explicit(&q.depth, 1, memory_order_relaxed);
+}
+
 void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uint64_t behavior, uint32_t name, uint32_t origin) {
     item_t *it = malloc(sizeof *it + na + nb);
-    if (it == NULL)
-        return; /* out of memory: text is the first thing to go */
+    if (it == NULL) { /* text is the first thing to go */
+        lose();
+        return;
+    }
     memset(it, 0, sizeof *it);
     it->kind = kind;
     it->na = na;
@@ -72,10 +92,23 @@ void boc__emit(int kind, const char *a, size_t na, const char *b, size_t nb, uin
     push(it);
 }
 
+void *boc__emission(int kind, const void *a, size_t na) {
+    item_t *it = calloc(1, sizeof *it + na);
+    if (it != NULL) {
+        it->kind = kind;
+        it->na = na;
+        memcpy(it->data, a, na);
+    }
+    return it;
+}
+
+void boc__emit_made(void *emission) { push(emission); }
+
 void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t origin, bool lost) {
     item_t *it = calloc(1, sizeof *it);
     if (it == NULL) {
         boc__blob_drop(exc);
+        lose();
         return;
     }
     it->kind = K_UNSEEN;
@@ -89,8 +122,10 @@ void boc__emit_unseen(uint64_t cown, uint32_t name, boc_blob_t *exc, uint32_t or
 
 void boc__emit_cown(int kind, boc_cown_t *c, uint32_t origin) {
     item_t *it = calloc(1, sizeof *it);
-    if (it == NULL)
+    if (it == NULL) {
+        lose();
         return;
+    }
     boc_cown_retain(c);
     it->kind = kind;
     it->cown = c;
@@ -105,7 +140,9 @@ void boc__service_after_fork(void) {
     pthread_cond_init(&q.more, NULL);
     q.head = NULL; /* the parent says it */
     q.tail = &q.head;
+    q.notice = false;
     atomic_store(&q.depth, 0);
+    atomic_store(&q.lost, 0);
 }
 
 /* ---- Python's side ----------------------------------------------------------------------- */
@@ -126,8 +163,8 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
         }
         b = PyUnicode_FromString(it->lost ? "lost" : "");
     } else if (it->cown != NULL) {
+        boc_cown_retain(it->cown);
         a = boc__cown_wrap(st, it->cown);
-        it->cown = NULL;
         b = PyUnicode_FromString("");
     } else if (it->kind == K_LOG || it->kind == K_WARN || it->kind == K_DISPLAY || it->kind == K_DONE) {
         a = PyBytes_FromStringAndSize(it->data, (Py_ssize_t)it->na);
@@ -144,6 +181,37 @@ static PyObject *as_tuple(boc_state_t *st, item_t *it) {
     return Py_BuildValue("iNNKNIi", it->kind, a, b, (unsigned long long)it->behavior, boc__name_str(it->name), it->origin, it->worker);
 }
 
+/* What main had no memory for stays the first to come. */
+static void put_back(item_t *list) {
+    item_t *last = list;
+    while (last->next != NULL)
+        last = last->next;
+    pthread_mutex_lock(&q.lock);
+    last->next = q.head;
+    if (q.head == NULL)
+        q.tail = &last->next;
+    q.head = list;
+    pthread_mutex_unlock(&q.lock);
+}
+
+static int add(PyObject *out, PyObject *tuple) {
+    int rc = tuple ? PyList_Append(out, tuple) : -1;
+    Py_XDECREF(tuple);
+    return rc;
+}
+
+/* What is no item: the noticeboard's call, and the word that something was lost. -1 with an exception: both are still to be told. */
+static int add_others(PyObject *out, bool notice) {
+    uint32_t lost = atomic_load(&q.lost);
+    if (lost != 0) {
+        PyObject *text = PyUnicode_FromFormat("boc: out of memory: %u texts, records or reports of behaviors were lost\n", lost);
+        if (text == NULL || add(out, Py_BuildValue("iNsisii", K_ERR, text, "", 0, "", 0, -1)) < 0)
+            return -1;
+        atomic_fetch_sub(&q.lost, lost);
+    }
+    return notice ? add(out, Py_BuildValue("issisii", K_NOTICE, "", "", 0, "", 0, -1)) : 0;
+}
+
 /* service_next(timeout) -> list of (kind, a, b, behavior id, name, origin, worker); [] when the time is up */
 static PyObject *service_next(PyObject *module, PyObject *args) {
     (void)module;
@@ -153,14 +221,17 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
         return NULL;
     struct timespec t = boc__until((int64_t)(timeout * 1e9));
     item_t *list;
+    bool notice;
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&q.lock);
-    while (q.head == NULL && !q.closed && timeout > 0 && pthread_cond_timedwait(&q.more, &q.lock, &t) != ETIMEDOUT)
+    while (q.head == NULL && !q.notice && !q.closed && timeout > 0 && pthread_cond_timedwait(&q.more, &q.lock, &t) != ETIMEDOUT)
         ;
     list = q.head;
     q.head = NULL;
     q.tail = &q.head;
-    if (list == NULL) /* whoever took the last ones has handled them: it asks again only then */
+    notice = q.notice;
+    q.notice = false;
+    if (list == NULL && !notice) /* whoever took the last ones has handled them: it asks again only then */
         atomic_store_explicit(&q.depth, 0, memory_order_relaxed);
     pthread_mutex_unlock(&q.lock);
     Py_END_ALLOW_THREADS
@@ -168,17 +239,26 @@ static PyObject *service_next(PyObject *module, PyObject *args) {
     PyObject *out = PyList_New(0);
     while (list != NULL) {
         item_t *it = list;
-        list = it->next;
-        PyObject *tuple = out ? as_tuple(st, it) : NULL;
-        if (tuple == NULL || PyList_Append(out, tuple) < 0)
+        if (out == NULL || add(out, as_tuple(st, it)) < 0) {
+            if (out == NULL || PyErr_ExceptionMatches(PyExc_MemoryError)) {
+                put_back(list);
+                break;
+            }
             boc__forgive();
-        Py_XDECREF(tuple);
+        }
+        list = it->next;
         if (it->blob != NULL)
             boc__blob_drop(it->blob);
         if (it->cown != NULL)
             boc_cown_release(it->cown);
         free(it);
     }
+    if ((out == NULL || add_others(out, notice) < 0) && notice)
+        boc__emit_notice();
+    if (out != NULL && PyErr_Occurred() && PyList_GET_SIZE(out) == 0)
+        Py_CLEAR(out);
+    else if (out != NULL)
+        boc__forgive(); /* what is left comes with the next call */
     return out;
 }
 
@@ -264,9 +344,9 @@ static PyObject *service_wait(PyObject *module, PyObject *args) {
     bool some;
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&q.lock);
-    while (q.head == NULL && !q.closed && pthread_cond_timedwait(&q.more, &q.lock, &t) != ETIMEDOUT)
+    while (q.head == NULL && !q.notice && !q.closed && pthread_cond_timedwait(&q.more, &q.lock, &t) != ETIMEDOUT)
         ;
-    some = q.head != NULL;
+    some = q.head != NULL || q.notice;
     q.closed = false;
     pthread_mutex_unlock(&q.lock);
     Py_END_ALLOW_THREADS

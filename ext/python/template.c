@@ -50,10 +50,8 @@ void boc__template_leave(template_t *t) {
 /* ---- the list of an interpreter's templates ---------------------------------------------
  * A body that captures the function around it leads from its code object over its template to that function and back to the
  * code, and the collector does not see it: code objects are none of its. So the end of a worker takes all apart. */
-static boc_brief_t list_lock;
-
 void boc__template_list(boc_state_t *st, template_t *t) {
-    boc__brief_lock(&list_lock);
+    boc__brief_lock(&boc__briefs.templates);
     if (t->at == NULL) {
         t->next = st->templates;
         t->at = &st->templates;
@@ -61,18 +59,44 @@ void boc__template_list(boc_state_t *st, template_t *t) {
             t->next->at = &t->next;
         st->templates = t;
     }
-    boc__brief_unlock(&list_lock);
+    boc__brief_unlock(&boc__briefs.templates);
 }
 
 static void list_take(template_t *t) {
-    boc__brief_lock(&list_lock);
+    boc__brief_lock(&boc__briefs.templates);
     if (t->at != NULL) {
         *t->at = t->next;
         if (t->next != NULL)
             t->next->at = t->at;
         t->at = NULL;
     }
-    boc__brief_unlock(&list_lock);
+    boc__brief_unlock(&boc__briefs.templates);
+}
+
+/* Moves what a template that was taken knows into *old; all of it belongs to certain globals. False: no memory. */
+static bool move_out(template_t *t, template_t *old) {
+    struct slot *fresh = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *fresh);
+    if (fresh == NULL)
+        return false;
+    *old = (template_t){.watch = t->watch, .nwatch = t->nwatch, .reached = t->reached, .nreached = t->nreached,
+                        .slots = t->slots, .nslots = t->nslots, .set = t->set, .globals = t->globals};
+    t->globals = NULL;
+    t->watch = NULL;
+    t->reached = NULL;
+    t->nwatch = t->nreached = 0;
+    t->slots = fresh;
+    t->set = NULL;
+    t->recipe = NULL;
+    t->met = 0;
+    return true;
+}
+
+/* May run Python. */
+static void drop(template_t *old) {
+    boc__forget_watched(old);
+    slots_free(old->slots, old->nslots);
+    boc__capset_drop(old->set);
+    Py_XDECREF(old->globals);
 }
 
 void boc__templates_forget(boc_state_t *st) {
@@ -80,29 +104,11 @@ void boc__templates_forget(boc_state_t *st) {
         list_take(t);
         if (!boc__template_take(t))
             continue; /* it comes back into the list at its next schedule */
-        struct slot *fresh = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *fresh);
-        if (fresh == NULL) {
-            boc__template_leave(t);
-            continue;
-        }
-        /* Whatever lets go of the last reference to the code frees t: so t is left alone first. */
-        template_t old = {.watch = t->watch, .nwatch = t->nwatch, .reached = t->reached, .nreached = t->nreached};
-        struct slot *slots = t->slots;
-        uint32_t nslots = t->nslots;
-        boc_capset_t *set = t->set;
-        PyObject *globals = t->globals;
-        t->globals = NULL; /* the functions in it lead back to the code too; who schedules again makes a new template */
-        t->watch = NULL;
-        t->reached = NULL;
-        t->nwatch = t->nreached = 0;
-        t->slots = fresh;
-        t->set = NULL;
-        t->recipe = NULL;
+        template_t old;
+        bool moved = move_out(t, &old);
         boc__template_leave(t);
-        boc__forget_watched(&old);
-        slots_free(slots, nslots);
-        boc__capset_drop(set);
-        Py_XDECREF(globals);
+        if (moved) /* whatever lets go of the last reference to the code frees t: so t was left alone first */
+            drop(&old);
     }
 }
 
@@ -111,10 +117,63 @@ void boc__template_free(void *p) {
     if (t == NULL)
         return;
     list_take(t);
-    boc__forget_watched(t);
-    slots_free(t->slots, t->nslots);
-    Py_XDECREF(t->globals);
+    drop(t);
     Py_XDECREF(t->texts);
-    boc__capset_drop(t->set);
     PyMem_Free(t);
+}
+
+/* ---- on the code object -------------------------------------------------------------------- */
+static template_t *template_new(PyCodeObject *code) {
+    template_t *t = PyMem_Calloc(1, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    atomic_init(&t->busy, true);
+    t->argcount = (uint32_t)code->co_argcount;
+    t->kwonly = (uint32_t)code->co_kwonlyargcount;
+    t->varargs = (code->co_flags & CO_VARARGS) != 0;
+    t->nfree = (uint32_t)code->co_nfreevars;
+    t->nslots = t->nfree + t->argcount + t->kwonly;
+    t->slots = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *t->slots);
+    if (t->slots != NULL)
+        return t;
+    PyMem_Free(t);
+    return NULL;
+}
+
+/* What hangs on the code object; else `made`, which hangs there then. NULL: nothing does, or an exception is set.
+   CPython looks after it without a lock, and frees what another takes the place of: so of threads that come with a template for one
+   code the first one's stays, as long as the code does. */
+static template_t *hanging(boc_state_t *st, PyObject *code, template_t *made) {
+    void *there = NULL;
+    boc__brief_lock(&boc__briefs.extras);
+    int rc = PyUnstable_Code_GetExtra(code, st->code_extra, &there);
+    if (rc == 0 && there == NULL && made != NULL && (rc = PyUnstable_Code_SetExtra(code, st->code_extra, made)) == 0)
+        there = made;
+    boc__brief_unlock(&boc__briefs.extras);
+    return rc == 0 ? there : NULL;
+}
+
+template_t *boc__template_of(boc_state_t *st, PyObject *func) {
+    PyObject *code = PyFunction_GET_CODE(func), *globals = PyFunction_GET_GLOBALS(func);
+    template_t *t = hanging(st, code, NULL), *made = NULL;
+    if (t != NULL && boc__template_take(t)) {
+        template_t old;
+        if (t->globals == globals)
+            return t;
+        if (move_out(t, &old)) {
+            t->globals = Py_NewRef(globals);
+            drop(&old);
+            return t;
+        }
+        boc__template_leave(t);
+    } else if (!PyErr_Occurred() && (made = template_new((PyCodeObject *)code)) != NULL) {
+        made->globals = Py_NewRef(globals);
+        made->once = t != NULL || (t = hanging(st, code, made)) != made;
+        if (t != NULL)
+            return made;
+        boc__template_free(made);
+    }
+    if (!PyErr_Occurred())
+        PyErr_NoMemory();
+    return NULL;
 }

@@ -240,8 +240,10 @@ static PyObject *with_names(template_t *t, PyObject *values) {
     Py_ssize_t n = PyTuple_GET_SIZE(values), names = t->set != NULL && t->set->any_mutable ? t->set->n : 0;
     PyObject *all = PyTuple_New(n + names);
     for (Py_ssize_t i = 0; all != NULL && i < n + names; i++) {
-        PyObject *v = i < n ? PyTuple_GET_ITEM(values, i) : is_named(t, (uint32_t)(i - n)) ? boc__watched(&t->watch[i - n]) : NULL;
+        PyObject *named = i >= n && is_named(t, (uint32_t)(i - n)) ? boc__watched(&t->watch[i - n]) : NULL;
+        PyObject *v = i < n ? PyTuple_GET_ITEM(values, i) : named;
         PyTuple_SET_ITEM(all, i, Py_NewRef(v ? v : Py_None));
+        boc__watched_done(named);
     }
     return all;
 }

@@ -43,6 +43,19 @@ uint32_t boc__name_id(PyObject *str) {
     return boc_name(s, (size_t)n);
 }
 
+/* Of a name that the body will look for: without a number it would not be there. -1: no room for it. */
+static int name_needed(PyObject *str, uint32_t *out) {
+    Py_ssize_t n;
+    const char *s = PyUnicode_AsUTF8AndSize(str, &n);
+    *out = 0;
+    if (s != NULL)
+        return boc__name_take(s, (size_t)n, out);
+    if (PyErr_ExceptionMatches(PyExc_MemoryError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+}
+
 /* One entry of what analyse() returned. */
 static int take_entry(PyObject *entry, watch_t *w, uint32_t *nwatch, reached_t *r, uint32_t *nreached) {
     PyObject *container, *key, *ns;
@@ -60,10 +73,8 @@ static int take_entry(PyObject *entry, watch_t *w, uint32_t *nwatch, reached_t *
     w->key = Py_NewRef(key);
     if (PyUnicode_CheckExact(key))
         PyUnicode_InternInPlace(&w->key);
-    w->ns = boc__name_id(ns);
-    w->name = boc__name_id(key);
     w->dirty = true;
-    return 0;
+    return name_needed(ns, &w->ns) < 0 ? -1 : name_needed(key, &w->name);
 }
 
 /* entries: what analyse() returned; fills t->watch and t->reached anew. */
@@ -122,10 +133,19 @@ int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *value
 }
 
 /* ---- captures of one schedule ------------------------------------------------------ */
-PyObject *boc__watched(watch_t *w) { /* borrowed, NULL: absent, or gone */
+PyObject *boc__watched(watch_t *w) {
+#ifdef Py_GIL_DISABLED
+    PyObject *v = NULL;
+    if (w->kind == WATCH_TYPE)
+        return w->cls.ref == NULL ? Py_XNewRef(w->cls.object) : PyWeakref_GetRef(w->cls.ref, &v) > 0 ? v : NULL;
+    if (w->kind == WATCH_ATTRIBUTES)
+        return Py_NewRef(w->container);
+    return PyDict_GetItemRef(w->container, w->key, &v) > 0 ? v : NULL;
+#else
     if (w->kind == WATCH_TYPE)
         return boc__recall(&w->cls);
     return w->kind == WATCH_ATTRIBUTES ? w->container : PyDict_GetItemWithError(w->container, w->key);
+#endif
 }
 
 static uint32_t type_version(PyObject *cls) {
@@ -178,8 +198,8 @@ static boc_capture_t *watch_capture(boc_state_t *st, watch_t *w, PyObject *v) {
     char what[120];
     snprintf(what, sizeof what, "the %s '%.80s' used by the behavior", name ? "name" : "class", boc_name_text(w->name));
     boc_capture_t *c = boc__capture_new(st, v, what);
-    if (c != NULL)
-        c->is_patch = !name;
+    if (c != NULL && !name)
+        c->is_patch = 1; /* that of a name may be one that others have too */
     return c;
 }
 
@@ -193,37 +213,45 @@ static bool reaches_else(boc_state_t *st, watch_t *w, PyObject *v) {
     return last == NULL || v == NULL || !boc__cown_check(st, v) || !boc__cown_check(st, last);
 }
 
-/* 0: nothing changed; 1: something did, and is marked dirty; 2: analyse again; -1 */
+/* Of one name that holds v: 0: nothing changed; 1: something did, and is marked dirty; 2: analyse again; -1 */
+static int look_at(boc_state_t *st, watch_t *w, PyObject *v) {
+    if (w->kind == WATCH_ATTRIBUTES) {
+        /* may have changed in place: taken anew */
+    } else if (w->kind == WATCH_TYPE) {
+        if (!w->dirty && (v == NULL || (w->version != 0 && w->version == type_version(v))))
+            return 0;
+        uint64_t shape = w->dirty || v == NULL ? w->met : class_shape(st, v);
+        if (shape != w->met)
+            return shape == 0 ? -1 : 2;
+    } else if (!w->dirty && !w->mutable) {
+        if (boc__knows(&w->last, v))
+            return 0;
+        if (reaches_else(st, w, v))
+            return 2;
+    } else if (w->mutable && !w->dirty && boc__reaches(v) && !boc__same_shape(&w->shape, v)) {
+        return 2;
+    }
+    w->dirty = true;
+    return 1;
+}
+
 static int look(boc_state_t *st, template_t *t) {
     int changed = t->set == NULL;
     for (uint32_t i = 0; i < t->nwatch; i++) {
-        watch_t *w = &t->watch[i];
-        PyObject *v = boc__watched(w);
-        if (w->kind == WATCH_ATTRIBUTES) {
-            /* may have changed in place: taken anew */
-        } else if (w->kind == WATCH_TYPE) {
-            if (!w->dirty && (v == NULL || (w->version != 0 && w->version == type_version(v))))
-                continue;
-            uint64_t shape = w->dirty || v == NULL ? w->met : class_shape(st, v);
-            if (shape != w->met)
-                return shape == 0 ? -1 : 2;
-        } else if (!w->dirty && !w->mutable) {
-            if (boc__knows(&w->last, v))
-                continue;
-            if (reaches_else(st, w, v))
-                return 2;
-        } else if (w->mutable && !w->dirty && boc__reaches(v) && !boc__same_shape(&w->shape, v)) {
-            return 2;
-        }
-        w->dirty = true;
-        changed = 1;
+        PyObject *v = boc__watched(&t->watch[i]);
+        int rc = look_at(st, &t->watch[i], v);
+        boc__watched_done(v);
+        if (rc < 0 || rc == 2)
+            return rc;
+        changed |= rc;
     }
     return changed;
 }
 
 /* Take the value of a name, or what was set on a class, anew. *more: it holds other functions or classes than before. */
 static boc_capture_t *take_watched(boc_state_t *st, watch_t *w, bool *more) {
-    PyObject *v = Py_XNewRef(boc__watched(w));
+    PyObject *now = boc__watched(w), *v = Py_XNewRef(now);
+    boc__watched_done(now);
     boc_capture_t *c = watch_capture(st, w, v);
     if (c != NULL) {
         if (w->capture != NULL)

@@ -13,19 +13,25 @@
 
 #define MOST_KEPT 100000 /* bytes */
 
+#ifdef Py_GIL_DISABLED
+#define CELL_VALUE(cell) PyCell_Get(cell) /* another thread of main may set it */
+#else
+#define CELL_VALUE(cell) Py_XNewRef(PyCell_GET(cell))
+#endif
+
 /* Value i of those that belong to the schedule itself: closure cells, captures after the cowns, keyword-only ones.
-   Borrowed; NULL without an exception: an empty cell. */
+   NULL without an exception: an empty cell. */
 static PyObject *dyn_value(template_t *t, PyFunctionObject *fn, spec_t *s, uint32_t ndefaults, uint32_t i, uint32_t *slot) {
     *slot = i;
     if (i < t->nfree)
-        return PyCell_GET(PyTuple_GET_ITEM(fn->func_closure, i));
+        return CELL_VALUE(PyTuple_GET_ITEM(fn->func_closure, i));
     uint32_t k = i - t->nfree;
     if (k < ndefaults) {
         uint32_t param = (uint32_t)s->nargs + k;
         *slot = t->nfree + param;
         if (k < (uint32_t)s->ncaptures)
-            return s->captures[k];
-        return PyTuple_GET_ITEM(fn->func_defaults, PyTuple_GET_SIZE(fn->func_defaults) - (Py_ssize_t)(t->argcount - param));
+            return Py_NewRef(s->captures[k]);
+        return Py_NewRef(PyTuple_GET_ITEM(fn->func_defaults, PyTuple_GET_SIZE(fn->func_defaults) - (Py_ssize_t)(t->argcount - param)));
     }
     k -= ndefaults;
     *slot = t->nfree + t->argcount + k;
@@ -39,7 +45,7 @@ static PyObject *dyn_value(template_t *t, PyFunctionObject *fn, spec_t *s, uint3
     if (v == NULL && !PyErr_Occurred())
         PyErr_Format(PyExc_TypeError, "keyword-only parameter '%U' of a behavior needs a default: it is a capture", key);
     Py_DECREF(names);
-    return v;
+    return Py_XNewRef(v);
 }
 
 /* For messages only: what a value of the schedule is called. */
@@ -113,38 +119,6 @@ static int take_slot(boc_state_t *st, template_t *t, PyFunctionObject *fn, uint3
     return 0;
 }
 
-/* To be given back by boc__template_leave. */
-static template_t *template_of(boc_state_t *st, PyObject *func) {
-    PyObject *code = PyFunction_GET_CODE(func), *globals = PyFunction_GET_GLOBALS(func);
-    void *extra = NULL;
-    if (PyUnstable_Code_GetExtra(code, st->code_extra, &extra) < 0)
-        return NULL;
-    template_t *t = extra;
-    bool once = t != NULL && !boc__template_take(t);
-    if (t != NULL && !once && t->globals == globals)
-        return t;
-    t = PyMem_Calloc(1, sizeof *t);
-    if (t == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    PyCodeObject *co = (PyCodeObject *)code;
-    t->once = once;
-    atomic_init(&t->busy, true);
-    t->globals = Py_NewRef(globals);
-    t->argcount = (uint32_t)co->co_argcount;
-    t->kwonly = (uint32_t)co->co_kwonlyargcount;
-    t->varargs = (co->co_flags & CO_VARARGS) != 0;
-    t->nfree = (uint32_t)co->co_nfreevars;
-    t->nslots = t->nfree + t->argcount + t->kwonly;
-    t->slots = PyMem_Calloc(t->nslots ? t->nslots : 1, sizeof *t->slots);
-    if (t->slots == NULL || (!once && PyUnstable_Code_SetExtra(code, st->code_extra, t) < 0)) {
-        boc__template_free(t);
-        return NULL;
-    }
-    return t;
-}
-
 /* ---- filling the behavior ----------------------------------------------------------- */
 PyObject *boc__body_name(boc_state_t *st, PyObject *func, uint32_t *id) {
     PyObject *name = PyFunction_Check(func) ? Py_NewRef(((PyFunctionObject *)func)->func_name) : NULL;
@@ -214,8 +188,7 @@ static uint32_t argument_name(boc_state_t *st, template_t *t, PyObject *func, Py
         snprintf(index[1], sizeof index[1], "[%d]", place);
     if (text != NULL)
         snprintf(full, sizeof full, "%.120s%s%s", text, index[0], index[1]);
-    else
-        boc__forgive();
+    boc__forgive(); /* a name for people */
     Py_XDECREF(vars);
     return text ? boc_name(full, strlen(full)) : 0;
 }
@@ -361,10 +334,9 @@ static int take_values(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
         PyObject *v = dyn_value(t, fn, s, job->ndefaults, i, &slot);
         if (v == NULL && PyErr_Occurred())
             return -1;
-        if (v != NULL && boc__atom(&job->dyn[i], v))
-            continue;
-        Py_XINCREF(v);
-        int rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again, &met);
+        int rc = 0;
+        if (v == NULL || !boc__atom(&job->dyn[i], v))
+            rc = take_slot(st, t, fn, slot, v, &job->dyn[i], again, &met);
         Py_XDECREF(v);
         if (rc < 0)
             return -1;
@@ -382,6 +354,7 @@ static PyObject *values_of(template_t *t, PyFunctionObject *fn, spec_t *s, uint3
         PyObject *v = dyn_value(t, fn, s, ndefaults, i, &slot);
         if ((v == NULL && PyErr_Occurred()) || (v != NULL && PyList_Append(all, v) < 0))
             Py_CLEAR(all);
+        Py_XDECREF(v);
     }
     PyObject *values = all ? PyList_AsTuple(all) : NULL;
     Py_XDECREF(all);
@@ -400,10 +373,10 @@ static int keep_shared(boc_state_t *st, template_t *t, PyFunctionObject *fn, spe
         uint32_t slot;
         PyObject *v = NULL;
         if (i < t->nfree && ((taken->flags & VF_ANEW) || taken->tag < V_BLOB))
-            v = PyTuple_GET_ITEM(fn->func_closure, i);
+            v = Py_NewRef(PyTuple_GET_ITEM(fn->func_closure, i));
         else if (i >= t->nfree && (taken->flags & VF_ANEW))
             v = dyn_value(t, fn, s, job->ndefaults, i, &slot);
-        PyTuple_SET_ITEM(values, i, Py_NewRef(v ? v : Py_None));
+        PyTuple_SET_ITEM(values, i, v ? v : Py_NewRef(Py_None));
     }
     int rc = values ? boc__together(st, t, job, values) : -1;
     Py_XDECREF(values);
@@ -517,7 +490,7 @@ PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s) {
         return NULL;
     if (!PyFunction_Check(func))
         return boc__schedule_callable(st, func, s);
-    template_t *t = template_of(st, func);
+    template_t *t = boc__template_of(st, func);
     if (t == NULL)
         return NULL;
     PyObject *handle = schedule_by(st, t, func, s);

@@ -63,6 +63,7 @@ typedef struct spec {
 PyObject *boc__schedule(boc_state_t *st, PyObject *func, spec_t *s);
 PyObject *boc__schedule_callable(boc_state_t *st, PyObject *func, spec_t *s);
 void boc__template_free(void *p);
+template_t *boc__template_of(boc_state_t *st, PyObject *func); /* taken; to be given back by boc__template_leave. NULL with an exception */
 bool boc__template_take(template_t *t);  /* false: another schedule is at it */
 void boc__template_leave(template_t *t); /* frees one for once */
 void boc__forget_watched(template_t *t);
@@ -80,7 +81,14 @@ bool boc__same_shape(const boc_memory_t *shape, PyObject *v);
 int boc__look_again(boc_state_t *st, template_t *t); /* 1: a function that the body leads to was edited; 0; -1 */
 int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *values); /* recipe and watched names anew */
 int boc__refresh(boc_state_t *st, template_t *t); /* 0: the set is current; 1: another was made; 2: analyse again; -1 */
-PyObject *boc__watched(watch_t *w); /* the value now; borrowed, NULL: absent, or gone */
+/* The value now; NULL: absent, or gone. Borrowed where a GIL keeps other threads of main from rebinding the name meanwhile, so
+   boc__watched_done() gives it back. */
+PyObject *boc__watched(watch_t *w);
+#ifdef Py_GIL_DISABLED
+#define boc__watched_done(v) Py_XDECREF(v)
+#else
+#define boc__watched_done(v) ((void)(v))
+#endif
 boc_capset_t *boc__set_of(template_t *t); /* the set for one behavior */
 
 /* ---- batches ---- */

@@ -75,8 +75,11 @@ def _packed_filters(filters: Any) -> list[Any] | None:
         return None
 
 
-def changed() -> bytes | None:
-    """The snapshot, or None if nothing changed since it was made last."""
+def changed(anew: bool = False) -> bytes | None:
+    """The snapshot, or None if nothing changed since it was made last.
+
+    anew: there is one in any case. Another thread may have made the last one and not handed it over yet.
+    """
     global _last
     environ: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]
     filters = getattr(sys.modules.get("warnings"), "filters", None)
@@ -84,7 +87,8 @@ def changed() -> bytes | None:
     limit = sys.getrecursionlimit()
     last = _last
     if (
-        last is not None
+        not anew
+        and last is not None
         and last[1] == sys.path
         and last[2] == limit
         and last[3] is levels

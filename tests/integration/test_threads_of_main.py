@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 
 import boc
@@ -199,3 +200,73 @@ def test_threads_read_the_board_while_it_changes():
             assert boc.noticeboard()["list"][1] == "same"
 
     together(4, work)
+
+
+BODY = """
+from boc import when
+
+def schedule(c, limit=2):
+    @when(c)
+    def body(c, more=(1, limit)):
+        c.value += more[0] + len(NAMES) - len(NAMES)
+        return c.value
+    return body
+"""
+
+
+def test_threads_schedule_a_body_for_the_first_time():
+    """What is known of a body hangs on its code object, from its first schedule on; another thread may be first."""
+    for _ in range(150):
+        names = {"NAMES": [1, 2]}
+        exec(BODY, names)
+        cowns = [Cown(0) for _ in range(4)]
+        together(4, lambda i, names=names, cowns=cowns: names["schedule"](cowns[i]).result())
+        assert boc.gather(cowns) == [1] * 4
+
+
+def test_threads_rebind_what_another_schedules():
+    """The names and cells that a body uses are taken while other threads bind them anew."""
+    names = {"NAMES": [0]}
+    exec(BODY, names)
+    cown = Cown(0)
+    cell = [0]
+
+    def capture():
+        @when(cown)
+        def body(c):
+            return len(cell)
+
+        return body
+
+    def work(i):
+        nonlocal cell
+        for r in range(600):
+            if i == 0:
+                names["NAMES"] = [r] * 3
+                cell = [r]
+            else:
+                names["schedule"](cown)
+                capture()
+
+    together(3, work)
+    assert cown.result() == 1200
+
+
+def test_threads_schedule_while_the_path_changes():
+    """Each schedule compares sys.path with what workers know of it."""
+    cown = Cown(0)
+
+    def work(i):
+        for r in range(300):
+            if i == 0:
+                sys.path.append(f"/nowhere/{r}")
+                sys.path.pop()
+
+            @when(cown)
+            def body(c):
+                c.value += 1
+
+    before = list(sys.path)
+    together(4, work)
+    assert sys.path == before
+    assert cown.result() == 1200
