@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 
-#define IDS 1024u /* taken from the common counter at a time */
+#define IDS 1024u  /* taken from the common counter at a time */
+#define SPARES 16u /* records that need no memory, see thread_spare() */
 
 #ifndef BOC_SYSTEMATIC
 _Thread_local boc__thread_t *boc__tls_record __attribute__((tls_model("initial-exec")));
@@ -32,17 +33,26 @@ uint64_t boc__id_refill(boc__thread_t *t) {
     return t->id_next++;
 }
 
-boc__thread_t *boc__thread_new(uint32_t index) {
-    boc__thread_t *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
-    if (t == NULL) {
-        return NULL;
-    }
+static boc__thread_t *thread_first(boc__thread_t *t, uint32_t index) {
     *t = (boc__thread_t){.index = index, .pool.home = boc__home_of(index), .random = index * 2654435761u + 1};
     atomic_init(&t->taken, true);
     t->all = boc__load_rlx(&all);
     while (!boc__cas(&all, &t->all, t)) {
     }
     return t;
+}
+
+boc__thread_t *boc__thread_new(uint32_t index) {
+    boc__thread_t *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
+    return t != NULL ? thread_first(t, index) : NULL;
+}
+
+/* Who calls in has no way to fail, and can be told only later that there is no memory: so some records are here. */
+static boc__thread_t *thread_spare(uint32_t index) {
+    static _Alignas(64) boc__thread_t spare[SPARES];
+    static _Atomic uint32_t used;
+    uint32_t i = boc__add(&used, 1);
+    return i < SPARES ? thread_first(&spare[i], index) : NULL;
 }
 
 static void thread_gone(void *arg) {
@@ -71,10 +81,12 @@ boc__thread_t *boc__thread_attach(void) {
         }
     }
     if (t == NULL) {
-        t = boc__thread_new(BOC_MAX_WORKERS + (main ? 0 : boc__add(&next_foreign, 1)));
+        uint32_t index = BOC_MAX_WORKERS + (main ? 0 : boc__add(&next_foreign, 1));
+        t = boc__thread_new(index);
+        t = t != NULL ? t : thread_spare(index);
     }
     if (t == NULL) {
-        abort(); /* a few hundred bytes are not to be had: nothing can go on */
+        abort(); /* more new threads than spares, and no memory for any of them */
     }
     boc__thread_bind(t);
     boc__os_at_thread_exit(thread_gone, t);

@@ -222,7 +222,16 @@ make_slot(void)
     return slot;
 }
 
-/* A slot whose interpreter served before, made current for this thread. NULL: none is idle. */
+static void
+keep_idle(boc__slot_t *slot)
+{
+    pthread_mutex_lock(&boc__slots.lock);
+    slot->next = boc__slots.idle;
+    boc__slots.idle = slot;
+    pthread_mutex_unlock(&boc__slots.lock);
+}
+
+/* A slot whose interpreter served before, made current for this thread. NULL: none is idle, or no memory for a thread state. */
 static boc__slot_t *
 reuse_slot(void)
 {
@@ -237,7 +246,8 @@ reuse_slot(void)
     }
     slot->thread = PyThreadState_New(slot->interp);
     if (slot->thread == NULL) {
-        Py_FatalError("boc: out of memory for a thread state");
+        keep_idle(slot);
+        return NULL;
     }
     PyEval_RestoreThread(slot->thread);
     if (slot->anchor != NULL) {
@@ -290,16 +300,15 @@ put_idle(boc__slot_t *slot)
     /* 3.12 cannot give an interpreter without thread states a new one. */
     slot->anchor = PyThreadState_New(slot->interp);
     if (slot->anchor == NULL) {
-        Py_FatalError("boc: out of memory for a thread state");
+        Py_EndInterpreter(slot->thread);
+        free(slot);
+        return;
     }
 #endif
     PyThreadState_Clear(slot->thread);
     PyThreadState_DeleteCurrent();
     slot->thread = NULL;
-    pthread_mutex_lock(&boc__slots.lock);
-    slot->next = boc__slots.idle;
-    boc__slots.idle = slot;
-    pthread_mutex_unlock(&boc__slots.lock);
+    keep_idle(slot);
 }
 
 void
@@ -368,9 +377,9 @@ boc__interp_porter_enter(uint32_t home)
     pthread_mutex_lock(&boc__slots.lock);
     PyInterpreterState *interp = boc__slots.at[home]->interp;
     pthread_mutex_unlock(&boc__slots.lock);
-    visit = PyThreadState_New(interp);
-    if (visit == NULL) {
-        Py_FatalError("boc: out of memory for a thread state");
+    const struct timespec moment = {.tv_nsec = 10000000};
+    while ((visit = PyThreadState_New(interp)) == NULL) {
+        nanosleep(&moment, NULL); /* who asked waits, and nobody else: until there is memory again */
     }
     PyEval_RestoreThread(visit);
 }

@@ -112,7 +112,8 @@ static int tag_id(boc_state_t *st, PyObject *o, uint32_t *out) {
             PyErr_Format(PyExc_ValueError, "a tag must be valid UTF-8: %.200R", o);
         return -1;
     }
-    *out = boc_name(s, (size_t)n);
+    if (boc__name_take(s, (size_t)n, out) < 0)
+        return -1;
 #ifndef Py_GIL_DISABLED
     if (PyUnicode_CheckExact(o)) {
         PyObject *before = st->tags[slot].text;

@@ -253,7 +253,7 @@ PyObject *boc__whencall(PyObject *module, PyObject *args, PyObject *kw) {
                     break;
             }
             Py_ssize_t kwonly = PyFunction_Check(func) ? ((PyCodeObject *)PyFunction_GET_CODE(func))->co_kwonlyargcount : 0;
-            for (Py_ssize_t i = argcount; names && i < argcount + kwonly; i++)
+            for (Py_ssize_t i = argcount; kwcaptures && names && i < argcount + kwonly; i++)
                 left -= PyDict_Contains(kwcaptures, PyTuple_GET_ITEM(names, i)) > 0;
             Py_XDECREF(names);
             if (!PyErr_Occurred() && left > 0)
@@ -349,7 +349,10 @@ PyObject *boc__batch_enter(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     if (batch.depth++ == 0 && (batch.number = ++batches) == 0)
         batch.number = ++batches;
-    return PyLong_FromUnsignedLong(batch.number);
+    PyObject *number = PyLong_FromUnsignedLong(batch.number);
+    if (number == NULL)
+        batch.depth--;
+    return number;
 }
 
 /* _batch_exit(ok): at the end of the outermost block, all or none. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+
 from boc import _core
 
 __all__ = ["batch"]
@@ -18,17 +20,14 @@ class batch:  # noqa: N801
     __slots__ = ("_number", "_thread")
 
     def __enter__(self) -> batch:
-        import _thread
-
         if getattr(self, "_thread", None) is not None:
             raise RuntimeError("this batch is in use; make a new one: with boc.batch():")
+        thread = _thread.get_ident()
         self._number = _core._batch_enter()
-        self._thread: int | None = _thread.get_ident()
+        self._thread: int | None = thread  # nothing can fail since: it would stay open
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
-        import _thread
-
         if self._thread != _thread.get_ident():
             raise RuntimeError("a batch belongs to the thread that entered it")
         self._thread = None
@@ -37,7 +36,5 @@ class batch:  # noqa: N801
     def __del__(self) -> None:
         if getattr(self, "_thread", None) is None:
             return
-        import _thread
-
         if self._thread == _thread.get_ident() and _core._batching() == self._number:
             _core._batch_exit(False)  # entered and never left

@@ -117,9 +117,9 @@ def stop() -> None:
 
 def _run() -> None:
     while not _stopping:
-        if not _core.service_wait(1.0) and not _notices:
-            continue
         try:
+            if not _core.service_wait(1.0) and not _notices and not _items:
+                continue
             with _lock:
                 _handle_all()
             _apply_notices()
