@@ -88,7 +88,9 @@ void boc__park(boc_worker_t *w) {
     if (host->park != NULL) {
         host->park(w->index);
     }
-    boc__not_brisk(w);
+    if (boc__load_rlx(&w->brisk) != 0) {
+        boc__store_rlx(&w->brisk, boc__ticks());
+    }
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_park, 0, 0, 0, 0);
     }
@@ -96,6 +98,11 @@ void boc__park(boc_worker_t *w) {
     uint32_t how;
     while ((how = boc__load_acq(&w->wake)) == BOC__ASLEEP) {
         boc__os_wait(&w->wake, BOC__ASLEEP, -1);
+    }
+    if (boc__brisk(w)) {
+        boc__store_rlx(&w->brisk, 1);
+    } else {
+        boc__not_brisk(w);
     }
     if (boc__tracing(t)) {
         boc__trace_one(t->ring, 0, BOC_T_unpark, 0, 0, 0, 0);

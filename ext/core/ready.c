@@ -260,8 +260,8 @@ void boc__tell_bound(boc_worker_t *w) {
 
 /* A wake-up costs as much as ten short bodies, and whoever pays for it falls behind meanwhile: one producer of null bodies
    was half as fast with two workers as with one. */
-static bool keeps_up(const boc_worker_t *w) {
-    return boc__load_rlx(&w->brisk) != 0 && boc__lane_size(&w->lane[BOC__FREE]) < BOC__FEW;
+static bool keeps_up(boc_worker_t *w) {
+    return boc__brisk(w) && boc__lane_size(&w->lane[BOC__FREE]) < BOC__FEW;
 }
 
 /* Others need not hear of it if w gets to it soon. */

@@ -22,6 +22,9 @@
 #ifndef BOC__FEW
 #define BOC__FEW 16u /* unless there are more in its ring */
 #endif
+#ifndef BOC__NAP_NS
+#define BOC__NAP_NS 1000000 /* a brisk worker that slept for longer counts anew: other work may come */
+#endif
 #ifndef BOC__LOOK_NS
 #define BOC__LOOK_NS 200000 /* a body that takes longer does not keep others from live values */
 #endif
@@ -60,7 +63,7 @@ struct boc_worker {
     int64_t admitted, patience;           /* ticks: when the token fired, and for how long it may rest */
     int64_t cpu_at, cpu_every, cpu_long;  /* ticks: sampling of the thread's CPU clock */
     bool searching;
-    uint32_t shorts;          /* short bodies in a row since it slept, at most BOC__BRISK */
+    uint32_t shorts;          /* short bodies in a row, at most BOC__BRISK */
     int64_t short_body;       /* ticks: BOC__SHORT_NS */
     /* what runs, for others to look at */
     _Atomic(boc_behavior_t *) body; /* the host is in it, or about to be; NULL: none */
@@ -76,7 +79,7 @@ struct boc_worker {
     _Atomic(boc_mail_t *) mail;
     _Atomic uint32_t serving;           /* somebody serves the fetches */
     _Atomic uint32_t incoming;          /* behaviors that it took from other homes and whose values are under way */
-    _Atomic uint32_t brisk;             /* its last bodies were short; written when that changes */
+    _Atomic int64_t brisk;              /* 1: its last bodies were short; 0: not so; else when it fell asleep, brisk (ticks) */
     _Atomic uint32_t porter;            /* see home.h */
     _Atomic(boc__os_thread_t *) porter_os;
     _Alignas(64) struct { /* the worker counts, but for unparked and porter_fetches */

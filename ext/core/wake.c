@@ -5,6 +5,8 @@
  */
 #include "wake.h"
 
+#include "tracing.h"
+
 #define WORDS (BOC_MAX_WORKERS / 64)
 
 static _Atomic uint64_t idle[WORDS];
@@ -51,6 +53,11 @@ static uint32_t first_awake(uint32_t from, uint32_t to) {
 uint32_t boc__awake_pick(uint32_t from, uint32_t n) {
     uint32_t i = first_awake(from, n);
     return i < n ? i : first_awake(0, from);
+}
+
+bool boc__brisk(boc_worker_t *w) {
+    int64_t since = boc__load_rlx(&w->brisk);
+    return since == 1 || (since != 0 && boc__ticks_span(boc__ticks() - since) < BOC__NAP_NS);
 }
 
 void boc__idle_set(uint32_t worker) {

@@ -162,7 +162,7 @@ MUTANTS = [
 ]
 
 SYSTEMATIC = ["-std=gnu11", "-O1", "-DBOC_SYSTEMATIC", "-DBOC__RING=4u", "-DBOC__TICK=4u", "-DBOC__IN_A_ROW=3u",
-              "-DBOC__LONG=2u", "-DBOC__BRISK=4u", "-DBOC__FEW=2u", "-DBOC__LOOK_NS=3000", "-DBOC__YOUNG_NS=800"]
+              "-DBOC__LONG=2u", "-DBOC__BRISK=4u", "-DBOC__FEW=2u", "-DBOC__NAP_NS=500", "-DBOC__LOOK_NS=3000", "-DBOC__YOUNG_NS=800"]
 TSAN = ["-std=c11", "-O1", "-g", "-fsanitize=thread"]
 
 
