@@ -258,7 +258,7 @@ static int64_t announce(boc_worker_t *w, boc_behavior_t *b) {
 }
 
 /* Until now it was busy. */
-static int64_t spent(boc_worker_t *w, int64_t start) {
+static boc__within int64_t spent(boc_worker_t *w, int64_t start) {
     int64_t now = boc__ticks();
     w->stamp = now;
     if (boc__unlikely(now - start > w->short_body)) {

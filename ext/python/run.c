@@ -331,7 +331,7 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     }
     if (st->touched != NULL)
         boc__put_back(st);
-    if (r != NULL)
+    if (r != NULL && (r->value.flags & VF_EXC))
         boc__tell_raised(r, job->origin);
     ctx->current = NULL;
     if (replay) {
