@@ -268,7 +268,8 @@ static PyObject *encoder_reducer_override(PyObject *self, PyObject *o) {
         return note_cown(st, ((boc_cown_object_t *)o)->core);
     if (PyFunction_Check(o))
         note_definition(o);
-    if (PyFunction_Check(o) || PyModule_Check(o) || is_part_of_definition(Py_TYPE(o))) {
+    bool own_exception = PyExceptionInstance_Check(o) && (Py_TYPE(o)->tp_flags & Py_TPFLAGS_HEAPTYPE);
+    if (PyFunction_Check(o) || PyModule_Check(o) || own_exception || is_part_of_definition(Py_TYPE(o))) {
         PyObject *f = boc__py(st, PY_REDUCE);
         return f ? PyObject_CallOneArg(f, o) : NULL;
     }

@@ -210,7 +210,7 @@ static PyObject *reader_value(boc_state_t *st, PyObject *self) {
             continue;
         if (c->value.flags & VF_EXC)
             boc__mark_seen(c);
-        PyObject *o = (c->value.flags & BOC_VALUE_ALONE) ? boc__lend(st, c) : boc__decode(st, &c->value);
+        PyObject *o = (c->value.flags & BOC_VALUE_ALONE) ? boc__lend(st, c) : boc__decode_cown(st, c, &c->value);
         if (o == NULL)
             return NULL;
         if ((c->value.flags & VF_LOST) && PyExceptionInstance_Check(o)) {

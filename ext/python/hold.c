@@ -532,7 +532,7 @@ PyObject *boc__result(boc_cown_t *c, PyObject *timeout) {
         return unscheduled(c), NULL;
     boc__drain_output(deadline);
     uint16_t flags = v.flags;
-    PyObject *o = boc__is_moved(v.tag) ? boc__give(st, &v) : boc__decode(st, &v);
+    PyObject *o = boc__is_moved(v.tag) ? boc__give(st, &v) : boc__decode_cown(st, c, &v);
     boc__value_drop(&v);
     return hand_out(st, o, flags);
 }

@@ -306,14 +306,11 @@ int boc__slot_open(boc_state_t *st, boc_cown_t *c) {
     return 1;
 }
 
-/* The exception of a failed decode becomes the cause of a TransferError that names the cown. */
-static void not_loaded(boc_state_t *st, const boc_cown_t *c) {
+void boc__not_loaded(boc_state_t *st, const char *what) {
     PyObject *exc = PyErr_GetRaisedException();
-    char label[80], text[120];
-    snprintf(text, sizeof text, "the value of %s", boc__cown_label(c, label, sizeof label));
     bool plain = PyErr_GivenExceptionMatches(exc, PyExc_Exception) && !PyErr_GivenExceptionMatches(exc, PyExc_MemoryError);
     PyObject *f = plain ? boc__py(st, PY_ARRIVAL) : NULL;
-    PyObject *error = f ? PyObject_CallFunction(f, "Os", exc, text) : NULL;
+    PyObject *error = f ? PyObject_CallFunction(f, "Os", exc, what) : NULL;
     if (error == NULL) {
         boc__forgive();
         PyErr_SetRaisedException(exc);
@@ -321,6 +318,16 @@ static void not_loaded(boc_state_t *st, const boc_cown_t *c) {
     }
     Py_DECREF(exc);
     PyErr_SetRaisedException(error);
+}
+
+PyObject *boc__decode_cown(boc_state_t *st, const boc_cown_t *c, const boc_value_t *v) {
+    PyObject *o = boc__decode(st, v);
+    if (o == NULL && v->tag == V_BLOB) {
+        char label[80], text[120];
+        snprintf(text, sizeof text, "the value of %s", boc__cown_label(c, label, sizeof label));
+        boc__not_loaded(st, text);
+    }
+    return o;
 }
 
 PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
@@ -331,12 +338,9 @@ PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c) {
         boc__slot_open(st, c);
     if (v->tag == V_LIVE && !(v->flags & VF_LOST))
         return Py_NewRef((PyObject *)v->u.p);
-    PyObject *o = boc__decode(st, v);
-    if (o == NULL) {
-        if (v->tag == V_BLOB)
-            not_loaded(st, c);
+    PyObject *o = boc__decode_cown(st, c, v);
+    if (o == NULL)
         return NULL;
-    }
     if (v->flags & VF_LOST) {
         if (PyExceptionInstance_Check(o)) {
             PyErr_SetRaisedException(o);

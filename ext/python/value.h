@@ -81,6 +81,9 @@ void boc__live_flush(boc_state_t *st);                /* encode all: the interpr
 void boc__drop_there(int home, PyObject *o);          /* DECREF in the interpreter of a worker, or -1: main's. Any thread */
 bool boc__drop_value(boc_cown_t *c);                  /* core callback; false: the cown is freed later */
 PyObject *boc__slot_get(boc_state_t *st, boc_cown_t *c); /* for the holder: .value */
+/* The exception of a failed decode becomes the cause of a TransferError: `what` "cannot be loaded here". */
+void boc__not_loaded(boc_state_t *st, const char *what);
+PyObject *boc__decode_cown(boc_state_t *st, const boc_cown_t *c, const boc_value_t *v); /* that names the cown then */
 void boc__slot_set(boc_state_t *st, boc_cown_t *c, PyObject *o);
 int boc__slot_open(boc_state_t *st, boc_cown_t *c);   /* decode an encoded value in place before a body */
 

@@ -22,7 +22,7 @@ from boc._errors import BehaviorError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 __all__ = ["describe", "encode_part", "pack", "raised_for", "type_name", "unpack"]
@@ -137,20 +137,24 @@ def _pack_type(cls: type) -> Any:
         return ("", type_name(cls), None)
 
 
-def _pack_fields(exc: BaseException) -> Any:
-    fields: list[tuple[str, Any]] = []
+def fields_of(exc: BaseException) -> Iterator[tuple[str, Any]]:
+    """What is in slots and C structures beyond args."""
     for cls in type(exc).__mro__:
         if cls.__flags__ & _HEAP_TYPE:
             for name, slot in vars(cls).items() if "__slots__" in vars(cls) else ():
                 if type(slot) is MemberDescriptorType and hasattr(exc, name):
-                    fields.append((name, _part(getattr(exc, name))))
+                    yield name, getattr(exc, name)
         elif names := _FIELDS.get(cls):
             for name in names:
                 value = getattr(exc, name, None)
                 if value is not None:
-                    fields.append((name, _part(value)))
-            if cls is AttributeError:
-                fields.append(("obj", _pack_object(exc)))
+                    yield name, value
+
+
+def _pack_fields(exc: BaseException) -> Any:
+    fields = [(name, _part(value)) for name, value in fields_of(exc)]
+    if isinstance(exc, AttributeError):
+        fields.append(("obj", _pack_object(exc)))
     return tuple(fields)
 
 
@@ -284,7 +288,7 @@ def _kind_name(kind: Any) -> str:
     return f"{kind[0]}.{kind[1]}" if kind[0] else str(kind[1])
 
 
-def _bare(cls: type[BaseException], *args: Any) -> BaseException:
+def bare(cls: type[BaseException], *args: Any) -> BaseException:
     """A new instance by the nearest C base's `__new__`: nothing of the user's runs."""
     base = next(b for b in cls.__mro__ if not b.__flags__ & _HEAP_TYPE)
     exc = base.__new__(cls, *args)
@@ -292,7 +296,7 @@ def _bare(cls: type[BaseException], *args: Any) -> BaseException:
     return exc
 
 
-def _set(exc: BaseException, name: str, value: Any) -> None:
+def set_field(exc: BaseException, name: str, value: Any) -> None:
     for cls in type(exc).__mro__:  # C fields and slots, past a user's property or __setattr__
         slot = vars(cls).get(name)
         if isinstance(slot, GetSetDescriptorType | MemberDescriptorType):
@@ -304,7 +308,7 @@ def _set(exc: BaseException, name: str, value: Any) -> None:
 def _fill(exc: BaseException, fields: Any, state: Any) -> None:
     for name, part in fields or ():
         try:
-            _set(exc, name, _unpart(part))
+            set_field(exc, name, _unpart(part))
         except Exception:  # a field that this build does not have
             continue
     if state:
@@ -361,9 +365,9 @@ def _build(packed: Any, i: int, built: dict[int, BaseException], busy: set[int])
                 # A group cannot be its own member, so a busy one can only be a damaged record.
                 around = busy | {i}
                 inner = [_build(packed, m, built, around) for m in members if m not in around]
-                exc = _bare(cls, _unpart(args[0]), inner or [BehaviorError("members were lost")])
+                exc = bare(cls, _unpart(args[0]), inner or [BehaviorError("members were lost")])
             else:
-                exc = _bare(cls)
+                exc = bare(cls)
                 _put["args"](exc, tuple(map(_unpart, args)))
             _fill(exc, fields, state)
         except Exception:

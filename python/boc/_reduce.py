@@ -19,7 +19,7 @@ from types import (
     ModuleType,
 )
 
-from boc import _annotations, _byname, _load, _names, _scan, _stable, _store, _typed
+from boc import _annotations, _byname, _error_parts, _load, _names, _scan, _stable, _store, _typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def reduce(obj: Any, of_class: OfClass, of_function: Callable[[FunctionType], An
     if handler is not None:
         return handler(obj)
     special = _SPECIAL.get((kind.__module__, kind.__qualname__))
-    return NotImplemented if special is None else special(obj)
+    if special is None:
+        return _error_parts.reduce(obj) if issubclass(kind, BaseException) else NotImplemented
+    return special(obj)
 
 
 def _named(obj: Any) -> Any:

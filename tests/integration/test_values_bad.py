@@ -258,3 +258,111 @@ def test_a_gigabyte():
     value = make.unwrap()
     assert value["x"][-1] == 7
     assert debug.buffers()["copied_bytes"] == before
+
+
+class Two(Exception):
+    """Its `__init__` takes other things than its `args`."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+        self.first = first
+        self.second = second
+
+
+class Slotted(OSError):
+    __slots__ = ("place",)
+
+    def __init__(self, place):
+        super().__init__(2, "gone", "/kitchen")
+        self.place = place
+
+
+class Own(Exception):
+    def __init__(self, first, second):
+        super().__init__(first)
+        self.second = second
+
+    def __reduce__(self):
+        return Own, (self.args[0], self.second + 1)
+
+
+class Several(ExceptionGroup):
+    def __new__(cls, members):
+        return super().__new__(cls, "several", members)
+
+    def __init__(self, members):
+        self.count = len(members)
+
+
+def looks(error):
+    return [(type(e).__name__, str(e), sorted(vars(e).items())) for e in error]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_exceptions_in_values_are_rebuilt_without_their_init(check):
+    boc.start(2, check=check)
+    two = Two(1, [2])
+    two.add_note("a note")
+    errors = [two, Slotted("oven"), Several([two, KeyError(3)])]
+    c = Cown(errors)
+
+    @when(c)
+    def body(c):
+        first, slotted, several = c.value
+        c.value.append(Two(3, first.second))
+        same = several.exceptions[0] is first
+        return looks(c.value), slotted.place, slotted.errno, slotted.filename, several.count, same
+
+    seen, *rest = body.result()
+    assert rest == ["oven", 2, "/kitchen", 2, True]
+    assert seen[:3] == looks(errors)
+    back = c.result()
+    assert looks(back) == seen and [type(e) for e in back] == [Two, Slotted, Several, Two]
+
+    @when()
+    def returns():
+        return two, Own(1, 2)
+
+    assert returns.result()[0].second == [2] and returns.result()[1].second == 3
+    assert not returns.exception
+    boc.send("error", two)
+    assert boc.receive("error")[1].second == [2]
+    boc.notice_write("error", two)
+    assert boc.notice_read("error").__notes__ == ["a note"]
+
+
+def test_what_cannot_be_loaded_on_main_is_named():
+    broken = Nonsense((int, ("no number",)))
+    c = Cown(broken, name="jar")
+    boc.send("tag", broken)
+    boc.notice_write("key", broken)
+
+    @when()
+    def returns():
+        return [Nonsense((int, ("no number",)))]
+
+    def held():
+        with c:
+            return c.value
+
+    for read, name in [
+        (c.result, "'jar'"),
+        (held, "'jar'"),
+        (c.unwrap, "'jar'"),
+        (returns.result, "'returns'"),
+        (lambda: boc.receive("tag"), "message"),
+        (lambda: boc.notice_read("key"), "'key' on the noticeboard"),
+    ]:
+        with pytest.raises(TransferError, match=f"{name}.* cannot be loaded here: ValueError: invalid literal") as caught:
+            read()
+        assert type(caught.value.__cause__) is ValueError
+
+    @when(boc.read(c))
+    def reads(c):
+        return c.value
+
+    with pytest.raises(TransferError, match="'jar' cannot be loaded here"):
+        reads.result()
+    with c:
+        c.value = 1
+    assert c.result() == 1
