@@ -61,15 +61,15 @@ def arguments(code: CodeType, count: int) -> tuple[str | None, ...]:
         return ()
     node = tree.body[0]
     for decorator in getattr(node, "decorator_list", ()):
-        if isinstance(decorator, ast.Call) and _is_when(decorator.func):
+        if isinstance(decorator, ast.Call) and _is(decorator.func, "when"):
             texts: list[str | None] = []
             for arg in decorator.args:
-                if isinstance(arg, ast.Call) and len(arg.args) == 1:  # read(c)
+                if isinstance(arg, ast.Starred):  # from here on a place in the line is not a place in the call
+                    return (*texts, *[None] * (count - len(texts)))
+                if isinstance(arg, ast.Call) and _is(arg.func, "read") and len(arg.args) == 1:
                     arg = arg.args[0]
                 named = isinstance(arg, (ast.Name, ast.Attribute, ast.Subscript))
                 texts.append(ast.get_source_segment(text, arg) if named else None)
-                if isinstance(arg, ast.Starred):
-                    return ()
             return tuple(texts) if len(texts) == count else ()
     return ()
 
@@ -84,8 +84,8 @@ def module_of(filename: str) -> str:
     return filename.removesuffix(".py") or "<unknown>"
 
 
-def _is_when(node: object) -> bool:
-    return getattr(node, "id", getattr(node, "attr", "")) in ("when",)
+def _is(function: object, name: str) -> bool:
+    return getattr(function, "id", getattr(function, "attr", "")) == name
 
 
 def hint(hints: list[tuple[str, str, str]]) -> None:

@@ -512,3 +512,20 @@ def test_values_go_round(value):
     got = same.result()
     assert got == value and type(got) is type(value)
     assert c.result() == value
+
+
+def test_names_before_a_star_in_the_call():
+    jar, shelf, others = Cown(1), [Cown(2)], [Cown(3), Cown(4)]
+    size = 5
+
+    @when(jar, shelf[0], *others)
+    def f(a, b, *rest):
+        pass
+
+    assert [c.name for c in (jar, shelf[0], *others)] == ["jar", "shelf[0]", "rest[0]", "rest[1]"]
+
+    @when(Cown(size), boc.read(Cown(size)))
+    def g(bowl, plate):
+        return bowl.name, plate.name
+
+    assert g.result() == ("bowl", "plate")
