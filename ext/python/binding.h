@@ -222,6 +222,7 @@ static inline void boc__arrived(boc_cown_t *c) {
 
 /* ---- message.c ------------------------------------------------------------ */
 void boc__message_forget(boc_state_t *st);            /* the interpreter ends */
+void boc__message_look_again(void);                   /* every waiter */
 
 /* ---- frames.c ------------------------------------------------------------- */
 boc_state_t *boc__worker_state(uint32_t worker);      /* NULL: no such worker */

@@ -16,6 +16,7 @@ in_child(void)
         boc__runtime_only_main();
     }
     boc__slots_reset();
+    boc__interp_pinned_after_fork();
     boc_after_fork_child();
     boc__binding_after_fork();
 }

@@ -273,6 +273,65 @@ boc__interp_check(void)
     return -1;
 }
 
+/* ---- a pinned body, on a thread of main ---------------------------------------------- */
+
+static struct {
+    pthread_mutex_t lock; /* between who asks and the end of the body: an interrupt never meets what runs next */
+    uint64_t behavior;
+    unsigned long thread;
+    PyObject *interrupted; /* borrowed from main's state */
+    bool raised;
+} pinned = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void
+boc__interp_pinned_after_fork(void)
+{
+    pthread_mutex_init(&pinned.lock, NULL);
+}
+
+void
+boc__interp_pinned(uint64_t behavior, PyObject *interrupted)
+{
+    pthread_mutex_lock(&pinned.lock);
+    if (pinned.raised) {
+        PyThreadState_SetAsyncExc(pinned.thread, NULL); /* the body was over first, or this clears nothing */
+    }
+    pinned.behavior = interrupted == NULL ? 0 : behavior;
+    pinned.thread = PyThread_get_thread_ident();
+    pinned.interrupted = interrupted;
+    pinned.raised = false;
+    pthread_mutex_unlock(&pinned.lock);
+}
+
+static bool
+raise_in_pinned(uint64_t behavior)
+{
+    pthread_mutex_lock(&pinned.lock);
+    bool runs_now = pinned.behavior == behavior;
+    if (runs_now) {
+        pinned.raised = true;
+        PyThreadState_SetAsyncExc(pinned.thread, pinned.interrupted);
+    }
+    pthread_mutex_unlock(&pinned.lock);
+    return runs_now;
+}
+
+static int
+raise_in_pinned_later(void *behavior)
+{
+    raise_in_pinned((uintptr_t)behavior);
+    return 0;
+}
+
+bool
+boc__interp_interrupt_pinned(uint64_t behavior)
+{
+    if (boc__interp_is_main()) {
+        return raise_in_pinned(behavior);
+    }
+    return boc__runtime_add_pending(PyInterpreterState_Main(), raise_in_pinned_later, (void *)(uintptr_t)behavior);
+}
+
 /* ---- imports are not broken ---------------------------------------------------------- */
 
 static PyObject *

@@ -64,6 +64,7 @@ void boc__slots_end_idle(void);
 boc__slot_t *boc__slot_mine(void);
 /* After a fork: the child has no slots and a lock of its own. */
 void boc__slots_reset(void);
+void boc__interp_pinned_after_fork(void);
 
 /* A worker is in the table: nothing that it does makes the others stand still. boc__slots.lock held. */
 void boc__world_watch(void);

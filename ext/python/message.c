@@ -215,7 +215,10 @@ static bool take(tag_t *t, boc_value_t *out) {
 
 /* What arrived under a tag, as receive() gives it; v is used up. text: the tag's own, or NULL. */
 static PyObject *arrived(boc_state_t *st, uint32_t tag, PyObject *text, boc_value_t *v) {
+    bool encoded = v->tag == V_BLOB;
     PyObject *contents = boc__decode_taking(st, v), *pair = contents ? PyTuple_New(2) : NULL;
+    if (contents == NULL && encoded)
+        boc__not_loaded(st, "the contents of a message");
     boc__value_drop(v);
     text = pair == NULL ? NULL : text != NULL ? Py_NewRef(text) : boc__name_str(tag);
     if (text == NULL) {
@@ -297,7 +300,7 @@ static PyObject *msg_wait_for(PyObject *module, PyObject *args) {
         if (i == SPINS)
             sleep_for(ids, n, deadline, seen);
         Py_END_ALLOW_THREADS
-        if (boc__replay_returns(left, ends) < 0 || (replay && !ends && boc__replay_look(sent_since, &seen) < 0) || PyErr_CheckSignals() < 0 || boc__wait_slice(st, BOC_EINTR, pump) < 0) {
+        if (boc__replay_returns(left, ends) < 0 || (replay && !ends && boc__replay_look(sent_since, &seen) < 0) || boc__interp_check() < 0 || boc__wait_slice(st, BOC_EINTR, pump) < 0) {
             PyMem_Free(ids);
             return NULL;
         }
@@ -351,7 +354,7 @@ static PyObject *msg_drain(PyObject *module, PyObject *const *args, Py_ssize_t g
     static const char *const names[] = {"tags", NULL};
     PyObject *tags;
     boc_state_t *st = boc__st();
-    if (st == NULL || boc__arguments(args, given, kwnames, names, 1, "drain(tags)", &tags) < 0)
+    if (st == NULL || boc__not_in_update() < 0 || boc__arguments(args, given, kwnames, names, 1, "drain(tags)", &tags) < 0)
         return NULL;
     Py_ssize_t n;
     uint32_t *ids = tag_ids(st, tags, &n);
@@ -367,18 +370,24 @@ static PyObject *msg_drain(PyObject *module, PyObject *const *args, Py_ssize_t g
     Py_RETURN_NONE;
 }
 
-/* _clear_messages(): every queue, and every waiter looks again */
-static PyObject *msg_clear(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
-    for (int b = 0; b < BUCKETS; b++)
-        for (tag_t *t = atomic_load_explicit(&mail.bucket[b], memory_order_acquire); t != NULL; t = t->chain)
-            empty(t);
+void boc__message_look_again(void) {
     pthread_mutex_lock(&mail.lock);
     for (waiting_t *w = mail.waiters; w != NULL; w = w->next) {
         w->woken = true;
         pthread_cond_signal(&w->wake);
     }
     pthread_mutex_unlock(&mail.lock);
+}
+
+/* _clear_messages(): every queue, and every waiter looks again */
+static PyObject *msg_clear(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    if (boc__not_in_update() < 0)
+        return NULL;
+    for (int b = 0; b < BUCKETS; b++)
+        for (tag_t *t = atomic_load_explicit(&mail.bucket[b], memory_order_acquire); t != NULL; t = t->chain)
+            empty(t);
+    boc__message_look_again();
     Py_RETURN_NONE;
 }
 

@@ -188,7 +188,7 @@ static int await_ticket(bool all, int64_t deadline) {
             return -1;
         if (replay && rc != 0)
             boc__emit_notice(); /* the mutator looks again whose turn it is */
-        if (rc == BOC_ETIME || (rc != 0 && ((replay && boc__replay_look(mine_applied, &all) < 0) || PyErr_CheckSignals() < 0)))
+        if (rc == BOC_ETIME || (rc != 0 && ((replay && boc__replay_look(mine_applied, &all) < 0) || PyErr_CheckSignals() < 0 || boc__interp_check() < 0)))
             return rc == BOC_ETIME ? BOC_ETIME : -1;
         if (rc == 0)
             my_ticket = 0;
@@ -478,7 +478,7 @@ static PyObject *notice_sync(PyObject *module, PyObject *args, PyObject *kw) {
     static char *keys[] = {"timeout", NULL};
     PyObject *timeout = NULL, *thirty = NULL;
     int64_t deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "|O:notice_sync", keys, &timeout))
+    if (boc__not_in_update() < 0 || !PyArg_ParseTupleAndKeywords(args, kw, "|O:notice_sync", keys, &timeout))
         return NULL;
     if (timeout == NULL)
         timeout = thirty = PyFloat_FromDouble(30.0);
@@ -647,6 +647,11 @@ static PyObject *read_note(boc_state_t *st, note_t *n, PyObject *key) {
     if (n->v.tag != V_BLOB && n->v.tag != V_MOVED && n->v.tag != V_DEF)
         return boc__decode(st, &n->v);
     PyObject *o = n->v.tag == V_BLOB ? boc__seen_object(st, n->name, n->v.u.p) : boc__decode(st, &n->v);
+    if (o == NULL && n->v.tag == V_BLOB) {
+        char text[120];
+        snprintf(text, sizeof text, "the value of '%s' on the noticeboard", boc_name_text(n->name));
+        boc__not_loaded(st, text);
+    }
     if (o != NULL && ctx != NULL) {
         if (ctx->board == NULL)
             ctx->board = PyDict_New();

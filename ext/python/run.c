@@ -269,6 +269,16 @@ static void rest_for_ever(void) {
         pause();
 }
 
+static PyObject *call_pinned(boc_state_t *st, boc_behavior_t *b, boc_job_t *job) {
+    PyObject *interrupted = boc__error_type(st, "Interrupted");
+    if (interrupted == NULL)
+        return NULL;
+    boc__interp_pinned(b->id, interrupted);
+    PyObject *value = call(st, b, job);
+    boc__interp_pinned(0, NULL);
+    return value;
+}
+
 int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     boc_job_t *job = boc__job(b);
     boc_cown_t *r = boc__result_of(b);
@@ -295,7 +305,7 @@ int boc__run_body(boc_state_t *st, boc_ctx_t *ctx, boc_behavior_t *b) {
     if (why != NULL)
         PyErr_SetRaisedException(why);
     else if (ready == 0)
-        value = call(st, b, job);
+        value = st->worker < 0 ? call_pinned(st, b, job) : call(st, b, job);
     st->body_set = NULL;
     boc__together_end(st);
     if (st->worker < 0 || boc__batching())

@@ -372,27 +372,35 @@ static bool interrupt_wherever(uint64_t id) {
     return false;
 }
 
+static bool interrupt_body(uint64_t id, bool pinned) {
+    bool asked = pinned ? boc__interp_interrupt_pinned(id) : interrupt_wherever(id);
+    if (asked)
+        boc__message_look_again(); /* it may wait in receive() */
+    return asked;
+}
+
 static PyObject *rt_cancel(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *cown;
     int interrupt;
     boc_state_t *st = boc__st();
-    if (st == NULL || !PyArg_ParseTuple(args, "Op:_cancel", &cown, &interrupt))
+    if (st == NULL || boc__not_in_update() < 0 || !PyArg_ParseTuple(args, "Op:_cancel", &cown, &interrupt))
         return NULL;
     boc_cown_t *c = boc__cown_core(st, cown);
     if (boc__hooked(HOOK_REPLAY) && boc__replay_cancelling(c->id) < 0)
         return NULL;
-    bool begun = false;
+    bool begun = false, pinned = false;
     int rc = BOC_ESTATE;
     boc__slot_lock(c);
     if (c->value.tag == V_EMPTY && c->value.u.p != NULL) {
         boc_behavior_t *b = c->value.u.p;
         rc = boc_cancel(b);
-        begun = !(b->flags & BOC_B_PINNED) && atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
+        begun = atomic_load_explicit(&b->state, memory_order_acquire) == BOC_ST_RUNNING;
+        pinned = b->flags & BOC_B_PINNED;
     }
     boc__slot_unlock(c);
     /* If it has begun, its worker has said so before, and does until the body is over. */
-    return PyLong_FromLong(rc == BOC_OK || (begun && interrupt && interrupt_wherever(c->id)));
+    return PyLong_FromLong(rc == BOC_OK || (begun && interrupt && interrupt_body(c->id, pinned)));
 }
 
 /* _check_result(cown): TypeError unless it is what @when returned */

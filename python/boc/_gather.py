@@ -30,6 +30,8 @@ def _all(cowns: Iterable[Any], what: str) -> list[Any]:
         raise RuntimeError(f"{what} cannot be used inside a behavior: a body never waits")
     if _core._batching():
         raise RuntimeError(f"{what} inside `with batch():` would wait for what the batch has not scheduled yet")
+    if isinstance(cowns, _core.Cown):
+        raise TypeError(f"{what} takes a list of cowns, not one: put them in brackets, [a, b]")
     found = list(cowns)
     for c in found:
         if not isinstance(c, _core.Cown):

@@ -14,6 +14,12 @@ def one(c, k):
     return c.value, k
 
 
+@pytest.mark.parametrize("call", [boc.gather, boc.as_completed])
+def test_a_cown_where_a_list_of_them_belongs(call):
+    with pytest.raises(TypeError, match="takes a list of cowns, not one"):
+        call(Cown(1))
+
+
 @pytest.mark.parametrize("flag", [True, False])
 @pytest.mark.parametrize("call", [
     lambda t: Cown(1).result(t),

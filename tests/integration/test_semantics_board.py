@@ -265,11 +265,20 @@ def test_a_failing_update_keeps_the_old_value(caplog):
     assert body.exception is False
 
 
-def test_calling_boc_in_an_update_fails_it(caplog):
+@pytest.mark.parametrize("calls", [
+    lambda done: notice_read("key"),
+    lambda done: notice_sync(),
+    lambda done: boc.drain("tag"),
+    lambda done: boc.set_tags([]),
+    boc.cancel,
+], ids=["notice_read", "notice_sync", "drain", "set_tags", "cancel"])
+def test_calling_boc_in_an_update_fails_it(calls, caplog):
+    done = when()(list)
+    done.result()
     notice_write("key", "old")
     with caplog.at_level(logging.WARNING, logger="boc"):
-        notice_update("key", lambda value: notice_read("key"))
-        notice_sync()
+        notice_update("key", lambda value: calls(done))
+        notice_sync(10)  # sooner than a sync inside would end
     assert notice_read("key") == "old"
     assert any("main" in r.getMessage() for r in caplog.records)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -162,3 +163,35 @@ def test_a_body_in_receive_is_interruptible():
     boc.cancel(waits, interrupt=True)
     with pytest.raises(boc.Cancelled):
         waits.result(timeout=5)
+
+
+def writes_and_syncs():
+    boc.notice_write("mine", 1)
+    boc.notice_sync()
+
+
+@pytest.mark.parametrize("waits", [lambda: receive("never"), writes_and_syncs], ids=["receive", "notice_sync"])
+def test_an_interrupt_does_not_wait_for_a_body_that_waits_in_boc(waits, monkeypatch):
+    # Three tries, for a loaded machine: it took half a second each time, or until the wait's own end.
+    took = []
+    go = threading.Event()
+    monkeypatch.setattr(sys, "go", go, raising=False)
+    boc.notice_update("key", lambda value: sys.go.wait(20))
+    try:
+        for _ in range(3):
+            @when()
+            def body(waits=waits):
+                send("in", 1)
+                waits()
+
+            receive("in")
+            time.sleep(0.1)  # asleep by now
+            began = time.monotonic()
+            assert boc.cancel(body, interrupt=True) == 1
+            while not body.done():
+                time.sleep(0.001)
+            took.append(time.monotonic() - began)
+            assert body.exception
+    finally:
+        go.set()
+    assert min(took) < 0.3

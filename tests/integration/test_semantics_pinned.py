@@ -248,3 +248,69 @@ def test_wait_pump_poll():
     boc.set_wait_pump_poll(ms=50)
     with pytest.raises((TypeError, ValueError)):
         boc.set_wait_pump_poll(0)
+
+
+def spins(p, until=None):
+    """A pinned body that runs for 20 s, if nobody interrupts it."""
+    end = time.monotonic() + 20
+    p.value.append("in")
+    boc.send("in", 1)
+    while time.monotonic() < end:
+        pass
+    p.value.append("out")
+
+
+@pytest.mark.parametrize("by", ["a thread", "a worker"])
+def test_a_pinned_body_is_interrupted(by):
+    start(2)
+    p = PinnedCown([])
+    body = boc.whencall(spins, [p])
+
+    def interrupts():
+        boc.receive("in")
+        return boc.cancel(body, interrupt=True)
+
+    if by == "a thread":
+        count = []
+        thread = threading.Thread(target=lambda: count.append(interrupts()))
+        thread.start()
+        assert pump() == PumpResult(1, False, 0)
+        thread.join()
+    else:
+        asked = when()(interrupts)
+        assert pump() == PumpResult(1, False, 0)
+        count = [asked.result()]
+    assert count == [1]
+    with pytest.raises(boc.Cancelled):
+        body.result()
+    assert p.result() == ["in"]
+
+
+def test_an_interrupt_of_a_pinned_body_hits_nothing_after_it():
+    start(1)
+    p = PinnedCown(0)
+    stop = threading.Event()
+    seen = []
+
+    def interrupts():
+        while not stop.is_set():
+            for body in seen[-3:]:
+                boc.cancel(body, interrupt=True)
+
+    thread = threading.Thread(target=interrupts)
+    thread.start()
+    try:
+        for _ in range(300):
+            @when(p)
+            def body(p):
+                p.value += 1
+
+            seen.append(body)
+            pump()
+            for _ in range(50):  # an interrupt that came too late would be raised here
+                pass
+    finally:
+        stop.set()
+        thread.join()
+    quiesce()
+    assert all(body.done() for body in seen)
