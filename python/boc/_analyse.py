@@ -100,7 +100,7 @@ def called(func: Any) -> FunctionType | None:
         elif isinstance(func, partial):
             func = func.func
         else:
-            func = getattr(type(func), "__call__", None)
+            func = getattr(type(func), "__call__", None)  # noqa: B004 - what it calls, not whether
     return None
 
 

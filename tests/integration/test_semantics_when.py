@@ -360,7 +360,7 @@ class Later:
 def test_callables_whose_call_does_not_run_them(body):
     c = Cown(1)
     for _ in range(2):
-        with pytest.raises(SyntaxError, match="is (an async function|a generator)"):
+        with pytest.raises(SyntaxError, match=r"is (an async function|a generator)"):
             whencall(body, [c])
     assert c.done()
 
