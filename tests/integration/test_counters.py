@@ -341,3 +341,23 @@ start(2, trace=False)
 assert str(boc.gantt(all=True)).startswith("1 behavior") and "Tracing is off" in str(boc.gantt(all=True))
 """
     script(tmp_path, HEAD + body)
+
+
+def test_what_main_has_forgotten_is_said_apart_from_bars(told: Any) -> None:
+    """The rings of workers hold the whole run, that of main does not: all bars are there, their waits are not."""
+    got = told("""
+start(2, trace="1k")
+knife = Cown(0)
+@when(knife)
+def cut(k): time.sleep(0.2)
+time.sleep(0.1)
+for i in range(3000): boc.mark("tick")
+@when(knife)
+def wash(k): pass
+quiesce()
+trace = Trace.now_of().last_run()
+print(json.dumps(told(trace) | {"summary": str(trace.summary())}))
+""")
+    assert got["whole"] and got["bars"] == 2 and got["lost"] == 0 and got["runs"] == {"cut": 1, "wash": 1}
+    assert ". Bars of workers reach back" in got["text"] and ", cowns and queues " in got["text"]
+    assert "times and queues of the newest 1 in" in got["summary"] and "lost" not in got["summary"].split("\n")[1]

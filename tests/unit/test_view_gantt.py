@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from boc.trace import KIND, Trace
 from boc.trace.records import RECORD, BoardValue
-from boc.view import Chart, api
+from boc.view import Chart, api, critical
 from boc.view.cowns import Cowns
 from boc.view.gantt import finding, gantt, headline
 from boc.view.legend import Legend
@@ -153,6 +154,14 @@ def test_dense_rows_become_shares() -> None:
     few, many = trace_of(kitchen(300)), trace_of(kitchen(3000))
     assert not Scene(few, LIGHT).dense and Scene(many, LIGHT).dense
     assert not Cowns(Scene(few, LIGHT), 0).dense and Cowns(Scene(many, LIGHT), 0).dense
+
+
+def test_shares_tell_the_busiest_names_apart() -> None:
+    jobs = [Job(f"step {k % 12}", (f"pan {k % 4}",), at=k * 20_000, body=30_000) for k in range(4000)]
+    t = trace_of(Sim([*jobs, Job("roast", ("oven",), at=MS, body=40 * MS)]))
+    scene = Scene(t, LIGHT)
+    assert scene.dense and t.text(scene.busiest[0]) == "roast" and len(scene.busiest) == 8
+    assert colours(api.gantt(t))[triple(scene.group_colours[0])] > 1500  # a block in a worker's row
 
 
 def test_coverage_is_exact() -> None:
@@ -382,3 +391,12 @@ def test_the_last_tick_leaves_the_word_now_its_place(monkeypatch: pytest.MonkeyP
     places.clear()
     api.gantt(trace_of(Sim([Job("a", ("x",), body=160.5 * MS)])))
     assert "now" not in places and places["160\u2009ms"][1] > 1000 - 104, "in the middle of its tick"
+
+
+def test_a_path_of_thousands_is_told_by_its_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(critical, "width", lambda text, size: asked.append(text) or width(text, size))
+    t = trace_of(Sim([Job(f"step_{k % 3}", ("x",)) for k in range(3000)]))
+    told = api.critical_path(t).describe().splitlines()[1]
+    assert told.startswith("step_0  ›  step_1") and told.endswith("step_1  ›  step_2") and re.search("2\u202f9\\d\\d more", told)
+    assert len(asked) < 100 and max(map(len, asked)) < 1000

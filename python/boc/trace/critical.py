@@ -46,12 +46,13 @@ def critical_path(trace: Trace) -> CriticalPath:
     by_thread = {w: rows[order][b.thread[rows[order]] == w] for w in np.unique(b.thread[rows]).tolist()}
     by_behavior = np.argsort(trace.requests.behavior, kind="stable")
     place = np.searchsorted(trace.requests.behavior[by_behavior], np.arange(len(b) + 1))
+    releases = _Releases(trace)
     row = int(rows[np.argmax(trace.end[rows])])
     chain: list[tuple[int, str]] = []
     seen: set[int] = set()
     while row not in seen:
         seen.add(row)
-        before, why = _cause(trace, row, by_behavior[place[row] : place[row + 1]], by_thread)
+        before, why = _cause(trace, row, by_behavior[place[row] : place[row + 1]], by_thread, releases)
         chain.append((row, why))
         if before == NONE:
             break
@@ -64,19 +65,36 @@ def critical_path(trace: Trace) -> CriticalPath:
     return CriticalPath(steps, covered, trace.span)
 
 
-def _cause(trace: Trace, row: int, asked: np.ndarray, by_thread: dict[int, np.ndarray]) -> tuple[int, str]:
+class _Releases:
+    """The releases of each cown by those that ran, in their order: found once for the whole path."""
+
+    def __init__(self, trace: Trace) -> None:
+        r = trace.requests
+        ended = np.flatnonzero((r.release >= 0) & trace.ran[r.behavior])
+        ended = ended[np.lexsort((r.release[ended], r.cown[ended]))]
+        self._time, self._who = r.release[ended], r.behavior[ended]
+        self._at = np.searchsorted(r.cown[ended], np.arange(len(trace.cowns) + 1))
+
+    def before(self, cown: int, time: int, row: int) -> int:
+        """The behavior, other than that of `row`, that released the cown last up to a time; NONE for nobody."""
+        low, high = self._at[cown : cown + 2]
+        at = int(low + np.searchsorted(self._time[low:high], time, side="right")) - 1
+        while at >= low and self._who[at] == row:
+            at -= 1
+        return int(self._who[at]) if at >= low else NONE
+
+
+def _cause(
+    trace: Trace, row: int, asked: np.ndarray, by_thread: dict[int, np.ndarray], releases: _Releases
+) -> tuple[int, str]:
     """The behavior whose end (or body) let this one start, and through what."""
     b, r = trace.behaviors, trace.requests
     found: list[tuple[int, int, str]] = []
     waited = asked[(r.grant[asked] > r.time[asked]) & (r.time[asked] >= 0)]
     if len(waited):
         k = int(waited[np.argmax(r.grant[waited])])
-        holders = np.flatnonzero(
-            (r.cown == r.cown[k]) & (r.release >= 0) & (r.release <= r.grant[k]) & (r.behavior != row)
-        )
-        holders = holders[trace.ran[r.behavior[holders]]]
-        if len(holders):
-            last = int(r.behavior[holders[np.argmax(r.release[holders])]])
+        last = releases.before(int(r.cown[k]), int(r.grant[k]), row)
+        if last != NONE:
             found.append((int(r.grant[k]), last, trace.cown_name(int(r.cown[k]))))
     mine = by_thread[int(b.thread[row])]
     at = int(np.searchsorted(b.start[mine], b.start[row], side="left"))

@@ -119,10 +119,12 @@ def summary(trace: Trace, cowns: int = 8) -> Summary:
     if lost or not trace.before:
         bits.append(f"{plural(lost, 'record')} lost." if lost else "No record was lost.")
     if trace.counted is not None:
-        bits.append(
-            f"Runs and shares are of all of it; times, queues and stolen of the newest {count(runs - unseen)}"
-            f" in {dur(trace.span)}: {count(unseen)} behaviors lost."
-        )
+        known = int((trace.ran & (trace.behaviors.sched >= 0)).sum())
+        text = f"Runs and shares are of all of it; times and queues of the newest {count(known)}"
+        text += f" in {dur(trace.t1 - tally.known_since(trace))}"
+        if unseen:
+            text += f", stolen of the newest {count(runs - unseen)}: {plural(unseen, 'behavior')} lost"
+        bits.append(f"{text}.")
     elif trace.before:
         bits.append(f"It reaches back {dur(trace.t1 - trace.t0)}: {count(trace.before)} older events were overtaken.")
     return Summary(title, " ".join(bits), span, names, boxes, lanes, unseen or lost)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .derive import thread_row
+from .records import BEFORE
 from .times import count, dur, plural
 
 if TYPE_CHECKING:
@@ -160,15 +161,23 @@ def length(trace: Trace) -> int:
     return max(1, trace.t1 - begin)
 
 
+def known_since(trace: Trace) -> int:
+    """Since when all of it is known, ns: who schedules may have forgotten more than those who ran it."""
+    return max([trace.t0, *(g.end for g in trace.gaps if g.begin == BEFORE and g.end <= trace.t1)])
+
+
 def beyond(trace: Trace) -> str:
     """What a picture says of what it does not show: how far back it reaches, and how many bodies have no bar."""
     text = ""
     if trace.before:
-        text = f". Bars and queues reach back {dur(trace.t1 - trace.t0)}"
+        bars, queues = dur(trace.t1 - trace.t0), dur(trace.t1 - known_since(trace))
+        who = f"Bars of workers reach back {bars}, cowns and queues {queues}"
+        if queues == bars:
+            who = f"Bars and queues reach back {bars}"
         if trace.counted is None:
-            text += f": {count(trace.before)} older events were overtaken"
-        else:
-            text += f", counts and shares the whole {dur(length(trace))}"
+            text = f". {who}: {count(trace.before)} older events were overtaken"
+        elif queues != (whole := dur(length(trace))):
+            text = f". {who}, counts and shares the whole {whole}"
     lost = trace.counts()["lost"]
     return f"{text}. {plural(lost, 'bar')} not drawn" if lost else text
 

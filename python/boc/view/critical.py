@@ -7,7 +7,7 @@ from functools import partial
 
 from boc.trace import Trace
 from boc.trace.critical import CriticalPath
-from boc.trace.times import dur, plural
+from boc.trace.times import count, dur, plural
 from boc.trace.whatif import Prediction
 
 from .figure import Chart
@@ -34,7 +34,8 @@ def critical(
     n = len(path.steps)
     title = f"Critical path: {dur(path.length)} of {dur(trace.t1 - trace.t0)} in {plural(n, 'behavior')}"
     title = title if n else "No behavior has run yet"
-    s.title(title, _chain(path, wide - 2 * MARGIN))
+    chain = _chain(path, wide - 2 * MARGIN)
+    s.title(title, chain)
     s.axis(axis, workers.bottom)
     s.heading(axis, "Workers", "busy")
     workers.draw(s)
@@ -42,7 +43,7 @@ def critical(
         _line(s, workers, path, trace)
     if told:
         _predictions(s, told, trace, head)
-    s.chart.describe = partial("\n".join, [title, str(path), *(str(p) for p in told[1:])])
+    s.chart.describe = partial("\n".join, [title, chain, *(str(p) for p in told[1:])])
     return s.finish()
 
 
@@ -62,15 +63,12 @@ def _chain(path: CriticalPath, space: float) -> str:
     """The chain in words; a long one keeps its head and its tail."""
     names = [step.name for step in path.steps]
     arrow = "  ›  "
-    text = arrow.join(names)
-    if width(text, 11.5) <= space:
-        return text
-    for keep in range(len(names) - 1, 1, -1):
+    for keep in range(min(len(names), int(space / width(arrow, 11.5))), 1, -1):
         head, tail = names[: (keep + 1) // 2], names[len(names) - keep // 2 :]
-        text = arrow.join([*head, f"{len(names) - keep} more", *tail])
+        text = arrow.join([*head, *([f"{count(len(names) - keep)} more"] if keep < len(names) else []), *tail])
         if width(text, 11.5) <= space:
             return text
-    return fit(text, space, 11.5)
+    return fit(arrow.join(names[:2]), space, 11.5)
 
 
 def _line(s: Sheet, workers: Workers, path: CriticalPath, trace: Trace) -> None:

@@ -13,7 +13,7 @@ from boc.trace.times import count, dur, plural
 
 from .measure import fit, width
 from .palette import GREY, edge, ink_on, mix
-from .scene import Scene
+from .scene import TOP_NAMES, Scene
 from .sheet import MARGIN, Sheet
 
 _LINE = 18.0
@@ -169,7 +169,8 @@ class Key:
 
         per = len(scene.ran) / scene.columns
         column = f"{dur(t.span / scene.columns)}, about {plural(round(per), 'behavior')}"
-        self.add(15, f"height = busy share of one column ({column}), split by name", steps)
+        names = "split by name" + (": the 8 busiest, others grey" if len(scene.names) > TOP_NAMES else "")
+        self.add(15, f"height = busy share of one column ({column}), {names}", steps)
         if (t.behaviors.state == RAISED).any() and scene.dense:
             self.add(5, "raised", lambda x, y: s.vertical([x + 2], y - 4, y + 4, th.red, 1.8))
         if (t.behaviors.state == CANCELLED).any():

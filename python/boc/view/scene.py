@@ -160,18 +160,25 @@ class Scene:
         return int(self.plot * SCALE / wide)
 
     @cached_property
+    def busiest(self) -> list[int]:
+        """The name ids that shares are told apart by: those that ran longest."""
+        t, rows = self.trace, self.ran
+        spent = (t.end - t.behaviors.start)[rows].astype(float)
+        found = np.bincount(t.behaviors.name[rows], np.maximum(spent, 0), len(self.colours.slot))
+        return sorted(self.names, key=lambda n: -found[n])[:TOP_NAMES]
+
+    @cached_property
     def groups(self) -> NDArray[Any]:
-        """The rank of each behavior's name: 0 to 7 for the most frequent, 8 for the rest."""
+        """The rank of each behavior's name: 0 to 7 for the busiest, 8 for the rest."""
         rank = np.full(len(self.colours.slot), TOP_NAMES, np.int64)
-        top = self.names[:TOP_NAMES]
-        rank[top] = np.arange(len(top))
+        rank[self.busiest] = np.arange(len(self.busiest))
         b = self.trace.behaviors
         return np.where(b.native | (b.name == 0), TOP_NAMES, rank[np.minimum(b.name, len(rank) - 1)])
 
     @cached_property
     def group_colours(self) -> list[str]:
         """The colours of the groups."""
-        top = [self.colours.of_name(n) for n in self.names[:TOP_NAMES]]
+        top = [self.colours.of_name(n) for n in self.busiest]
         return top + [self.theme.neutral] * (TOP_NAMES + 1 - len(top))
 
     @cached_property
