@@ -19,11 +19,12 @@ static int64_t began(boc__thread_t *t, boc_behavior_t *b) {
     return t->worker != NULL ? boc__load_rlx(&t->worker->run_since) : b->flags & BOC_B_PINNED ? b->since : t->grant_stamp;
 }
 
-/* While it still has its cowns. ran: to its end, so they were used. */
+/* While it still has its cowns. ran: to its end, so they were used. Its result was nobody's before, and has its name from b. */
 static boc__within void tally_grants(boc__thread_t *t, boc_behavior_t *b, bool ran) {
     boc__tally_t *y = boc__load_rlx(&t->tally);
     int64_t used = ran && t->grant_stamp != 0 ? t->grant_stamp - began(t, b) : 0;
-    for (boc_request_t *r = b->req, *end = r + b->nreq; y != NULL && r < end; r++) {
+    uint32_t n = (uint32_t)b->nreq - (b->flags & BOC_B_RESULT ? 1 : 0);
+    for (boc_request_t *r = b->req, *end = r + n; y != NULL && r < end; r++) {
         boc__tally_grant(y, r->cown->name, used);
     }
 }

@@ -67,6 +67,20 @@ print(json.dumps([log, answer]))
     assert f"{sum(log.values()):,}".replace(",", "\u2009") in answer["title"].replace("\u202f", "\u2009")
 
 
+def test_a_result_is_not_counted_for_a_cown_of_its_name(told: Any) -> None:
+    answer = told("""
+start(2, trace="1k")
+onion = Cown(0, name="onion")
+for i in range(5000):
+    @when(onion, name="onion")
+    def cut(o): pass
+quiesce()
+print(json.dumps(told(Trace.now_of().last_run())))
+""")
+    assert answer["whole"] and answer["runs"] == {"onion": 5000}
+    assert answer["handoffs"]["onion"] == 4999
+
+
 def test_a_run_counts_from_its_own_begin(told: Any) -> None:
     """After a wait, and after a stop and a start, what was before counts no more; a run that is all there has no lost."""
     first, second, third, everything = told("""
