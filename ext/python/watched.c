@@ -107,6 +107,8 @@ static int take_entries(template_t *t, PyObject *entries) {
 }
 
 int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *values) {
+    t->recipe = NULL; /* if it fails the next schedule analyses */
+    t->fresh = true;
     PyObject *f = boc__py(st, PY_ANALYSE);
     PyObject *r = f ? PyObject_CallFunctionObjArgs(f, func, values, NULL) : NULL;
     if (r == NULL)
@@ -115,8 +117,11 @@ int boc__analyse(boc_state_t *st, template_t *t, PyObject *func, PyObject *value
     int rc = -1;
     if (PyArg_ParseTuple(r, "OOO", &id, &entries, &hints) &&
         (id == Py_None || (PyBytes_Check(id) && PyBytes_GET_SIZE(id) == 32))) {
-        t->recipe = id == Py_None ? NULL : boc__recipe((unsigned char *)PyBytes_AS_STRING(id));
         rc = take_entries(t, entries);
+        if (rc == 0) {
+            t->recipe = id == Py_None ? NULL : boc__recipe((unsigned char *)PyBytes_AS_STRING(id));
+            t->fresh = false;
+        }
         if (rc == 0 && PyObject_IsTrue(hints) > 0 && !t->hinted) {
             t->hinted = true;
             PyObject *h = boc__py(st, PY_HINT);
