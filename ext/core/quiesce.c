@@ -133,7 +133,8 @@ static bool event_is_set(void *arg) {
 }
 
 int boc_event_wait(boc_event_t *e, int64_t deadline_ns, bool pump) {
-    int64_t spin = boc__rt.spin != 0 ? boc_now() + SPIN_NS : 0;
+    bool spins = boc__rt.spin != 0 && !boc__cores_taken(); /* else it would take a core from a body */
+    int64_t spin = spins ? boc_now() + SPIN_NS : 0;
     for (uint32_t i = 1; !event_is_set(e) && (i % 16 != 0 || boc_now() < spin); i++) {
         if (pump && boc_pinned_depth(NULL) != 0) {
             return BOC_EPINNED;

@@ -159,6 +159,7 @@ int boc_start(const boc_options_t *o) {
     boc__rt.before_workers = o->before_workers;
     boc__rt.porter = boc__porter_main;
     uint32_t cores = boc__os_cpus(), able = o->workers < cores ? o->workers : cores;
+    boc__rt.cores = cores;
     boc__rt.spin = cores > 1 ? 20 : 0;
     boc__rt.searchers = able > 3 ? able / 2 : 1;
     boc__store_rlx(&boc__rt.nup, 0);

@@ -99,6 +99,7 @@ typedef struct boc__runtime {
     _Atomic uint32_t nup;       /* workers whose enter succeeded */
     _Atomic uint32_t nfailed;
     _Atomic int start_error;
+    uint32_t cores;             /* that the process may use */
     uint32_t searchers;         /* how many may search at once */
     uint32_t spin;              /* rounds of looking before a worker sleeps; 0 on one core */
     _Atomic uint32_t nended;    /* workers whose thread is through */

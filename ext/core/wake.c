@@ -38,6 +38,14 @@ bool boc__idle_is(uint32_t i) {
     return boc__load_acq(&idle[i / 64]) >> (i % 64) & 1;
 }
 
+bool boc__cores_taken(void) {
+    uint32_t asleep = 0;
+    for (uint32_t i = 0; i < words(); i++) {
+        asleep += (uint32_t)__builtin_popcountll(boc__load_rlx(&idle[i]));
+    }
+    return boc__load_rlx(&boc__rt.nup) >= boc__rt.cores + asleep;
+}
+
 /* Of from .. to - 1 the first whose bit is clear, or `to`. */
 static uint32_t first_awake(uint32_t from, uint32_t to) {
     for (uint32_t i = from; i < to; i = (i | 63) + 1) {

@@ -16,6 +16,7 @@ bool boc__idle_any(void);
 void boc__idle_set(uint32_t worker);      /* a full fence: looks for work come after it */
 bool boc__idle_claim(uint32_t worker);    /* true: it was idle, and the caller alone may wake it now */
 bool boc__idle_is(uint32_t worker);
+bool boc__cores_taken(void);              /* as many workers are awake as there are cores */
 bool boc__brisk(boc_worker_t *w);         /* its last bodies were short, and it has not slept long since */
 void boc__idle_reset(void);
 

@@ -564,6 +564,30 @@ PyObject *boc__unwrap(boc_cown_t *c) {
     return hand_out(st, o, flags);
 }
 
+#define AT_ONCE 256 /* values that are asked for together */
+
+/* _bring(cowns, first) -> the first one that it did not look at. Of those that nobody uses, values that are live with workers are
+   asked for: a worker that sleeps wakes once for all of them, where result() would wake it for each. */
+PyObject *boc__bring(PyObject *module, PyObject *args) {
+    (void)module;
+    boc_state_t *st = boc__st();
+    PyObject *cowns;
+    Py_ssize_t i;
+    if (st == NULL || !PyArg_ParseTuple(args, "O!n:_bring", &PyList_Type, &cowns, &i))
+        return NULL;
+    for (Py_ssize_t end = i + AT_ONCE; i < end && i < PyList_GET_SIZE(cowns); i++) {
+        boc_cown_t *c = boc__cown_core(st, PyList_GET_ITEM(cowns, i));
+        if (c == NULL || atomic_load_explicit(&c->home, memory_order_relaxed) == 0 || (c->flags & BOC_COWN_PINNED) ||
+            !boc_cown_idle(c) || !boc_running() || boc__hooked(HOOK_REPLAY))
+            continue;
+        waiter_t *w = ask(c, BOC_READ, false, 0);
+        if (w == NULL)
+            return NULL;
+        waiter_drop(w);
+    }
+    return PyLong_FromSsize_t(i);
+}
+
 PyObject *boc__watch(PyObject *module, PyObject *args) {
     (void)module;
     boc_state_t *st = boc__st();

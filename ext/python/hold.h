@@ -13,6 +13,7 @@ void boc__let_go_of_the_dead(boc_state_t *st); /* what threads that ended still 
 PyObject *boc__result(boc_cown_t *c, PyObject *timeout);
 PyObject *boc__unwrap(boc_cown_t *c);
 PyObject *boc__watch(PyObject *module, PyObject *args);   /* _watch(cown, token): tells the service when it is reached */
+PyObject *boc__bring(PyObject *module, PyObject *args);   /* _bring(cowns, first): asks for live values that gather() comes to soon */
 PyObject *boc__stuck(PyObject *module, PyObject *first);   /* _stuck(first): RuntimeError where boc__stuck_on_own says so */
 PyObject *boc__stuck_task(PyObject *module, PyObject *args); /* _stuck_task(seen): the same of a task that awaits */
 PyObject *boc__cown_reduce(PyObject *self, PyObject *unused);

@@ -598,6 +598,7 @@ PyMethodDef boc__runtime_methods[] = {
     {"worker_index", rt_worker_index, METH_NOARGS, "worker_index() -> int: the worker, -1 on main"},
     {"_current", rt_current, METH_NOARGS, NULL},
     {"_watch", boc__watch, METH_VARARGS, NULL},
+    {"_bring", boc__bring, METH_VARARGS, NULL},
     {"_stuck", boc__stuck, METH_O, NULL},
     {"_stuck_task", boc__stuck_task, METH_VARARGS, NULL},
     {"_handle", boc__cown_from_handle, METH_VARARGS, NULL},

@@ -72,10 +72,13 @@ def gather(cowns: Iterable[Cown[Any]], timeout: float | None = None) -> list[Any
     from time import monotonic
 
     found = _all(cowns, "gather()")
-    if timeout is None:
-        return [c.result() for c in found]
-    deadline = monotonic() + max(0.0, seconds(timeout))
-    return [c.result(max(0.0, deadline - monotonic())) for c in found]
+    deadline = None if timeout is None else monotonic() + max(0.0, seconds(timeout))
+    values, brought = [], 0
+    for i, c in enumerate(found):
+        if i == brought:
+            brought = _core._bring(found, i)
+        values.append(c.result(None if deadline is None else max(0.0, deadline - monotonic())))
+    return values
 
 
 def as_completed[C: Cown[Any]](cowns: Iterable[C]) -> Iterator[C]:

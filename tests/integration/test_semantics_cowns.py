@@ -9,7 +9,7 @@ import threading
 
 import boc
 import pytest
-from boc import Cown, quiesce, when
+from boc import Cown, _core, quiesce, when
 
 pytestmark = pytest.mark.timeout(30)
 KEEP_WORKERS = True
@@ -303,6 +303,37 @@ def test_gather_and_as_completed():
     assert boc.gather(cowns) == list(range(20))
     assert sorted(c.result() for c in boc.as_completed(cowns)) == list(range(20))
     assert boc.gather([]) == []
+
+
+def test_gather_asks_for_many_live_values_at_once(monkeypatch):
+    """Lists rest with the worker that made them: it is asked for 256 at a time, and for no number."""
+    def results(n, value):
+        made = []
+        for i in range(n):
+            @when()
+            def made_one():
+                return value(i)
+
+            made.append(made_one)
+        return made
+
+    def asked():
+        quiesce()
+        return sum(row["fetches"] + row["porter_fetches"] for row in boc.scheduler_stats()) - before
+
+    numbers, lists = results(300, lambda i: i), results(600, lambda i: [i])
+    quiesce()
+    before = 0
+    before = asked()
+    assert _core._bring(numbers, 0) == 256 and _core._bring(numbers, 256) == 300 and asked() == 0
+    assert _core._bring(lists, 0) == 256 and asked() == 256
+    begun = []
+    bring = _core._bring
+    monkeypatch.setattr(_core, "_bring", lambda cowns, first: begun.append(first) or bring(cowns, first))
+    assert boc.gather(lists, 20) == [[i] for i in range(600)]
+    assert begun == [0, 256, 512] and asked() >= 600
+    assert boc.gather(numbers) == list(range(300))
+    assert boc.gather([Cown(1), *results(3, lambda i: [i]), boc.PinnedCown("p")]) == [1, [0], [1], [2], "p"]
 
 
 def test_gather_raises_the_first_by_position():
