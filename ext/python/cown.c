@@ -182,12 +182,23 @@ fail:
     return NULL;
 }
 
+static bool is_read_here(const boc_cown_t *c) {
+    const boc_behavior_t *b = boc__in_body() ? boc__ctx->current : NULL;
+    for (uint32_t i = 0; b != NULL && i < b->nreq; i++)
+        if (b->req[i].cown == c)
+            return true;
+    return false;
+}
+
 /* Not held: who has it, and how to hold it. */
 static int not_held(const boc_cown_t *c, const char *doing) {
     char label[80], owner[60];
     boc__cown_label(c, label, sizeof label);
     boc__owner_text(c, owner, sizeof owner);
-    if (boc__in_body())
+    if (is_read_here(c))
+        PyErr_Format(PyExc_RuntimeError, "cannot %s %s: it is read here with read(...); name it without read() to change it", doing,
+                     label);
+    else if (boc__in_body())
         PyErr_Format(PyExc_RuntimeError,
                      "cannot %s %s here: it is %s. Name it in the @when(...) of this behavior, or schedule a behavior on it",
                      doing, label, owner);
@@ -257,22 +268,8 @@ static int cown_set_value(PyObject *self, PyObject *value, void *unused) {
     boc_cown_t *c = CORE(self);
     if (boc__check_born(c) < 0)
         return -1;
-    if (!i_hold(c)) {
-        if (boc__in_body()) {
-            boc_behavior_t *b = boc__ctx->current;
-            for (uint32_t i = 0; i < b->nreq; i++) {
-                if (b->req[i].cown == c) {
-                    char label[80];
-                    PyErr_Format(PyExc_RuntimeError,
-                                 "%s is read here with read(...), so its value cannot be assigned; name it without read() to "
-                                 "change it",
-                                 boc__cown_label(c, label, sizeof label));
-                    return -1;
-                }
-            }
-        }
+    if (!i_hold(c))
         return not_held(c, "assign the value of");
-    }
     boc__slot_set(st, c, value);
     return 0;
 }

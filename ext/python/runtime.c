@@ -414,6 +414,8 @@ static PyObject *rt_check_result(PyObject *module, PyObject *cown) {
         PyErr_Format(PyExc_TypeError, "cancel() takes result cowns (what @when returned), not %R", cown);
         return NULL;
     }
+    if (boc__check_born(c) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

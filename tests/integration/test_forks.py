@@ -185,6 +185,9 @@ def test_a_cown_of_before_is_refused_in_every_way() -> None:
         ways = {"value": lambda c: c.value, "result": lambda c: c.result(5), "acquire": lambda c: c.acquire(),
                 "with": lambda c: c.__enter__(), "unwrap": lambda c: c.unwrap(),
                 "when": lambda c: boc.whencall(print, [c])}
+        hold = Cown(0)
+        hold.acquire()
+        queued = boc.whencall(print, [hold])
         pid = os.fork()
         if pid == 0:
             for c in (idle, live, f):
@@ -194,10 +197,16 @@ def test_a_cown_of_before_is_refused_in_every_way() -> None:
                     except RuntimeError as e:
                         if name != "value":
                             assert "fork" in str(e), (name, e)
+            try:
+                print("cancel gave", boc.cancel(queued))
+            except RuntimeError as e:
+                assert "fork" in str(e), e
             new = Cown(0)
             assert boc.whencall(lambda a: a.value, [new]).result(20) == 0
             os._exit(5)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+        assert boc.cancel(queued) == 1
+        hold.release()
     """, "-W", "ignore").clean()
     assert "gave" not in done.out, done.out
 

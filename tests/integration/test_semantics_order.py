@@ -188,8 +188,15 @@ def test_assigning_through_a_reader():
     def reader(c):
         c.value = 2
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="value of cown 'c': it is read here"):
         reader.result()
+
+    @when(read(c))
+    def marks(c):
+        c.exception = True
+
+    with pytest.raises(RuntimeError, match="exception of cown 'c': it is read here"):
+        marks.result()
     assert c.result() == [1]
 
 
