@@ -43,6 +43,11 @@ static int put(when_object_t *w, uint32_t *cap, boc_cown_t *c, uint32_t param, u
 }
 
 static int no_cown(PyObject *o, uint32_t param) {
+    if (PyFunction_Check(o)) {
+        PyErr_Format(PyExc_TypeError, "argument %u of @when is the function %R, not a Cown; @when without cowns is written @when()",
+                     param + 1, ((PyFunctionObject *)o)->func_qualname);
+        return -1;
+    }
     PyErr_Format(PyExc_TypeError,
                  "argument %u of @when is of type '%.100s', not a Cown (or a list or tuple of them); wrap the value: Cown(value)",
                  param + 1, Py_TYPE(o)->tp_name);

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-__all__ = ["TIMEOUT", "receive_later", "set_tags"]
+__all__ = ["TIMEOUT", "receive", "set_tags"]
 
 TIMEOUT = "__timeout__"
 _SLICE_S = 0.05
 
 
-def receive_later(tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None) -> Any:
+def receive(tags: str | Sequence[str], timeout: float | None = -1, after: Callable[[], Any] | None = None) -> Any:
     """What `receive()` does when no message is there at once, when it is for several tags, or is called wrongly."""
     if isinstance(tags, (list, tuple)) and not tags:
         raise ValueError("receive() needs at least one tag")

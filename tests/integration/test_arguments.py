@@ -14,6 +14,18 @@ def one(c, k):
     return c.value, k
 
 
+def test_when_without_its_parentheses():
+    with pytest.raises(TypeError, match=r"the function 'test_.*f', not a Cown; .* is written @when\(\)"):
+        @when
+        def f():
+            pass
+
+
+def test_receive_without_a_tag():
+    with pytest.raises(TypeError, match=r"^receive\(\) missing"):
+        boc.receive()
+
+
 @pytest.mark.parametrize("call", [boc.gather, boc.as_completed])
 def test_a_cown_where_a_list_of_them_belongs(call):
     with pytest.raises(TypeError, match="takes a list of cowns, not one"):
