@@ -18,11 +18,12 @@ import sys
 from types import GetSetDescriptorType, MemberDescriptorType
 
 from boc import _core, _frames, _refused
+from boc._error_parts import bare, fields_of, set_field
 from boc._errors import BehaviorError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["describe", "encode_part", "pack", "raised_for", "type_name", "unpack"]
@@ -30,25 +31,6 @@ __all__ = ["describe", "encode_part", "pack", "raised_for", "type_name", "unpack
 _SIMPLE = frozenset({str, int, float, bool, type(None), bytes, complex})
 _MAX_CHAIN = 100
 _MAX_TEXT = 10_000
-_HEAP_TYPE = 1 << 9
-
-# What the C structures of built-in exceptions hold beyond args.
-_FIELDS: dict[type, tuple[str, ...]] = {
-    StopIteration: ("value",),
-    SystemExit: ("code",),
-    ImportError: ("msg", "name", "path", "name_from"),
-    OSError: ("errno", "strerror", "filename", "filename2"),
-    BlockingIOError: ("characters_written",),
-    NameError: ("name",),
-    AttributeError: ("name",),
-    SyntaxError: (
-        "msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset", "print_file_and_line",
-    ),
-    UnicodeEncodeError: ("encoding", "object", "start", "end", "reason"),
-    UnicodeDecodeError: ("encoding", "object", "start", "end", "reason"),
-    UnicodeTranslateError: ("object", "start", "end", "reason"),
-}  # fmt: skip
-
 
 # How parts that are no plain values move; each may raise anything.
 _encode: Callable[[Any], Any] = _core._dumps
@@ -135,20 +117,6 @@ def _pack_type(cls: type) -> Any:
         return ("", type_name(cls), _encode(cls))
     except Exception:
         return ("", type_name(cls), None)
-
-
-def fields_of(exc: BaseException) -> Iterator[tuple[str, Any]]:
-    """What is in slots and C structures beyond args."""
-    for cls in type(exc).__mro__:
-        if cls.__flags__ & _HEAP_TYPE:
-            for name, slot in vars(cls).items() if "__slots__" in vars(cls) else ():
-                if type(slot) is MemberDescriptorType and hasattr(exc, name):
-                    yield name, getattr(exc, name)
-        elif names := _FIELDS.get(cls):
-            for name in names:
-                value = getattr(exc, name, None)
-                if value is not None:
-                    yield name, value
 
 
 def _pack_fields(exc: BaseException) -> Any:
@@ -286,23 +254,6 @@ def _kind_name(kind: Any) -> str:
     if type(kind) is str:
         return kind
     return f"{kind[0]}.{kind[1]}" if kind[0] else str(kind[1])
-
-
-def bare(cls: type[BaseException], *args: Any) -> BaseException:
-    """A new instance by the nearest C base's `__new__`: nothing of the user's runs."""
-    base = next(b for b in cls.__mro__ if not b.__flags__ & _HEAP_TYPE)
-    exc = base.__new__(cls, *args)
-    assert isinstance(exc, BaseException)
-    return exc
-
-
-def set_field(exc: BaseException, name: str, value: Any) -> None:
-    for cls in type(exc).__mro__:  # C fields and slots, past a user's property or __setattr__
-        slot = vars(cls).get(name)
-        if isinstance(slot, GetSetDescriptorType | MemberDescriptorType):
-            slot.__set__(exc, value)
-            return
-    BaseException.__setattr__(exc, name, value)
 
 
 def _fill(exc: BaseException, fields: Any, state: Any) -> None:

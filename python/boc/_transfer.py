@@ -248,6 +248,8 @@ def explain_unreadable(value: object, exc: TransferError) -> TransferError:
 
 def explain_arrival(exc: BaseException, what: str = "", behavior: str = "") -> TransferError:
     """The error to raise when a value that was sent cannot be loaded where it is needed."""
+    if isinstance(exc, TransferError):
+        return exc
     error = TransferError(f"{what or 'a value'} cannot be loaded here: {_raise.describe(exc)}", behavior=behavior)
     error.__cause__ = exc
     return error
