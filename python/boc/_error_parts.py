@@ -1,4 +1,4 @@
-"""What an exception is made of, and how it is built again without its `__init__`, which may take other things than args.
+"""What an exception is made of, and how it is built again without its `__init__`, whose arguments nobody knows.
 
 Also how a pickle says one that is part of a value.
 """
