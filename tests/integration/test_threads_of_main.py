@@ -216,7 +216,7 @@ def schedule(c, limit=2):
 
 def test_threads_schedule_a_body_for_the_first_time():
     """What is known of a body hangs on its code object, from its first schedule on; another thread may be first."""
-    for _ in range(150):
+    for _ in range(40):
         names = {"NAMES": [1, 2]}
         exec(BODY, names)
         cowns = [Cown(0) for _ in range(4)]
@@ -240,7 +240,7 @@ def test_threads_rebind_what_another_schedules():
 
     def work(i):
         nonlocal cell
-        for r in range(600):
+        for r in range(200):
             if i == 0:
                 names["NAMES"] = [r] * 3
                 cell = [r]
@@ -249,7 +249,7 @@ def test_threads_rebind_what_another_schedules():
                 capture()
 
     together(3, work)
-    assert cown.result() == 1200
+    assert cown.result() == 400
 
 
 def test_threads_schedule_while_the_path_changes():
@@ -257,7 +257,7 @@ def test_threads_schedule_while_the_path_changes():
     cown = Cown(0)
 
     def work(i):
-        for r in range(300):
+        for r in range(100):
             if i == 0:
                 sys.path.append(f"/nowhere/{r}")
                 sys.path.pop()
@@ -269,4 +269,4 @@ def test_threads_schedule_while_the_path_changes():
     before = list(sys.path)
     together(4, work)
     assert sys.path == before
-    assert cown.result() == 1200
+    assert cown.result() == 400
