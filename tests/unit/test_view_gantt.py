@@ -19,11 +19,13 @@ from boc.view.cowns import Cowns
 from boc.view.gantt import finding, gantt, headline
 from boc.view.legend import Legend
 from boc.view.lod import coverage, mean_depth, stacked
-from boc.view.measure import fit, fonts, ticks, width
+from boc.view.measure import SCALE, fit, font, fonts, ticks, width
 from boc.view.palette import DARK, LIGHT, PALETTE, THEMES, rgb
 from boc.view.scene import Scene
 from boc.view.sheet import MARGIN, Sheet
 from boc.view.workers import Workers
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 from trace_sim import MS, Job, Sim, cooking, kitchen
 
@@ -247,6 +249,15 @@ def test_names_fit_or_are_cut_head_and_tail() -> None:
     head, tail = cut.split("…")
     assert name.startswith(head) and name.endswith(tail) and width(cut, 10.5) <= 100 and len(head) + len(tail) >= 8
     assert fit(name, 36).endswith("…") and fit(name, 20) == "" and fit(name, 5) == ""
+
+
+@pytest.mark.parametrize("px", [7, 9.5, 10.5, 11, 11.5])
+def test_texts_are_as_wide_as_they_are_drawn(px: float) -> None:
+    figure = Figure(figsize=(10, 1), dpi=150)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for text in ("cook_omelette" * 6, "i" * 80, "_" * 60, "Wait before start, 3 of 17 (4.12 ms)"):
+        drawn = figure.text(0, 0, text, fontproperties=font(px)).get_window_extent(renderer).width / SCALE
+        assert drawn == pytest.approx(width(text, px), abs=2)
 
 
 def test_only_installed_fonts_are_asked_for() -> None:

@@ -113,7 +113,7 @@ def test_letters_that_the_usual_fonts_lack_come_from_others_that_are_installed(
         size="scalable",
     )  # fmt: skip
     elsewhere = [e for e in fontManager.ttflist if e.name in measure._WISHED]
-    caches = (measure.fonts, measure._font, measure.font, measure._shown, measure._paths, measure.clean)
+    caches = (measure.fonts, measure.font, measure._shown, measure._paths, measure.clean)
     caches += (measure._letter, measure.width)
 
     def forget() -> None:

@@ -2,5 +2,5 @@
 
 from .._aside import load
 
-_PARTS = ("figure", "backends.backend_agg", "collections", "font_manager", "textpath")
+_PARTS = ("figure", "backends.backend_agg", "collections", "font_manager")
 load("numpy", "numpy.typing", *(f"matplotlib.{part}" for part in _PARTS))

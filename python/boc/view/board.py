@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from boc.trace import Trace
-from boc.trace.times import count, plural
+from boc.trace.times import plural
 
 from .figure import Chart
 from .legend import Legend
@@ -40,7 +40,7 @@ def board(trace: Trace, theme: Theme = LIGHT, width: int = 1000) -> Chart:
         )
     else:
         often = max(strips.keys, key=lambda k: int((n.key == k).sum()))
-        finding = f"Written most: {trace.text(often)}, {count(int((n.key == often).sum()))} times"
+        finding = f"Written most: {trace.text(often)}, {plural(int((n.key == often).sum()), 'time')}"
     s.title(title, finding)
     s.axis(axis, bottom, now=trace.pending)
     s.heading(axis, "Noticeboard", "version" if not trace.pending else "")

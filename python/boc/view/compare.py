@@ -14,10 +14,10 @@ from boc.trace.times import dur
 from . import palette
 from .figure import Chart
 from .lod import coverage, stacked
-from .measure import fit, width
+from .measure import SCALE, fit, width
 from .palette import LIGHT, Theme, ink_on
 from .scene import TOP_NAMES, Scene
-from .sheet import MARGIN, SCALE, Sheet, snap
+from .sheet import MARGIN, Sheet, snap
 from .terminal import idle_name
 from .workers import folded
 

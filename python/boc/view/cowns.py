@@ -13,10 +13,10 @@ from boc.trace.ownership import in_use, steps
 from boc.trace.times import count, percent
 
 from . import lod
-from .measure import fit
+from .measure import SCALE, fit
 from .palette import ink_on, mix
 from .scene import ALL, DENSE, SOME, TOP_NAMES, Scene
-from .sheet import LEFT, MARGIN, SCALE, Sheet, snap
+from .sheet import LEFT, MARGIN, Sheet, snap
 
 _LEAST = 0.35
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-from matplotlib.textpath import TextToPath
 
 from boc.trace.times import UNITS
 
@@ -21,7 +22,8 @@ _OTHERS = (
 )
 """Asked letter by letter for what the wished ones lack. Fonts of coloured bitmaps are left out: Agg draws none."""
 _ELLIPSIS = "…"
-_metrics = TextToPath()
+SCALE = 1.5
+"""Device pixels a CSS pixel."""
 
 
 @lru_cache(1)
@@ -30,11 +32,6 @@ def fonts() -> list[str]:
     there = {entry.name for entry in fontManager.ttflist}
     wished = [name for name in _WISHED if name in there] or ["sans-serif"]
     return wished + [name for name in _OTHERS if name in there]
-
-
-@lru_cache(4)
-def _font(bold: bool) -> FontProperties:
-    return FontProperties(family=fonts(), size=100, weight="bold" if bold else "normal")
 
 
 @lru_cache(64)
@@ -64,14 +61,22 @@ def clean(text: str) -> str:
 
 
 @lru_cache(1 << 16)
-def _letter(letter: str, bold: bool) -> float:
-    return float(_metrics.get_text_width_height_descent(letter, _font(bold), False)[0]) / 100
+def _letter(letter: str, px: float, bold: bool) -> float:
+    """How far Agg goes on behind a letter, which it hints: device pixels."""
+    agg: Any = _agg()
+    one, two = (agg.get_text_width_height_descent(letter * n, font(px, bold), False)[0] for n in (1, 2))
+    return float(two - one)
+
+
+@lru_cache(1)
+def _agg() -> RendererAgg:
+    return RendererAgg(1, 1, 100 * SCALE)  # type: ignore[no-untyped-call, unused-ignore]
 
 
 @lru_cache(1 << 16)
 def width(text: str, px: float, bold: bool = False) -> float:
-    """Width of a text in CSS px at a size in px: the sum of its letters."""
-    return px * sum(_letter(c, bold) for c in clean(text))
+    """Width of a text in CSS px at a size in px: the sum of its letters, as they are drawn."""
+    return sum(_letter(c, px, bold) for c in clean(text)) / SCALE
 
 
 def fit(text: str, space: float, px: float = 10.5) -> str:

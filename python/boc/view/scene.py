@@ -12,8 +12,9 @@ from boc.trace import Trace
 from boc.trace.ownership import ByCown, caused, queue, ranked, union
 
 from . import palette
+from .measure import SCALE
 from .palette import GREY, Theme, mix
-from .sheet import LEFT, RIGHT, SCALE, rgba
+from .sheet import LEFT, RIGHT, rgba
 
 TOP_NAMES = 8
 ALL, SOME = 40, 16

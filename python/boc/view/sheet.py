@@ -14,11 +14,9 @@ from matplotlib.collections import LineCollection, PolyCollection
 from numpy.typing import ArrayLike, NDArray
 
 from .figure import Chart
-from .measure import clean, font, ticks, width
+from .measure import SCALE, clean, font, ticks, width
 from .palette import Theme, mix, rgb
 
-SCALE = 1.5
-"""Device pixels a CSS pixel."""
 LEFT = RIGHT = 104
 MARGIN = 16
 

@@ -12,10 +12,10 @@ from boc.trace.records import BEFORE, MAIN
 from boc.trace.times import count, percent
 
 from . import lod
-from .measure import fit, width
+from .measure import SCALE, fit, width
 from .palette import ink_on, mix
 from .scene import TOP_NAMES, Scene
-from .sheet import MARGIN, SCALE, Sheet, rgba
+from .sheet import MARGIN, Sheet, rgba
 from .terminal import FOLD, idle_name
 
 _LEAST = 0.35
