@@ -303,7 +303,7 @@ def soak(seconds: float, seed: int) -> None:
             _core.trace_clear()  # a ring that was overtaken before would leave halves
         live = LiveTrace()
         workers = rng.randint(1, 4)
-        boc.start(workers, check=rng.random() < 0.1)
+        boc.start(workers, check=rng.random() < 0.1, trace="16k")  # rings fill early: memory is judged
         one = Round(rng, workers)
         one.act(rng.randint(20, 200))
         one.end()
