@@ -81,7 +81,7 @@ void boc__interp_interrupt_again(void);
 PyObject *boc__interp_unbroken(PyObject *module, PyObject *function);
 /* A pinned body begins, with main's class Interrupted, or is over (0, NULL): on the thread that runs it. */
 void boc__interp_pinned(uint64_t behavior, PyObject *interrupted);
-/* The same for a pinned body; from a worker, as soon as the main thread runs Python. GIL held. */
+/* The same for a pinned body, 0: whichever runs; from a worker, as soon as the main thread runs Python. GIL held. */
 bool boc__interp_interrupt_pinned(uint64_t behavior);
 /* C code that waits inside a body without running Python calls this in each slice of its wait, GIL held:
    0, or -1 with the interrupt set as the exception. On any other thread 0. */

@@ -307,7 +307,7 @@ static bool
 raise_in_pinned(uint64_t behavior)
 {
     pthread_mutex_lock(&pinned.lock);
-    bool runs_now = pinned.behavior == behavior;
+    bool runs_now = pinned.behavior != 0 && (behavior == 0 || pinned.behavior == behavior);
     if (runs_now) {
         pinned.raised = true;
         PyThreadState_SetAsyncExc(pinned.thread, pinned.interrupted);

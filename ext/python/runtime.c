@@ -353,6 +353,8 @@ static PyObject *rt_stop(PyObject *module, PyObject *args) {
         return NULL;
     boc__ending_t end;
     memset(&end, 0, sizeof end);
+    if (interrupt)
+        boc__interp_interrupt_pinned(0); /* of another thread: this one is in no body */
     if (boc__interp_stop(cancel, interrupt, grace < 0 ? -1 : (int64_t)(grace * 1e9), &end) < 0) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_RuntimeError, "stop() failed");

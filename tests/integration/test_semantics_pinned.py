@@ -286,6 +286,37 @@ def test_a_pinned_body_is_interrupted(by):
     assert p.result() == ["in"]
 
 
+@pytest.mark.parametrize("cancel", [True, False])
+def test_a_stop_from_another_thread_interrupts_the_pinned_body(cancel):
+    begun, stopped = threading.Event(), threading.Event()
+    p = PinnedCown([begun, stopped])
+
+    @when(p)
+    def body(p):
+        begun, stopped = p.value
+        begun.set()
+        while cancel or not stopped.wait(0.01):
+            pass
+        p.value.append("end")
+        return "to its end"
+
+    def stops():
+        begun.wait()
+        boc.stop(cancel)
+        stopped.set()
+
+    thread = threading.Thread(target=stops)
+    thread.start()
+    assert pump() == PumpResult(1, False, 0)
+    thread.join()
+    if cancel:
+        with pytest.raises(boc.Cancelled):
+            body.result()
+    else:
+        assert body.result() == "to its end"
+    assert len(p.result()) == (2 if cancel else 3)
+
+
 def test_an_interrupt_of_a_pinned_body_hits_nothing_after_it():
     start(1)
     p = PinnedCown(0)
